@@ -1,0 +1,116 @@
+"""YAML read with its line numbers, so that every complaint can name file and line.
+
+Scalars are taken as they are written: ``country: NO`` is Norway, not a boolean.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import yaml
+
+from config.errors import ConfigError
+
+
+class Document:
+    """One YAML file and what was found wrong with it so far.
+
+    Raises:
+        ConfigError: by `done`, with every problem; by the constructor, when it is no YAML at all.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = str(path)
+        self.problems: list[tuple[int, str]] = []
+        try:
+            text = Path(path).read_text(encoding="utf-8-sig")
+            self.root = yaml.compose(text, Loader=yaml.SafeLoader)
+        except FileNotFoundError:
+            raise ConfigError(f"{self.path}: no such file") from None
+        except OSError as error:
+            raise ConfigError(f"{self.path}: {error.strerror or error}") from None
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            raise ConfigError(f"{self.path}:{line}: not UTF-8: {error.reason}") from None
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            line = mark.line + 1 if mark else 1
+            raise ConfigError(f"{self.path}:{line}: not YAML: {error.problem}") from None
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{self.path}: not YAML: {' '.join(str(error).split())}") from None
+
+    def complain(self, node: yaml.Node | None, text: str) -> None:
+        """Note a problem at the node's line."""
+        self.problems.append((node.start_mark.line + 1 if node else 1, text))
+
+    def done(self) -> None:
+        """Raise what was noted, in the order of lines."""
+        if self.problems:
+            lines = (f"{self.path}:{line}: {text}" for line, text in sorted(self.problems))
+            raise ConfigError("\n".join(lines))
+
+    def mapping(
+        self, node: yaml.Node | None, what: str, keys: Iterable[str], required: Iterable[str]
+    ) -> dict[str, yaml.Node]:
+        """The values of a mapping by key; unknown, missing and repeated keys are complained of."""
+        keys = tuple(keys)
+        if not isinstance(node, yaml.MappingNode):
+            self.complain(node, f"{what} must be a mapping with {_choices(keys)}")
+            return {}
+        values: dict[str, yaml.Node] = {}
+        for key, value in node.value:
+            name = str(key.value)
+            if name not in keys:
+                self.complain(key, f"unknown key {name!r} in {what}{_hint(name, keys)}")
+            elif name in values:
+                self.complain(key, f"key {name!r} stands twice in {what}")
+            else:
+                values[name] = value
+        for name in required:
+            if name not in values:
+                self.complain(node, f"{what} lacks {name!r}")
+        return values
+
+    def sequence(self, node: yaml.Node | None, what: str) -> Iterator[yaml.Node]:
+        """The items of a list."""
+        if isinstance(node, yaml.SequenceNode):
+            yield from node.value
+        elif node is not None:
+            self.complain(node, f"{what} must be a list")
+
+    def text(self, node: yaml.Node | None, what: str) -> str | None:
+        """A scalar's text without outer white space; None where there is none."""
+        if node is None:
+            return None
+        if not isinstance(node, yaml.ScalarNode):
+            self.complain(node, f"{what} must be plain text")
+            return None
+        value = " ".join(node.value.split())
+        if not value:
+            self.complain(node, f"{what} is empty")
+        return value or None
+
+    def parsed(
+        self, node: yaml.Node | None, what: str, parse: Callable[[str], object]
+    ) -> object | None:
+        """A scalar as `parse` reads it; the text of its ValueError becomes the complaint."""
+        value = self.text(node, what)
+        if value is None:
+            return None
+        try:
+            return parse(value)
+        except ValueError as error:
+            self.complain(node, f"{what}: {error}")
+            return None
+
+
+def _choices(keys: tuple[str, ...]) -> str:
+    return ", ".join(keys)
+
+
+def _hint(name: str, keys: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(name, keys, n=1)
+    meant = f"; did you mean {close[0]!r}?" if close else ""
+    return f"{meant} (valid: {_choices(keys)})"

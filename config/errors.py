@@ -1,0 +1,48 @@
+"""The error tree. Every error says what it was about, and survives pickling.
+
+    NewsbeamError                 anything that newsbeam reports to its user
+    ├── ConfigError               a feeds or topics file, or an option, is wrong (exit 2)
+    ├── DatabaseError             the database cannot be used (exit 1)
+    │   ├── DatabaseLocked        … because another process holds it (exit 75)
+    │   └── SchemaMismatch        … because it is of another version
+    ├── RunActive                 another run works on this database (exit 75)
+    └── StagingError              the staging folder cannot be used (exit 1)
+"""
+
+from __future__ import annotations
+
+
+class NewsbeamError(Exception):
+    """Root of all errors that newsbeam raises on purpose; its text is for the user."""
+
+    exit_status = 1
+
+
+class ConfigError(NewsbeamError):
+    """A configuration is wrong. Its text lists every problem, one a line, with file and line."""
+
+    exit_status = 2
+
+
+class DatabaseError(NewsbeamError):
+    """The database file cannot be opened, read or written."""
+
+
+class DatabaseLocked(DatabaseError):
+    """Another process holds the database file, and did so until the time limit."""
+
+    exit_status = 75
+
+
+class SchemaMismatch(DatabaseError):
+    """The file is no newsbeam database, or one of another schema version."""
+
+
+class RunActive(NewsbeamError):
+    """Another run works on the same database."""
+
+    exit_status = 75
+
+
+class StagingError(NewsbeamError):
+    """The staging folder is unusable or of an unknown version."""

@@ -1,0 +1,178 @@
+"""Feeds and topics files, read and checked. See docs/configuration.md for the formats."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import cast
+from urllib.parse import urlsplit
+
+import langcodes
+import yaml
+
+from config.checked import Document
+from config.countries import CODES
+from config.models import Feed, Taxonomy, Topic
+
+FEED_KEYS = Feed._fields
+TOPIC_KEYS = Topic._fields
+SHORTEST_INTERVAL = 1
+LONGEST_INTERVAL = 7 * 86400
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def shipped(name: str) -> Path:
+    """Path of a shipped catalogue: ``feeds.yaml`` or ``topics.yaml``."""
+    return Path(str(files("config") / "catalogue" / name))
+
+
+def load_feeds(path: str | Path) -> tuple[Feed, ...]:
+    """Feeds of a feeds file, in its order.
+
+    Raises:
+        ConfigError: naming file and line of every problem.
+    """
+    document = Document(path)
+    top = document.mapping(document.root, "the file", ["feeds"], ["feeds"])
+    feeds: list[Feed] = []
+    seen: dict[str, int] = {}
+    for node in document.sequence(top.get("feeds"), "'feeds'"):
+        feed = _feed(document, node)
+        if feed is None:
+            continue
+        line = node.start_mark.line + 1
+        if feed.url in seen:
+            document.complain(node, f"feed {feed.url} stands already in line {seen[feed.url]}")
+        seen.setdefault(feed.url, line)
+        feeds.append(feed)
+    if not feeds and not document.problems:
+        document.complain(top.get("feeds"), "'feeds' lists no feed")
+    document.done()
+    return tuple(feeds)
+
+
+def load_topics(path: str | Path) -> Taxonomy:
+    """Topics of a topics file, in its order.
+
+    Raises:
+        ConfigError: naming file and line of every problem.
+    """
+    document = Document(path)
+    top = document.mapping(document.root, "the file", ["topics"], ["topics"])
+    topics: list[Topic] = []
+    seen: dict[str, int] = {}
+    for node in document.sequence(top.get("topics"), "'topics'"):
+        topic = _topic(document, node)
+        if topic is None:
+            continue
+        if topic.id in seen:
+            document.complain(node, f"topic {topic.id!r} stands already in line {seen[topic.id]}")
+        seen.setdefault(topic.id, node.start_mark.line + 1)
+        topics.append(topic)
+    if not topics and not document.problems:
+        document.complain(top.get("topics"), "'topics' lists no topic")
+    document.done()
+    return Taxonomy(tuple(topics))
+
+
+def parse_interval(text: str) -> int:
+    """Seconds of ``90s``, ``15m``, ``6h`` or ``1d``, between 1 second and 7 days.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    match = re.fullmatch(r"(\d{1,6})\s*([smhd])", text)
+    if not match:
+        raise ValueError(f"{text!r} is no interval; write a number and s, m, h or d, such as 15m")
+    seconds = int(match[1]) * SECONDS[match[2]]
+    if not SHORTEST_INTERVAL <= seconds <= LONGEST_INTERVAL:
+        raise ValueError(f"{text!r} is out of range; valid: 1s to 7d")
+    return seconds
+
+
+def _feed(document: Document, node: yaml.Node) -> Feed | None:
+    values = document.mapping(node, "a feed", FEED_KEYS, ["url"])
+    url = document.parsed(values.get("url"), "'url'", _url)
+    country = document.parsed(values.get("country"), "'country'", _country)
+    language = document.parsed(values.get("language"), "'language'", _language)
+    interval = document.parsed(values.get("interval"), "'interval'", parse_interval)
+    tags = tuple(
+        tag
+        for item in document.sequence(values.get("tags"), "'tags'")
+        if (tag := document.text(item, "a tag"))
+    )
+    outlet = document.text(values.get("outlet"), "'outlet'")
+    if url is None:
+        return None
+    return Feed(
+        cast(str, url),
+        outlet,
+        cast("str | None", country),
+        cast("str | None", language),
+        cast("int | None", interval),
+        tags,
+    )
+
+
+def _topic(document: Document, node: yaml.Node) -> Topic | None:
+    values = document.mapping(node, "a topic", TOPIC_KEYS, TOPIC_KEYS)
+    topic_id = document.parsed(values.get("id"), "'id'", _topic_id)
+    name = document.text(values.get("name"), "'name'")
+    phrases: dict[str, str] = {}
+    for item in document.sequence(values.get("any"), "'any'"):
+        phrase = document.parsed(item, "a phrase", _phrase)
+        if phrase is None:
+            continue
+        folded = cast(str, phrase).casefold()
+        if folded in phrases:
+            document.complain(item, f"phrase {phrase!r} stands twice in topic {topic_id!r}")
+        phrases[folded] = cast(str, phrase)
+    if "any" in values and not phrases:
+        document.complain(values["any"], f"topic {topic_id!r} has no phrase in 'any'")
+    if topic_id is None or name is None:
+        return None
+    return Topic(cast(str, topic_id), name, tuple(phrases.values()))
+
+
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no URL: {error}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or " " in text:
+        raise ValueError(f"{text!r} is no URL; valid: http://… or https://…")
+    if parts.username or parts.password:
+        raise ValueError(f"the URL of {parts.hostname} carries credentials, which are refused")
+    return text
+
+
+def _country(text: str) -> str:
+    if text.upper() not in CODES:
+        hint = "; the United Kingdom is GB" if text.upper() == "UK" else ""
+        raise ValueError(
+            f"{text!r} is no ISO 3166-1 alpha-2 code; valid: two letters such as DE or TW{hint}"
+        )
+    return text.upper()
+
+
+def _language(text: str) -> str:
+    if not langcodes.tag_is_valid(text):
+        raise ValueError(f"{text!r} is no BCP 47 tag; valid: such as en, pt-BR or zh-Hant")
+    return langcodes.standardize_tag(text)
+
+
+def _topic_id(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", text):
+        raise ValueError(f"{text!r}; valid: lower-case letters, digits and single hyphens")
+    return text
+
+
+def _phrase(text: str) -> str:
+    stem = text.removesuffix("*")
+    if "*" in stem:
+        raise ValueError(f"{text!r}; valid: one * at the end, for any word ending")
+    if not any(c.isalnum() for c in stem):
+        raise ValueError(f"{text!r} has no letter or digit")
+    return text

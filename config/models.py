@@ -1,0 +1,80 @@
+"""What a user configures, as plain records, and the settings of a run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import NamedTuple
+
+NAME = "newsbeam"
+VERSION = "0.1.0"
+
+
+class Feed(NamedTuple):
+    """One feed of a feeds file."""
+
+    url: str
+    outlet: str | None = None
+    country: str | None = None
+    """ISO 3166-1 alpha-2 code of the outlet."""
+    language: str | None = None
+    """BCP 47 tag."""
+    interval: int | None = None
+    """Seconds between polls; None: the default."""
+    tags: tuple[str, ...] = ()
+
+
+class Topic(NamedTuple):
+    """One topic of a topics file; a phrase ending in ``*`` stands for any word ending."""
+
+    id: str
+    name: str
+    any: tuple[str, ...]
+
+
+class Taxonomy(NamedTuple):
+    """All topics of a run."""
+
+    topics: tuple[Topic, ...]
+
+    @property
+    def version(self) -> str:
+        """The same topics give the same version, whatever the file looked like."""
+        canonical = json.dumps(sorted(self.topics), ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class FetchSettings:
+    """How hosts are treated and what a response may cost. Times in seconds, sizes in bytes."""
+
+    host_concurrency: int = 2
+    host_delay: float = 1.0
+    """Pause between the starts of two requests to one registered domain or address."""
+    allow_private_hosts: bool = False
+    in_flight: int = 200
+    """Requests under way at once in one worker."""
+    connect_timeout: float = 10.0
+    read_timeout: float = 20.0
+    total_timeout: float = 60.0
+    feed_bytes: int = 10_000_000
+    page_bytes: int = 5_000_000
+    """Limits hold before and after decompression."""
+    redirects: int = 10
+    retries: int = 2
+    """Further tries of a temporary failure within one run."""
+    retry_wait: float = 0.5
+    """Before the first retry; doubles with each."""
+    retry_after_max: float = 5.0
+    """A longer Retry-After is left to a later run."""
+    user_agent: str = f"{NAME}/{VERSION} (news reader; feeds and the articles they list)"
+
+
+@dataclass(frozen=True)
+class ExtractSettings:
+    """How pages and feeds are parsed, in processes that may be killed."""
+
+    processes: int = 1
+    timeout: float = 30.0
+    """Seconds for one document, after which its process is ended."""
