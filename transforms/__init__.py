@@ -1,0 +1,1 @@
+"""What happens to the data: records, plain functions, and the thin PTransforms over them."""

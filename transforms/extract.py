@@ -1,0 +1,101 @@
+"""From a page's bytes to its text and what it says of itself, with trafilatura.
+
+Imports neither Beam nor anything that does, because the processes of the pool load it.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timezone
+from functools import lru_cache
+from typing import Any
+
+import langcodes
+import trafilatura
+from charset_normalizer import from_bytes
+from py3langid.langid import classify
+from w3lib.encoding import html_to_unicode
+
+from transforms.records import Extraction, Unreadable
+
+EXTRACTOR = f"trafilatura {trafilatura.__version__}"
+SAMPLE = 2_000
+"""Characters of text that decide the language."""
+PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain", "application/xml", "text/xml")
+CANONICAL = '//link[contains(concat(" ", normalize-space(@rel), " "), " canonical ")]/@href'
+
+logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # what fails is said by a value
+logging.getLogger("htmldate").setLevel(logging.CRITICAL)
+
+
+def extract_page(body: bytes, content_type: str | None, url: str) -> Extraction | Unreadable:
+    """The article of a page; comments, navigation and the like left out."""
+    kind = (content_type or "text/html").partition(";")[0].strip().lower()
+    if kind not in PAGE_TYPES:
+        return Unreadable("NotAPage", f"content type {kind!r}")
+    tree = trafilatura.load_html(decode(body, content_type))
+    if tree is None:
+        return Unreadable("NotAPage", "the body is no HTML")
+    declared, links = tree.get("lang"), tree.xpath(CANONICAL)
+    found: Any = trafilatura.bare_extraction(
+        tree, url=url, with_metadata=True, include_comments=False
+    )
+    text = (found.text or "").strip() if found else ""
+    if not text:
+        return Unreadable("NoText", "no article text found")
+    return Extraction(
+        title=_line(found.title),
+        byline=_line(found.author),
+        published_at=_day(found.date),
+        language=language_of(text, declared),
+        canonical_link=str(links[0]) if links else None,
+        text=text,
+        extractor=EXTRACTOR,
+    )
+
+
+def decode(body: bytes, content_type: str | None) -> str:
+    """HTML as text: BOM, header, meta element, and then the bytes themselves decide."""
+    _, text = html_to_unicode(content_type, body, auto_detect_fun=_guess_encoding)
+    return text
+
+
+def language_of(text: str, declared: str | None) -> str | None:
+    """BCP 47 tag of a text: as declared, unless the text itself says another language.
+
+    Templates lie (``lang="en"`` on a Russian page), but they know what a text cannot show, such
+    as the script or region: ``zh-Hant``.
+    """
+    detected, _ = classify(text[:SAMPLE])
+    tag = standard_tag(declared)
+    if tag and langcodes.get(tag).language == langcodes.get(detected).language:
+        return tag
+    return str(detected) if any(c.isalpha() for c in text) else tag
+
+
+@lru_cache(maxsize=1_000)
+def standard_tag(tag: str | None) -> str | None:
+    """A language tag in its standard form (``zh-tw`` → ``zh-TW``); None for nonsense."""
+    if not tag or not langcodes.tag_is_valid(tag.strip()):
+        return None
+    return langcodes.standardize_tag(tag.strip())
+
+
+def _guess_encoding(body: bytes) -> str:
+    try:
+        body.decode("utf-8")
+        return "utf-8"
+    except UnicodeDecodeError:
+        best = from_bytes(body[:100_000]).best()
+        return best.encoding if best else "windows-1252"
+
+
+def _day(date: str | None) -> datetime | None:
+    try:
+        return datetime.fromisoformat(date).replace(tzinfo=timezone.utc) if date else None
+    except ValueError:
+        return None
+
+
+def _line(value: str | None) -> str | None:
+    return " ".join(value.split()) or None if value else None

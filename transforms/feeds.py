@@ -1,0 +1,169 @@
+"""Feed documents: RSS, RDF and Atom through feedparser, JSON Feed by ourselves."""
+
+from __future__ import annotations
+
+import calendar
+import html
+import io
+import json
+import re
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from time import struct_time
+from typing import Any
+
+import feedparser
+from dateutil import parser as dates
+
+from transforms.records import Entry, FeedDocument, Unreadable
+from transforms.urls import absolute
+
+LONGEST_SUMMARY = 2_000
+# Abbreviations that RFC 822 knows and dateutil does not, in seconds.
+ZONES = {"EST": -18000, "EDT": -14400, "CST": -21600, "CDT": -18000, "MST": -25200,
+         "MDT": -21600, "PST": -28800, "PDT": -25200, "BST": 3600, "CET": 3600, "CEST": 7200,
+         "EET": 7200, "EEST": 10800, "MSK": 10800, "JST": 32400, "KST": 32400}  # fmt: skip
+TAGS = re.compile(r"<[^>]*>")
+
+
+def parse_feed(body: bytes, headers: dict[str, str], url: str) -> FeedDocument | Unreadable:
+    """Read a feed's bytes, as the header, the XML declaration and the bytes argue their encoding.
+
+    `url` is the base of relative links. A document with neither a feed's root element nor
+    entries is no feed.
+    """
+    if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
+        return _parse_json(body, url)
+    return _parse_xml(body, headers, url)
+
+
+def parse_date(text: str | None) -> datetime | None:
+    """A date in any form that people write, in UTC (taken as UTC without a zone); or None."""
+    if not text or not re.search(r"\d{4}", text):
+        return None  # dateutil would fill what is missing from today's date
+    try:
+        found = dates.parse(text, default=datetime(2000, 1, 1), tzinfos=ZONES)
+        if found.tzinfo is None:
+            found = found.replace(tzinfo=timezone.utc)
+        return found.astimezone(timezone.utc)
+    except (ValueError, OverflowError, TypeError):
+        return None
+
+
+def _parse_xml(body: bytes, headers: dict[str, str], url: str) -> FeedDocument | Unreadable:
+    kept = {name: headers[name] for name in ("content-type",) if name in headers}
+    # BytesIO, because feedparser opens a file when bytes happen to be a path.
+    parsed = feedparser.parse(
+        io.BytesIO(body),
+        response_headers={"content-location": url, **kept},
+        resolve_relative_uris=False,
+        sanitize_html=False,
+    )
+    problem = parsed.get("bozo_exception")
+    if not parsed.version and not parsed.entries:
+        reason = f": {problem}" if problem and not _looks_like_html(body) else ""
+        kind = "an HTML page" if _looks_like_html(body) else "no feed"
+        return Unreadable("NotAFeed", f"the body is {kind}{reason}")
+    if parsed.bozo and not parsed.entries and _broken(problem):
+        return Unreadable("MalformedFeed", str(problem))
+    channel = parsed.feed
+    return FeedDocument(
+        parsed.version or "unknown",
+        _plain(channel.get("title")),
+        channel.get("language"),
+        tuple(_xml_entry(item, url) for item in parsed.entries),
+        str(problem) if parsed.bozo and problem else None,
+    )
+
+
+def _broken(problem: object) -> bool:
+    """Whether the parser lost its way, rather than only frowned at encoding or type."""
+    mild = (feedparser.CharacterEncodingOverride, feedparser.NonXMLContentType)
+    return not isinstance(problem, mild)
+
+
+def _looks_like_html(body: bytes) -> bool:
+    return bool(re.search(rb"<!doctype html|<html[\s>]", body[:2_000], re.IGNORECASE))
+
+
+def _xml_entry(item: Any, base: str) -> Entry:
+    raw = item.get("published") or item.get("updated") or item.get("created")
+    parsed = (
+        item.get("published_parsed") or item.get("updated_parsed") or item.get("created_parsed")
+    )
+    return Entry(
+        absolute(_xml_link(item), base),
+        item.get("id"),
+        _plain(item.get("title")),
+        _plain(item.get("author")),
+        _plain(item.get("summary")),
+        _from_struct(parsed) or parse_date(raw),
+        raw,
+    )
+
+
+def _xml_link(item: Any) -> str | None:
+    """The entry's page: its link, or else a guid that is a web address."""
+    if item.get("link"):
+        return str(item.link)
+    guid = item.get("id") or ""
+    return guid if guid.startswith(("http://", "https://")) else None
+
+
+def _from_struct(parsed: struct_time | None) -> datetime | None:
+    if parsed is None:
+        return None
+    try:
+        return datetime.fromtimestamp(calendar.timegm(parsed), timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _parse_json(body: bytes, url: str) -> FeedDocument | Unreadable:
+    """JSON Feed 1.0 and 1.1 (jsonfeed.org/version/1.1)."""
+    try:
+        feed = json.loads(body.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        return Unreadable("MalformedFeed", f"no JSON: {error}")
+    version = re.search(r"jsonfeed\.org/version/(1(?:\.1)?)$", str(feed.get("version", "")))
+    if not version or not isinstance(feed.get("items"), list):
+        return Unreadable("NotAFeed", "JSON, but no JSON Feed")
+    items = [item for item in feed["items"] if isinstance(item, dict)]
+    return FeedDocument(
+        "json" + version[1].replace(".", ""),
+        _plain(feed.get("title")),
+        feed.get("language") if isinstance(feed.get("language"), str) else None,
+        tuple(_json_entry(item, url) for item in items),
+        None,
+    )
+
+
+def _json_entry(item: dict[str, Any], base: str) -> Entry:
+    raw = item.get("date_published") or item.get("date_modified")
+    link = item.get("url") or item.get("external_url")
+    guid = item.get("id")
+    return Entry(
+        absolute(str(link), base) if link else None,
+        None if guid is None else str(guid),
+        _plain(item.get("title")),
+        _plain(", ".join(_author_names(item))),
+        _plain(item.get("summary")),
+        parse_date(raw if isinstance(raw, str) else None),
+        raw if isinstance(raw, str) else None,
+    )
+
+
+def _author_names(item: dict[str, Any]) -> Iterable[str]:
+    authors = item.get("authors") or [item.get("author")]
+    for author in authors if isinstance(authors, list) else []:
+        if isinstance(author, dict) and isinstance(author.get("name"), str):
+            yield author["name"]
+
+
+def _plain(value: object) -> str | None:
+    """Text without markup, on one line; None when nothing is left."""
+    if not isinstance(value, str):
+        return None
+    if "<" in value:
+        value = TAGS.sub(" ", value)
+    return " ".join(html.unescape(value).split())[:LONGEST_SUMMARY] or None

@@ -1,0 +1,443 @@
+"""Fetching many URLs at once: polite to each host, bounded in all else.
+
+One asyncio loop in a thread of its own works while the caller consumes. Every host has a lane
+with so many requests at once and a pause between them; every lane has an HTTP client of its own,
+because one client for many hosts reuses no connection. What fails in an expected way comes out as
+an HttpFailure; the order is that of arrival.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import ssl
+import threading
+import zlib
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from time import monotonic
+from typing import Generic, NamedTuple, TypeVar, Union
+
+import certifi
+import httpcore
+import httpx
+
+from config.models import FetchSettings
+from transforms.guard import AddressRefused, GuardedBackend
+from transforms.records import HttpFailure, Response
+from transforms.urls import absolute, host_of
+
+T = TypeVar("T")
+_Mailbox = queue.Queue[Union[tuple[T, Union[Response, HttpFailure]], BaseException, None]]
+RESULTS_WAITING = 32
+STOP_CHECK = 0.2
+TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class Request(NamedTuple):
+    """What to ask for: `limit` bounds the body in bytes, packed and unpacked."""
+
+    url: str
+    limit: int
+    accept: str
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+class _TooLarge(Exception):
+    """A body went past its limit."""
+
+
+class _BadEncoding(Exception):
+    """A body is packed in an unknown way, or ends early."""
+
+
+def fetch_all(
+    requests: Iterable[tuple[T, Request]],
+    settings: FetchSettings,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[T, Response | HttpFailure]]:
+    """Fetch every request; yield its key and its result as they arrive.
+
+    At most `RESULTS_WAITING` results wait for the caller, then the network waits too. Once
+    `stopped` says so, what is under way is dropped and the iterator ends.
+    """
+    mailbox: _Mailbox[T] = queue.Queue()
+    work = _Work(list(requests), settings, stopped, mailbox)
+    thread = threading.Thread(target=work.run, name="newsbeam-fetch", daemon=True)
+    thread.start()
+    try:
+        while (item := mailbox.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            work.taken()
+            yield item
+    finally:
+        work.cancel()
+        thread.join()
+
+
+class _Work(Generic[T]):
+    """One call of fetch_all, on its own loop."""
+
+    def __init__(
+        self,
+        requests: list[tuple[T, Request]],
+        settings: FetchSettings,
+        stopped: Callable[[], bool],
+        mailbox: _Mailbox[T],
+    ) -> None:
+        self.settings, self.stopped, self.mailbox = settings, stopped, mailbox
+        self.loop = asyncio.new_event_loop()
+        self.room = asyncio.Semaphore(RESULTS_WAITING)
+        self.by_host: dict[str, deque[tuple[T, Request]]] = defaultdict(deque)
+        for key, request in requests:
+            self.by_host[host_of(request.url)].append((key, request))
+        self.task: asyncio.Task[None] | None = None
+
+    def run(self) -> None:
+        """The thread's body: always leaves a None or an exception in the mailbox."""
+        asyncio.set_event_loop(self.loop)
+        end: BaseException | None = None
+        try:
+            self.task = self.loop.create_task(self._fetch_by_host())
+            self.loop.run_until_complete(self.task)
+        except asyncio.CancelledError:
+            pass
+        except BaseException as error:  # handed to the caller's thread, not swallowed
+            end = error
+        finally:
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+            self.loop.run_until_complete(self.loop.shutdown_default_executor())
+            self.loop.close()
+            self.mailbox.put(end)
+
+    def taken(self) -> None:
+        """The caller took a result: there is room for one more."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self.loop.call_soon_threadsafe(self.room.release)
+
+    def cancel(self) -> None:
+        """Drop what is under way."""
+        with contextlib.suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(self._cancel)
+
+    def _cancel(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+
+    async def _fetch_by_host(self) -> None:
+        async with Fetcher(self.settings) as fetcher:
+            hosts = [
+                asyncio.create_task(self._empty(fetcher, host, waiting))
+                for host, waiting in self.by_host.items()
+            ]
+            watch = asyncio.create_task(self._watch())
+            try:
+                await asyncio.gather(*hosts)
+            finally:
+                for task in (watch, *hosts):
+                    task.cancel()
+                await asyncio.gather(watch, *hosts, return_exceptions=True)
+
+    async def _empty(
+        self, fetcher: Fetcher, host: str, waiting: deque[tuple[T, Request]]
+    ) -> None:
+        """Everything of one host, so many at once; then its connections are given back."""
+        lines = min(self.settings.host_concurrency, len(waiting))
+        await asyncio.gather(*(self._line(fetcher, waiting) for _ in range(lines)))
+        await fetcher.leave(host)
+
+    async def _line(self, fetcher: Fetcher, waiting: deque[tuple[T, Request]]) -> None:
+        while waiting:
+            key, request = waiting.popleft()
+            result = await fetcher.fetch(request)
+            await self.room.acquire()
+            self.mailbox.put((key, result))
+
+    async def _watch(self) -> None:
+        while not self.stopped():
+            await asyncio.sleep(STOP_CHECK)
+        self._cancel()
+
+
+class _Lane:
+    """The way to one host: a client, so many requests at once, and a pause between starts."""
+
+    def __init__(self, settings: FetchSettings) -> None:
+        self.settings = settings
+        self.slots = asyncio.Semaphore(settings.host_concurrency)
+        self.free_at = 0.0
+        self.users = 0
+        self.client: httpx.AsyncClient | None = None
+
+    def open(self) -> httpx.AsyncClient:
+        """The client, made at its first use."""
+        if self.client is None:
+            self.client = _client(self.settings)
+        return self.client
+
+    async def turn(self) -> None:
+        """Wait for this host's next start."""
+        now = monotonic()
+        start = max(now, self.free_at)
+        self.free_at = start + self.settings.host_delay
+        if start > now:
+            await asyncio.sleep(start - now)
+
+    def pause(self, seconds: float) -> None:
+        """No request starts before so many seconds have passed."""
+        self.free_at = max(self.free_at, monotonic() + seconds)
+
+
+class Fetcher:
+    """Fetches single requests, with retries and redirects, through the lanes of their hosts."""
+
+    def __init__(self, settings: FetchSettings) -> None:
+        self.settings = settings
+        self.lanes: dict[str, _Lane] = {}
+        self.in_flight = asyncio.Semaphore(settings.in_flight)
+
+    async def __aenter__(self) -> Fetcher:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for lane in self.lanes.values():
+            if lane.client is not None:
+                await lane.client.aclose()
+                lane.client = None
+
+    async def fetch(self, request: Request) -> Response | HttpFailure:
+        """The answer to a request, after retries of temporary failures."""
+        for attempt in range(self.settings.retries + 1):
+            result = await self._attempt(request)
+            if isinstance(result, Response) or not result.temporary:
+                return result
+            wait = self.settings.retry_wait * 2**attempt
+            if result.retry_after is not None:
+                wait = max(wait, result.retry_after)
+            if attempt == self.settings.retries or wait > self.settings.retry_after_max:
+                return result
+            self._lane(host_of(request.url)).pause(wait)
+        raise AssertionError("unreachable")
+
+    async def leave(self, host: str) -> None:
+        """Close the connections to a host, unless a redirect is using them."""
+        lane = self._lane(host)
+        if lane.users == 0 and lane.client is not None:
+            client, lane.client = lane.client, None
+            await client.aclose()
+
+    def _lane(self, host: str) -> _Lane:
+        if host not in self.lanes:
+            self.lanes[host] = _Lane(self.settings)
+        return self.lanes[host]
+
+    async def _attempt(self, request: Request) -> Response | HttpFailure:
+        started, at = monotonic(), datetime.now(timezone.utc)
+        url, chain = request.url, []
+        while True:
+            answer = await self._hop(request, url, at)
+            milliseconds = round((monotonic() - started) * 1000)
+            if isinstance(answer, HttpFailure):
+                return answer._replace(milliseconds=milliseconds)
+            if answer.status not in REDIRECTS:
+                return answer._replace(redirects=tuple(chain), milliseconds=milliseconds)
+            chain.append(url)
+            target = absolute(answer.headers.get("location"), url)
+            failure = HttpFailure("", "", at, milliseconds, answer.status)
+            if target is None:
+                return failure._replace(
+                    error_type="BadRedirect",
+                    message=f"redirect to {answer.headers.get('location')!r}",
+                )
+            if target in chain:
+                return failure._replace(
+                    error_type="RedirectLoop", message=f"{target} redirects to itself"
+                )
+            if len(chain) > self.settings.redirects:
+                return failure._replace(
+                    error_type="TooManyRedirects",
+                    message=f"more than {self.settings.redirects} redirects",
+                )
+            url = target
+
+    async def _hop(self, request: Request, url: str, at: datetime) -> Response | HttpFailure:
+        lane = self._lane(host_of(url))
+        lane.users += 1
+        try:
+            async with lane.slots:
+                await lane.turn()
+                async with self.in_flight:
+                    return await asyncio.wait_for(
+                        self._send(lane.open(), request, url, at), self.settings.total_timeout
+                    )
+        except (asyncio.TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
+            return _network_failure(error, url, at, self.settings)
+        except AddressRefused as error:
+            return HttpFailure("AddressRefused", str(error), at, 0)
+        except _TooLarge:
+            return HttpFailure(
+                "TooLarge", f"more than {request.limit:,} bytes", at, 0, received=request.limit
+            )
+        except (_BadEncoding, zlib.error) as error:
+            return HttpFailure("BadEncoding", str(error), at, 0, temporary=True)
+        finally:
+            lane.users -= 1
+
+    async def _send(
+        self, client: httpx.AsyncClient, request: Request, url: str, at: datetime
+    ) -> Response | HttpFailure:
+        async with client.stream("GET", url, headers=_headers(request)) as answer:
+            headers = {name.lower(): value for name, value in answer.headers.items()}
+            status = answer.status_code
+            if status in REDIRECTS or status == 304:
+                return Response(url, status, headers, b"", (), at, 0, 0)
+            if status != 200:
+                return _status_failure(status, headers, at)
+            if int(headers.get("content-length") or 0) > request.limit:
+                raise _TooLarge
+            body, received = await _read(answer, headers, request.limit)
+            return Response(url, status, headers, body, (), at, 0, received)
+
+
+def _headers(request: Request) -> dict[str, str]:
+    headers = {"Accept": request.accept, "Accept-Encoding": "gzip"}
+    if request.etag:
+        headers["If-None-Match"] = request.etag
+    if request.last_modified:
+        headers["If-Modified-Since"] = request.last_modified
+    return headers
+
+
+async def _read(
+    answer: httpx.Response, headers: dict[str, str], limit: int
+) -> tuple[bytes, int]:
+    """The unpacked body, and how many bytes came over the wire."""
+    parts: list[bytes] = []
+    size = received = 0
+    unpack = _Unpacker(headers.get("content-encoding", ""), limit)
+    async for chunk in answer.aiter_raw():
+        received += len(chunk)
+        data = unpack(chunk)
+        size += len(data)
+        if received > limit or size > limit:
+            raise _TooLarge
+        parts.append(data)
+    unpack.finish()
+    return b"".join(parts), received
+
+
+class _Unpacker:
+    """Undoes gzip or deflate, never further than a limit (RFC 9110, section 8.4.1)."""
+
+    def __init__(self, coding: str, limit: int) -> None:
+        coding = coding.strip().lower()
+        if coding not in ("", "identity", "gzip", "x-gzip", "deflate"):
+            raise _BadEncoding(f"content coding {coding!r}, which was not asked for")
+        self.packed = coding not in ("", "identity")
+        self.room = limit + 1
+        self.stream = zlib.decompressobj(47)  # 47: gzip or zlib, as its header says
+        self.touched = False
+
+    def __call__(self, chunk: bytes) -> bytes:
+        if not self.packed:
+            return chunk
+        parts = []
+        while chunk:
+            self.touched = True
+            parts.append(self.stream.decompress(chunk, self.room))
+            self.room -= len(parts[-1])
+            if self.room <= 0:
+                raise _TooLarge
+            chunk = self.stream.unused_data.lstrip(b"\0")
+            if chunk:  # a further gzip member
+                self.stream = zlib.decompressobj(47)
+        return b"".join(parts)
+
+    def finish(self) -> None:
+        """Raise unless the packed stream came to its end."""
+        if self.touched and not self.stream.eof:
+            raise _BadEncoding("the packed body ends early")
+
+
+def _status_failure(status: int, headers: dict[str, str], at: datetime) -> HttpFailure:
+    return HttpFailure(
+        f"Http{status}",
+        f"the server answered {status}",
+        at,
+        0,
+        status,
+        temporary=status in TEMPORARY,
+        retry_after=retry_after(headers.get("retry-after"), at),
+    )
+
+
+def retry_after(value: str | None, now: datetime) -> float | None:
+    """Seconds of a Retry-After header, given as seconds or as a date (RFC 9110, 10.2.3)."""
+    if not value:
+        return None
+    if value.strip().isdigit():
+        return float(value)
+    try:
+        date = parsedate_to_datetime(value)
+    except (ValueError, TypeError):
+        return None
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=timezone.utc)
+    return max(0.0, (date - now).total_seconds())
+
+
+def _network_failure(
+    error: Exception, url: str, at: datetime, settings: FetchSettings
+) -> HttpFailure:
+    """Our words for the exceptions of httpx; all but a bad URL may pass."""
+    if isinstance(error, asyncio.TimeoutError):
+        return HttpFailure(
+            "Timeout", f"took longer than {settings.total_timeout:g} s", at, 0, temporary=True
+        )
+    names: dict[type[Exception], str] = {
+        httpx.TimeoutException: "Timeout",
+        httpx.ConnectError: "ConnectError",
+        httpx.RemoteProtocolError: "ProtocolError",
+        httpx.NetworkError: "NetworkError",
+    }
+    name = next((name for kind, name in names.items() if isinstance(error, kind)), None)
+    if name is None:
+        return HttpFailure("BadUrl", f"{url}: {error}", at, 0)
+    text = str(error) or type(error).__name__
+    return HttpFailure(name, text, at, 0, temporary=True)
+
+
+@lru_cache(maxsize=1)
+def _tls() -> ssl.SSLContext:
+    """One context for all clients: to load the certificates costs 20 ms."""
+    return ssl.create_default_context(cafile=certifi.where())
+
+
+def _client(settings: FetchSettings) -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=settings.host_concurrency, keepalive_expiry=15)
+    transport = httpx.AsyncHTTPTransport(verify=_tls(), limits=limits)
+    if not settings.allow_private_hosts:
+        # httpx has no option for the network backend; httpcore, below it, does.
+        transport._pool = httpcore.AsyncConnectionPool(
+            ssl_context=_tls(),
+            max_connections=limits.max_connections,
+            keepalive_expiry=limits.keepalive_expiry,
+            network_backend=GuardedBackend(),
+        )
+    return httpx.AsyncClient(
+        transport=transport,
+        timeout=httpx.Timeout(
+            settings.read_timeout, connect=settings.connect_timeout, pool=None
+        ),
+        headers={"User-Agent": settings.user_agent},
+        trust_env=False,
+    )
+
+

@@ -1,0 +1,83 @@
+"""Which addresses a stranger's URL may lead to: the public internet, unless told otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Iterable
+from typing import Any
+
+import httpcore
+
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class AddressRefused(Exception):
+    """A name leads to an address that is not public."""
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address belongs to the public internet, embedded IPv4 forms included."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour
+        if ip in NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if ip.teredo:
+            return False
+        if inner is not None:
+            return is_public(str(inner))
+    return ip.is_global and not ip.is_multicast
+
+
+class GuardedBackend(httpcore.AsyncNetworkBackend):
+    """Resolves, checks, and connects to the very address that was checked.
+
+    So a name cannot answer one address to the check and another to the connection.
+    """
+
+    def __init__(self) -> None:
+        self._inner = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Open a connection to the first address that answers, or raise AddressRefused."""
+        failure: Exception = httpcore.ConnectError(f"no address for {host}")
+        for address in await self._public_addresses(host, port, timeout):
+            try:
+                return await self._inner.connect_tcp(
+                    address, port, timeout, local_address, socket_options=socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+    async def sleep(self, seconds: float) -> None:
+        """As the interface demands."""
+        await self._inner.sleep(seconds)
+
+    @staticmethod
+    async def _public_addresses(host: str, port: int, timeout: float | None) -> list[str]:
+        loop = asyncio.get_running_loop()
+        lookup = loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        try:
+            found = await asyncio.wait_for(lookup, timeout)
+        except asyncio.TimeoutError as error:
+            raise httpcore.ConnectTimeout(f"no address for {host} in time") from error
+        except OSError as error:
+            raise httpcore.ConnectError(f"no address for {host}: {error.strerror}") from error
+        addresses = [str(info[4][0]) for info in found]
+        refused = [address for address in addresses if not is_public(address)]
+        if refused:
+            raise AddressRefused(
+                f"{host} leads to {refused[0]}, which is not public; "
+                "--allow-private-hosts lets newsbeam go there"
+            )
+        return list(dict.fromkeys(addresses))

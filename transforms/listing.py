@@ -1,0 +1,151 @@
+"""From a feed's answer to its poll record: pure functions, no clock, no I/O."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+
+from transforms.records import (
+    Entry,
+    FeedDocument,
+    FeedTask,
+    HttpFailure,
+    Listed,
+    PageTask,
+    Poll,
+    Response,
+    Unreadable,
+)
+from transforms.schedule import next_poll
+from transforms.urls import canonical, digest
+
+NOT_MODIFIED = 304
+LONGEST_ERROR = 500
+
+
+def is_unchanged(task: FeedTask, response: Response) -> bool:
+    """Whether an answer says, or its body shows, that nothing is new (RFC 9110, 15.4.5)."""
+    return response.status == NOT_MODIFIED or body_hash(response.body) == task.body_hash
+
+
+def body_hash(body: bytes) -> str:
+    """SHA-256 of a body, in hexadecimal."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def poll_record(
+    task: FeedTask,
+    answer: Response | HttpFailure,
+    document: FeedDocument | Unreadable | None,
+    known: Callable[[str], bool],
+) -> Poll:
+    """What a poll brought: only entries that are not known yet, and the feed's next state.
+
+    `document` is None when the answer failed or is unchanged. A failed poll keeps the validators
+    of the last good one, so that nothing it hid is taken for seen.
+    """
+    if isinstance(answer, HttpFailure):
+        return _failed(task, answer, "poll", answer.error_type, answer.message)
+    if isinstance(document, Unreadable):
+        return _failed(task, answer, "read feed", document.error_type, document.message)
+    due = next_poll(answer.fetched_at, task.interval, 0, answer.status, None)
+    unchanged = document is None
+    return Poll(
+        feed_url=task.url,
+        polled_at=answer.fetched_at,
+        status="unchanged" if unchanged else "ok",
+        http_status=answer.status,
+        entries=None if document is None else len(document.entries),
+        bytes=answer.received,
+        milliseconds=answer.milliseconds,
+        stage=None,
+        error_type=None,
+        error=None if document is None else document.warning,
+        etag=answer.headers.get("etag") or (task.etag if unchanged else None),
+        last_modified=answer.headers.get("last-modified")
+        or (task.last_modified if unchanged else None),
+        body_hash=task.body_hash if unchanged else body_hash(answer.body),
+        failures=0,
+        state=due.state,
+        next_poll_at=due.at,
+        listed=() if document is None else tuple(_new(task, document.entries, known)),
+    )
+
+
+def page_tasks(task: FeedTask, poll: Poll, known: Callable[[str], bool]) -> Iterator[PageTask]:
+    """The pages that a poll's new entries owe, but for those that another feed brought before."""
+    for entry in poll.listed:
+        if entry.state == "pending" and entry.url and entry.url_id and not known(entry.url_id):
+            yield PageTask(
+                entry.url_id,
+                entry.url,
+                task.url,
+                task.position,
+                task.outlet,
+                task.country,
+                task.language,
+                entry.title,
+                entry.byline,
+                entry.published_at,
+                poll.polled_at,
+            )
+
+
+def _new(
+    task: FeedTask, entries: tuple[Entry, ...], known: Callable[[str], bool]
+) -> Iterator[Listed]:
+    seen: set[str] = set()
+    for entry in entries:
+        listed = _listed(task, entry)
+        if listed.entry_id not in seen and not known(listed.entry_id):
+            seen.add(listed.entry_id)
+            yield listed
+
+
+def _listed(task: FeedTask, entry: Entry) -> Listed:
+    """An entry is that a feed listed a page; without a page, its guid or title stands for it.
+
+    Guids are no help for the others: some change with each poll, some are all the same.
+    """
+    url_id = digest(canonical(entry.url)) if entry.url else None
+    identity = url_id or entry.guid or f"{entry.title}\n{entry.published_raw}\n{entry.summary}"
+    return Listed(
+        entry_id=digest(task.url, identity),
+        url_id=url_id,
+        url=entry.url,
+        guid=entry.guid,
+        title=entry.title,
+        byline=entry.byline,
+        summary=entry.summary,
+        published_at=entry.published_at,
+        published_raw=entry.published_raw,
+        state="pending" if entry.url else "skipped",
+        reason=None if entry.url else "the entry has no link",
+    )
+
+
+def _failed(
+    task: FeedTask, answer: Response | HttpFailure, stage: str, error_type: str, error: str
+) -> Poll:
+    failures = task.failures + 1
+    wait = answer.retry_after if isinstance(answer, HttpFailure) else None
+    due = next_poll(answer.fetched_at, task.interval, failures, answer.status, wait)
+    return Poll(
+        feed_url=task.url,
+        polled_at=answer.fetched_at,
+        status="failed",
+        http_status=answer.status,
+        entries=None,
+        bytes=answer.received,
+        milliseconds=answer.milliseconds,
+        stage=stage,
+        error_type=error_type,
+        error=error[:LONGEST_ERROR],
+        etag=task.etag,
+        last_modified=task.last_modified,
+        body_hash=task.body_hash,
+        failures=failures,
+        state=due.state,
+        next_poll_at=due.at,
+        listed=(),
+    )

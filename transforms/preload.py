@@ -1,0 +1,8 @@
+"""What every process of the pool needs, loaded once by the server that they are forked from."""
+
+from transforms.extract import language_of
+from transforms.feeds import parse_feed
+
+__all__ = ["language_of", "parse_feed"]
+
+language_of("The model of the languages is read from disk at its first use.", None)

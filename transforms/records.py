@@ -1,0 +1,225 @@
+"""The records that travel through the pipeline. Times are timezone-aware and in UTC."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+
+class FeedTask(NamedTuple):
+    """A feed that is due, with what the database remembers of it."""
+
+    url: str
+    outlet: str
+    country: str | None
+    language: str | None
+    position: int
+    """Its place in the feeds file; earlier feeds win a tie for an article."""
+    interval: int
+    """Seconds."""
+    etag: str | None = None
+    last_modified: str | None = None
+    body_hash: str | None = None
+    failures: int = 0
+    """Polls that failed in a row."""
+
+
+class PageTask(NamedTuple):
+    """An entry whose page is owed, with what its feed told of it."""
+
+    url_id: str
+    url: str
+    feed_url: str
+    feed_position: int
+    outlet: str
+    country: str | None
+    language: str | None
+    title: str | None
+    byline: str | None
+    published_at: datetime | None
+    listed_at: datetime
+    attempts: int = 0
+
+
+class Response(NamedTuple):
+    """What a server answered with status 200 or 304, whole and unpacked."""
+
+    url: str
+    """After redirects."""
+    status: int
+    headers: dict[str, str]
+    """Names in lower case."""
+    body: bytes
+    redirects: tuple[str, ...]
+    """URLs that led here, first the one asked for; empty without a redirect."""
+    fetched_at: datetime
+    milliseconds: int
+    received: int
+    """Bytes on the wire."""
+
+
+class HttpFailure(NamedTuple):
+    """Why there is no usable answer. Expected kinds travel as values, never as exceptions."""
+
+    error_type: str
+    message: str
+    fetched_at: datetime
+    milliseconds: int
+    status: int | None = None
+    temporary: bool = False
+    retry_after: float | None = None
+    """Seconds that the server asked to wait."""
+    received: int = 0
+
+
+class Entry(NamedTuple):
+    """One entry of a feed document."""
+
+    url: str | None
+    guid: str | None
+    title: str | None
+    byline: str | None
+    summary: str | None
+    published_at: datetime | None
+    published_raw: str | None
+    """The date as written, where there is one."""
+
+
+class FeedDocument(NamedTuple):
+    """What a feed's body says."""
+
+    format: str
+    """Such as rss20, atom10 or json11."""
+    title: str | None
+    language: str | None
+    entries: tuple[Entry, ...]
+    warning: str | None
+    """What the parser stumbled over, when it could read on."""
+
+
+class Unreadable(NamedTuple):
+    """Why a document could not be parsed or extracted."""
+
+    error_type: str
+    message: str
+
+
+class Evidence(NamedTuple):
+    """One place where a phrase matched: ``getattr(article, field)[start:end] == matched``."""
+
+    field: str
+    start: int
+    """Offset in code points."""
+    end: int
+    matched: str
+    phrase: str
+
+
+class TopicMatch(NamedTuple):
+    """A topic of a text, with every place that speaks for it."""
+
+    topic: str
+    score: float
+    evidence: tuple[Evidence, ...]
+
+
+class Extraction(NamedTuple):
+    """What a page says, furniture left out."""
+
+    title: str | None
+    byline: str | None
+    published_at: datetime | None
+    language: str | None
+    canonical_link: str | None
+    text: str
+    extractor: str
+
+
+class Listed(NamedTuple):
+    """An entry that a poll brought for the first time, as it goes to the database."""
+
+    entry_id: str
+    url_id: str | None
+    url: str | None
+    guid: str | None
+    title: str | None
+    byline: str | None
+    summary: str | None
+    published_at: datetime | None
+    published_raw: str | None
+    state: str
+    """pending, or skipped when there is no page to fetch."""
+    reason: str | None = None
+
+
+class Poll(NamedTuple):
+    """What one poll brought, and the feed's state after it: one whole, committed together."""
+
+    feed_url: str
+    polled_at: datetime
+    status: str
+    """ok, unchanged or failed."""
+    http_status: int | None
+    entries: int | None
+    """Entries in the document; None when it was not read."""
+    bytes: int
+    milliseconds: int
+    stage: str | None
+    """Where it failed: poll, or read feed."""
+    error_type: str | None
+    error: str | None
+    etag: str | None
+    last_modified: str | None
+    body_hash: str | None
+    failures: int
+    state: str
+    next_poll_at: datetime | None
+    listed: tuple[Listed, ...]
+
+
+class Article(NamedTuple):
+    """An article as it goes to the database; its columns are documented in the schema."""
+
+    article_id: str
+    url_id: str
+    url: str
+    canonical_url: str
+    feed_url: str
+    outlet: str
+    country: str | None
+    title: str | None
+    byline: str | None
+    published_at: datetime | None
+    published_source: str | None
+    listed_at: datetime
+    fetched_at: datetime
+    language: str | None
+    text: str
+    word_count: int
+    text_hash: str
+    body_hash: str
+    bytes: int
+    redirects: tuple[str, ...]
+    extractor: str
+
+
+class Page(NamedTuple):
+    """What became of one page: an article with its topics, or the reason why not."""
+
+    url_id: str
+    url: str
+    feed_url: str
+    feed_position: int
+    fetched_at: datetime
+    state: str
+    """fetched, pending or failed."""
+    attempts: int
+    next_attempt_at: datetime | None
+    stage: str | None
+    """Where it failed: fetch, or extract."""
+    error_type: str | None
+    error: str | None
+    http_status: int | None
+    milliseconds: int
+    article: Article | None
+    topics: tuple[TopicMatch, ...]

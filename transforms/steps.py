@@ -1,0 +1,313 @@
+"""The steps of the graph: thin PTransforms over the plain functions beside this module.
+
+Page bodies never cross a shuffle: what follows `FetchPages` is fused with it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from time import time
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+from apache_beam.transforms.window import GlobalWindows
+from apache_beam.utils.windowed_value import WindowedValue
+from pebble import ProcessFuture
+
+from config.models import ExtractSettings, FetchSettings, Taxonomy
+from transforms import pool
+from transforms.extract import extract_page
+from transforms.feeds import parse_feed
+from transforms.fetch import Request, fetch_all
+from transforms.known import KnownIds
+from transforms.listing import is_unchanged, page_tasks, poll_record
+from transforms.pages import page_record
+from transforms.records import (
+    Extraction,
+    FeedDocument,
+    FeedTask,
+    HttpFailure,
+    Page,
+    PageTask,
+    Poll,
+    Response,
+    Unreadable,
+)
+from transforms.signals import Signals
+from transforms.tag import Tagger
+from transforms.urls import digest, host_of
+
+NAMESPACE = "newsbeam"
+AHEAD = 4
+"""Documents handed to the pool before their turn, for each of its processes."""
+FEED_TYPES = "application/rss+xml, application/atom+xml, application/feed+json, */*;q=0.5"
+PAGE_TYPES = "text/html, application/xhtml+xml, */*;q=0.5"
+
+PolledFeed = tuple[FeedTask, Poll]
+Answer = tuple[Any, "Response | HttpFailure"]
+
+
+class Read(NamedTuple):
+    """A task, what the server answered, and what its document says (None: nothing to read)."""
+
+    task: Any
+    answer: Response | HttpFailure
+    document: FeedDocument | Extraction | Unreadable | None
+
+
+class ByHost(beam.PTransform):  # type: ignore[misc]
+    """Tasks of one host end in one group, so that one worker alone speaks with it.
+
+    There are as many groups as workers; the hosts of a group are fetched side by side.
+    """
+
+    def __init__(self, groups: int) -> None:
+        super().__init__()
+        self.groups = groups
+
+    def expand(self, tasks: beam.PCollection) -> beam.PCollection:
+        """Tasks to (group, tasks)."""
+        return (
+            tasks
+            | "Find host" >> beam.Map(lambda task, n: (_group(task.url, n), task), self.groups)
+            | "Group" >> beam.GroupByKey()
+        )
+
+
+def _group(url: str, groups: int) -> str:
+    return str(int(digest(host_of(url)), 16) % groups)
+
+
+class PollFeeds(beam.PTransform):  # type: ignore[misc]
+    """(group, feed tasks) to (task, answer): one conditional GET for each feed."""
+
+    def __init__(self, settings: FetchSettings, signals: str) -> None:
+        super().__init__()
+        self.settings, self.signals = settings, signals
+
+    def expand(self, groups: beam.PCollection) -> beam.PCollection:
+        """Fetch."""
+        return groups | beam.ParDo(
+            _Fetch(_feed_request, self.settings.feed_bytes, self.settings, self.signals, "feeds")
+        )
+
+
+class FetchPages(beam.PTransform):  # type: ignore[misc]
+    """(group, page tasks) to (task, answer): each page once, whoever listed it."""
+
+    def __init__(self, settings: FetchSettings, signals: str) -> None:
+        super().__init__()
+        self.settings, self.signals = settings, signals
+
+    def expand(self, groups: beam.PCollection) -> beam.PCollection:
+        """Fetch."""
+        return (
+            groups
+            | "Drop repeats" >> beam.MapTuple(lambda group, tasks: (group, once(tasks)))
+            | beam.ParDo(
+                _Fetch(
+                    _page_request, self.settings.page_bytes, self.settings, self.signals, "pages"
+                )
+            )
+        )
+
+
+class ReadFeeds(beam.PTransform):  # type: ignore[misc]
+    """(task, answer) to Read, parsed in the pool; unchanged bodies are not parsed again."""
+
+    def __init__(self, settings: ExtractSettings) -> None:
+        super().__init__()
+        self.settings = settings
+
+    def expand(self, answers: beam.PCollection) -> beam.PCollection:
+        """Parse."""
+        return answers | beam.ParDo(_InPool(_feed_job, self.settings))
+
+
+class ExtractText(beam.PTransform):  # type: ignore[misc]
+    """(task, answer) to Read, extracted in the pool."""
+
+    def __init__(self, settings: ExtractSettings) -> None:
+        super().__init__()
+        self.settings = settings
+
+    def expand(self, answers: beam.PCollection) -> beam.PCollection:
+        """Extract."""
+        return answers | beam.ParDo(_InPool(_page_job, self.settings))
+
+
+class FindNewEntries(beam.PTransform):  # type: ignore[misc]
+    """Read to (task, Poll), with the entries that the database does not know yet."""
+
+    def __init__(self, known: str) -> None:
+        super().__init__()
+        self.known = known
+
+    def expand(self, read: beam.PCollection) -> beam.PCollection:
+        """Compare."""
+        return read | beam.ParDo(_FindNew(self.known))
+
+
+class OwePages(beam.PTransform):  # type: ignore[misc]
+    """(task, Poll) to page tasks."""
+
+    def __init__(self, known: str) -> None:
+        super().__init__()
+        self.known = known
+
+    def expand(self, polls: beam.PCollection) -> beam.PCollection:
+        """List."""
+        return polls | beam.ParDo(_Owe(self.known))
+
+
+class TagTopics(beam.PTransform):  # type: ignore[misc]
+    """Read to Page: an article with its topics and their evidence, or the reason why not."""
+
+    def __init__(self, taxonomy: Taxonomy) -> None:
+        super().__init__()
+        self.taxonomy = taxonomy
+
+    def expand(self, read: beam.PCollection) -> beam.PCollection:
+        """Tag."""
+        return read | beam.ParDo(_Tag(self.taxonomy))
+
+
+def once(tasks: Iterable[PageTask]) -> list[PageTask]:
+    """Each page once, for the first feed of the feeds file that lists it."""
+    best: dict[str, PageTask] = {}
+    for task in tasks:
+        other = best.get(task.url_id)
+        if other is None or _precedence(task) < _precedence(other):
+            best[task.url_id] = task
+    return list(best.values())
+
+
+def _precedence(task: PageTask) -> tuple[int, int, str]:
+    """An attempt already counted goes first; then the order of feeds, then the URL."""
+    return -task.attempts, task.feed_position, task.url
+
+
+def _feed_request(task: FeedTask, limit: int) -> Request:
+    return Request(task.url, limit, FEED_TYPES, task.etag, task.last_modified)
+
+
+def _page_request(task: PageTask, limit: int) -> Request:
+    return Request(task.url, limit, PAGE_TYPES)
+
+
+def _feed_job(task: FeedTask, answer: Response) -> tuple[Any, ...] | None:
+    if is_unchanged(task, answer):
+        return None
+    return parse_feed, answer.body, answer.headers, answer.url
+
+
+def _page_job(task: PageTask, answer: Response) -> tuple[Any, ...] | None:
+    return extract_page, answer.body, answer.headers.get("content-type"), answer.url
+
+
+class _Fetch(beam.DoFn):  # type: ignore[misc]
+    def __init__(
+        self,
+        request: Callable[[Any, int], Request],
+        limit: int,
+        settings: FetchSettings,
+        signals: str,
+        what: str,
+    ) -> None:
+        self.request, self.limit, self.settings = request, limit, settings
+        self.signals_folder, self.what = signals, what
+        self.times = Metrics.distribution(NAMESPACE, f"{what}_epoch_ms")
+
+    def setup(self) -> None:
+        self.signals = Signals(self.signals_folder)
+
+    def process(self, group: tuple[str, Iterable[Any]]) -> Iterator[Answer]:
+        requests = [(task, self.request(task, self.limit)) for task in group[1]]
+        self.times.update(_now_ms())
+        self.signals.count(f"{self.what} found", len(requests))
+        for answer in fetch_all(requests, self.settings, self.signals.stopped):
+            yield answer
+            self.signals.count(self.what)
+        self.times.update(_now_ms())
+        self.signals.flush()
+
+
+class _InPool(beam.DoFn):  # type: ignore[misc]
+    """Hands documents to the pool, and on what comes back, while further ones are under way."""
+
+    def __init__(
+        self,
+        job: Callable[[Any, Response], tuple[Any, ...] | None],
+        settings: ExtractSettings,
+    ) -> None:
+        self.job, self.settings = job, settings
+
+    def start_bundle(self) -> None:
+        self.waiting: deque[tuple[Any, Any, ProcessFuture[Any] | None]] = deque()
+
+    def process(self, answer: Answer) -> Iterator[Read]:
+        task, response = answer
+        job = self.job(task, response) if isinstance(response, Response) else None
+        future = job and pool.submit(self.settings.processes, self.settings.timeout, *job)
+        self.waiting.append((task, response, future))
+        while len(self.waiting) > AHEAD * self.settings.processes or self._ready():
+            yield self._take()
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        while self.waiting:
+            yield GlobalWindows.windowed_value(self._take())
+
+    def _ready(self) -> bool:
+        return bool(self.waiting) and (self.waiting[0][2] is None or self.waiting[0][2].done())
+
+    def _take(self) -> Read:
+        task, response, future = self.waiting.popleft()
+        if future is None:
+            return Read(task, response, None)
+        return Read(task, response, pool.outcome(future, self.settings.timeout))
+
+
+class _FindNew(beam.DoFn):  # type: ignore[misc]
+    def __init__(self, known: str) -> None:
+        self.path = known
+
+    def setup(self) -> None:
+        self.known = KnownIds.read(self.path)
+
+    def process(self, read: Read) -> Iterator[PolledFeed]:
+        yield (
+            read.task,
+            poll_record(read.task, read.answer, read.document, self.known.__contains__),  # type: ignore[arg-type]
+        )
+
+
+class _Owe(beam.DoFn):  # type: ignore[misc]
+    def __init__(self, known: str) -> None:
+        self.path = known
+
+    def setup(self) -> None:
+        self.known = KnownIds.read(self.path)
+
+    def process(self, polled: PolledFeed) -> Iterator[PageTask]:
+        yield from page_tasks(*polled, self.known.__contains__)
+
+
+class _Tag(beam.DoFn):  # type: ignore[misc]
+    def __init__(self, taxonomy: Taxonomy) -> None:
+        self.taxonomy = taxonomy
+        self.articles = Metrics.counter(NAMESPACE, "articles")
+        self.failures = Metrics.counter(NAMESPACE, "page_failures")
+
+    def setup(self) -> None:
+        self.tagger = Tagger(self.taxonomy)
+
+    def process(self, read: Read) -> Iterator[Page]:
+        page = page_record(read.task, read.answer, read.document, self.tagger.tag)  # type: ignore[arg-type]
+        (self.failures if page.article is None else self.articles).inc()
+        yield page
+
+
+def _now_ms() -> int:
+    return round(time() * 1000)
