@@ -1,0 +1,1 @@
+"""Where rows go: the DuckDB database, its schema, the staged shards, and read-only queries."""

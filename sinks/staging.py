@@ -1,0 +1,133 @@
+"""The staging folder: what workers wrote and the database has not taken over yet.
+
+    NAME.staging/
+      VERSION                  layout of this folder
+      RUN_ID/
+        run.json               what the run is: times, versions, feeds, topics
+        finished.json          how it ended; absent when it died
+        plan/                  what is due, for the workers
+        signals/               progress and the request to stop
+        polls-HASH.parquet     shards: complete or invisible, named by content
+        pages-HASH.parquet
+
+A shard is one file, and each of its rows is whole: a poll with its entries and the feed's next
+state, or a page with its article, topics and evidence. So any set of shards may be committed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from config.errors import StagingError
+
+LAYOUT = "1"
+KINDS = ("polls", "pages")
+
+
+class RunFolder(NamedTuple):
+    """The staging folder of one run."""
+
+    path: Path
+
+    @property
+    def run_id(self) -> str:
+        """The run's id, by which run folders sort in time."""
+        return self.path.name
+
+    @property
+    def plan(self) -> Path:
+        """Where the launcher writes what is due."""
+        return self.path / "plan"
+
+    @property
+    def signals(self) -> Path:
+        """Where launcher and workers leave each other signs."""
+        return self.path / "signals"
+
+    def shards(self) -> list[Path]:
+        """All complete shards, by name."""
+        return sorted(path for kind in KINDS for path in self.path.glob(f"{kind}-*.parquet"))
+
+    def write_json(self, name: str, content: dict[str, Any]) -> None:
+        """Write a small file whole or not at all."""
+        write_whole(self.path / name, json.dumps(content, ensure_ascii=False).encode())
+
+    def read_json(self, name: str) -> dict[str, Any] | None:
+        """Read a small file; None where there is none."""
+        try:
+            content: dict[str, Any] = json.loads((self.path / name).read_bytes())
+        except FileNotFoundError:
+            return None
+        return content
+
+    def remove(self) -> None:
+        """Remove the folder, which is committed or empty."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+class Staging:
+    """The staging folder of a database: NAME.staging beside NAME.
+
+    Raises:
+        StagingError: it cannot be made or written, or a program of another version made it.
+    """
+
+    def __init__(self, database: str | Path) -> None:
+        self.path = Path(f"{database}.staging")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            version = self.path / "VERSION"
+            if not version.exists() and not any(self.path.iterdir()):
+                write_whole(version, LAYOUT.encode())
+            found = version.read_text().strip() if version.exists() else "none"
+        except OSError as error:
+            raise StagingError(f"{self.path}: {error.strerror or error}") from error
+        if found != LAYOUT:
+            raise StagingError(
+                f"{self.path}: staging layout {found!r}, but this program knows {LAYOUT!r}; "
+                "commit it with the version that wrote it"
+            )
+
+    def runs(self) -> list[RunFolder]:
+        """Folders of runs, oldest first."""
+        return [RunFolder(path) for path in sorted(self.path.iterdir()) if path.is_dir()]
+
+    def new_run(self, run_id: str) -> RunFolder:
+        """Make the folder of a run."""
+        folder = RunFolder(self.path / run_id)
+        for path in (folder.path, folder.plan, folder.signals):
+            path.mkdir()
+        return folder
+
+
+def write_shard(folder: Path, kind: str, content: bytes) -> Path:
+    """Write a shard under the name of its content; to write the same again changes nothing."""
+    path = folder / f"{kind}-{hashlib.sha256(content).hexdigest()[:32]}.parquet"
+    write_whole(path, content)
+    return path
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write, fsync, rename: a reader sees all of the file or none of it, after a crash too."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with open(temporary, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
