@@ -1,0 +1,169 @@
+"""What is due: the feeds to poll, the pages still owed, and the ids that are known already."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import duckdb
+
+from config.models import Feed
+from sinks.database import open_database
+from transforms.records import FeedTask, PageTask
+from transforms.schedule import DEFAULT_INTERVAL
+
+KNOWN = """
+SELECT DISTINCT unhex(id) AS id FROM (
+    SELECT entry_id AS id FROM entries
+    UNION ALL SELECT url_id FROM entries WHERE url_id IS NOT NULL
+    UNION ALL SELECT url_id FROM articles
+) ORDER BY id
+"""
+NOTHING_KNOWN = "SELECT NULL::BLOB AS id WHERE false"
+STATES = """
+SELECT feed_url, state, etag, last_modified, body_hash, failures, last_polled_at, next_poll_at
+FROM feeds
+"""
+# One task for a page, in the name of the feed that listed it first.
+OWED = """
+SELECT e.url_id, e.url, e.feed_url, f.position, coalesce(f.outlet, e.feed_url), f.country,
+       f.language, e.title, e.byline, e.published_at, e.listed_at, e.attempts
+FROM entries e LEFT JOIN feeds f USING (feed_url)
+WHERE e.state = 'pending' AND e.next_attempt_at <= ?
+QUALIFY row_number() OVER (PARTITION BY e.url_id ORDER BY e.run_id, f.position, e.url) = 1
+ORDER BY e.url_id
+"""
+
+
+class FeedState(NamedTuple):
+    """What the database remembers of a feed."""
+
+    state: str
+    etag: str | None
+    last_modified: str | None
+    body_hash: str | None
+    failures: int
+    last_polled_at: datetime | None
+    next_poll_at: datetime | None
+
+
+class Plan(NamedTuple):
+    """The files of a plan, for the workers, and how much stands in them."""
+
+    feeds: Path
+    owed: Path
+    known: Path
+    feeds_due: int
+    pages_owed: int
+
+
+def make_plan(
+    database: str | Path,
+    catalogue: Sequence[Feed],
+    folder: Path,
+    *,
+    now: datetime,
+    poll_all: bool,
+    lock_timeout: float,
+) -> Plan:
+    """Look up what is due, and write it to files in `folder`; the database is only read.
+
+    Raises:
+        DatabaseLocked: another process held the database.
+    """
+    states: dict[str, FeedState] = {}
+    owed: list[PageTask] = []
+    known = folder / "known.parquet"
+    if Path(database).exists():
+        with open_database(database, read_only=True, lock_timeout=lock_timeout) as opened:
+            rows = opened.connection.execute(STATES).fetchall()
+            states = {url: FeedState(*state) for url, *state in rows}
+            owed = [PageTask(*row) for row in opened.connection.execute(OWED, [now]).fetchall()]
+            _copy(opened.connection, KNOWN, known)
+    else:
+        with duckdb.connect() as connection:
+            _copy(connection, NOTHING_KNOWN, known)
+    due = list(due_feeds(catalogue, states, now, poll_all))
+    plan = Plan(folder / "feeds.jsonl", folder / "owed.jsonl", known, len(due), len(owed))
+    _write(plan.feeds, due)
+    _write(plan.owed, owed)
+    return plan
+
+
+def due_feeds(
+    catalogue: Sequence[Feed], states: dict[str, FeedState], now: datetime, poll_all: bool
+) -> Iterator[FeedTask]:
+    """The feeds to poll now, in the order of the feeds file."""
+    for position, feed in enumerate(catalogue):
+        state = states.get(feed.url)
+        if poll_all or state is None or is_due(state, interval_of(feed), now):
+            yield FeedTask(
+                feed.url,
+                outlet_of(feed),
+                feed.country,
+                feed.language,
+                position,
+                interval_of(feed),
+                state and state.etag,
+                state and state.last_modified,
+                state and state.body_hash,
+                state.failures if state else 0,
+            )
+
+
+def is_due(state: FeedState, interval: int, now: datetime) -> bool:
+    """Whether a feed is due; a shorter interval in the feeds file counts at once."""
+    if state.state == "retired":
+        return False
+    if state.last_polled_at is None or state.next_poll_at is None:
+        return True
+    due = state.next_poll_at
+    if not state.failures:
+        due = min(due, state.last_polled_at + timedelta(seconds=interval))
+    return due <= now
+
+
+def outlet_of(feed: Feed) -> str:
+    """Name of a feed's outlet: its host, where none is configured."""
+    return feed.outlet or urlsplit(feed.url).hostname or feed.url
+
+
+def interval_of(feed: Feed) -> int:
+    """Seconds between two polls of a feed."""
+    return feed.interval or DEFAULT_INTERVAL
+
+
+def read_feed_tasks(path: str) -> Iterator[FeedTask]:
+    """The due feeds of a plan file."""
+    with open(path, encoding="utf-8") as lines:
+        for line in lines:
+            yield FeedTask(*json.loads(line))
+
+
+def read_page_tasks(path: str) -> Iterator[PageTask]:
+    """The owed pages of a plan file."""
+    with open(path, encoding="utf-8") as lines:
+        for line in lines:
+            task = PageTask(*json.loads(line))
+            yield task._replace(
+                published_at=_time(task.published_at), listed_at=_time(task.listed_at)
+            )
+
+
+def _write(path: Path, tasks: Iterable[FeedTask | PageTask]) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        for task in tasks:
+            file.write(json.dumps(task, default=datetime.isoformat) + "\n")
+
+
+def _time(value: Any) -> Any:
+    return datetime.fromisoformat(value) if value else None
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
+    quoted = str(path).replace("'", "''")
+    connection.execute(f"COPY ({query}) TO '{quoted}' (FORMAT parquet, COMPRESSION uncompressed)")

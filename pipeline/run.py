@@ -1,0 +1,262 @@
+"""One scheduled run: take over what is staged, plan, run the graph, commit."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from time import monotonic
+from typing import Any, NamedTuple
+
+from filelock import FileLock, Timeout
+
+from config.errors import DatabaseError, NewsbeamError, RunActive
+from config.models import VERSION, ExtractSettings, Feed, FetchSettings, Taxonomy
+from pipeline.interrupt import stop_on_signal
+from pipeline.plan import Plan, interval_of, make_plan, outlet_of
+from sinks.commit import Committed, commit_run, recover
+from sinks.staging import RunFolder, Staging
+from transforms.signals import ask_to_stop, counts
+
+PROGRESS_EVERY = 0.3
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a run works on, and how."""
+
+    database: Path
+    feeds: Sequence[Feed]
+    taxonomy: Taxonomy
+    poll_all: bool = False
+    lock_timeout: float = 60.0
+    """Seconds to wait for another process that holds the database."""
+    runner: str = "DirectRunner"
+    beam_options: Sequence[str] = field(default=())
+    fetching: FetchSettings = FetchSettings()
+
+
+class RunResult(NamedTuple):
+    """What a run brought, and what it took over from earlier ones."""
+
+    committed: Committed
+    recovered: list[Committed]
+
+
+class RunFailed(NewsbeamError):
+    """The graph failed; what it had staged is committed, the rest is still owed."""
+
+
+class Watcher:
+    """What a run tells while it works; the base class keeps quiet."""
+
+    def phase(self, name: str) -> None:
+        """A phase begins: recover, plan, run, commit."""
+
+    def progress(self, done: Counter[str]) -> None:
+        """How many feeds and pages were found and done so far."""
+
+    def stopping(self) -> None:
+        """A signal asked the run to finish."""
+
+
+def run_batch(options: RunOptions, watcher: Watcher | None = None) -> RunResult:
+    """Poll what is due, fetch what is owed, commit once.
+
+    Raises:
+        RunActive: another run works on this database.
+        DatabaseLocked: the database stayed locked; what was fetched waits staged.
+        RunFailed: the graph failed; nothing is lost.
+    """
+    from pipeline.runners import engine  # Beam takes a second to load: not for a wrong option
+
+    watcher = watcher or Watcher()
+    chosen = engine(options.runner, options.beam_options)
+    with _only_run(options.database):
+        staging = Staging(options.database)
+        watcher.phase("recover")
+        recovered = recover(options.database, staging, options.lock_timeout)
+        watcher.phase("plan")
+        folder = staging.new_run(_run_id())
+        plan = _plan(options, folder, chosen.name)
+        watcher.phase("run")
+        failure = _run_graph(options, plan, folder, chosen, watcher)
+        watcher.phase("commit")
+        committed = commit_run(options.database, folder, options.lock_timeout)
+    if failure is not None:
+        raise RunFailed(
+            f"the run failed, nothing is lost: {_first_line(failure)}"
+        ) from failure
+    return RunResult(committed, recovered)
+
+
+@contextmanager
+def _only_run(database: Path) -> Iterator[None]:
+    if not database.parent.is_dir():
+        raise DatabaseError(f"{database}: no such folder {database.parent}")
+    lock = FileLock(f"{database}.lock", timeout=0)
+    try:
+        with lock:
+            yield
+    except Timeout:
+        raise RunActive(f"{database}: another run is active; this one did nothing") from None
+    except PermissionError as error:
+        raise DatabaseError(f"{database}: {error}") from error
+
+
+def _run_id() -> str:
+    """Sorts by time, and differs between runs of one second."""
+    return f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(3)}"
+
+
+def _plan(options: RunOptions, folder: RunFolder, runner: str) -> Plan:
+    now, started = datetime.now(timezone.utc), monotonic()
+    plan = make_plan(
+        options.database,
+        options.feeds,
+        folder.plan,
+        now=now,
+        poll_all=options.poll_all,
+        lock_timeout=options.lock_timeout,
+    )
+    folder.write_json(
+        "run.json",
+        {
+            "started_at": now.isoformat(),
+            "newsbeam_version": VERSION,
+            "runner": runner,
+            "feeds_due": plan.feeds_due,
+            "plan_seconds": round(monotonic() - started, 3),
+            "feeds": [_configured(position, feed) for position, feed in enumerate(options.feeds)],
+            **_defined(options.taxonomy),
+        },
+    )
+    return plan
+
+
+def _configured(position: int, feed: Feed) -> dict[str, Any]:
+    return {
+        "feed_url": feed.url,
+        "outlet": outlet_of(feed),
+        "country": feed.country,
+        "language": feed.language,
+        "tags": feed.tags,
+        "interval_seconds": interval_of(feed),
+        "position": position,
+    }
+
+
+def _defined(taxonomy: Taxonomy) -> dict[str, Any]:
+    version = taxonomy.version
+    return {
+        "taxonomy_version": version,
+        "topics": [
+            {"topic": t.id, "name": t.name, "taxonomy_version": version, "definition": t.any}
+            for t in taxonomy.topics
+        ],
+    }
+
+
+def _run_graph(
+    options: RunOptions, plan: Plan, folder: RunFolder, chosen: Any, watcher: Watcher
+) -> Exception | None:
+    """Run the graph to its end; its failure comes back as a value, because a commit follows."""
+    stopped = False
+
+    def stop() -> None:
+        nonlocal stopped
+        stopped = True
+        watcher.stopping()
+        ask_to_stop(folder.signals)
+
+    failure, times = None, {}
+    with stop_on_signal(stop):
+        if plan.feeds_due or plan.pages_owed:
+            try:
+                times = _execute(options, plan, folder, chosen, watcher)
+            except Exception as error:  # of any runner, about anything
+                failure = None if stopped else error
+                logging.getLogger(__name__).debug("the graph failed", exc_info=error)
+        state = "failed" if failure else "stopped" if stopped else "done"
+        folder.write_json(
+            "finished.json",
+            {
+                "finished_at": datetime.now(timezone.utc).isoformat(),
+                "state": state,
+                "message": _first_line(failure) if failure else None,
+                **times,
+            },
+        )
+    return failure
+
+
+def _execute(
+    options: RunOptions, plan: Plan, folder: RunFolder, chosen: Any, watcher: Watcher
+) -> dict[str, float]:
+    import apache_beam as beam
+
+    from pipeline.graph import ingest
+    from transforms.pool import close_pools
+
+    with _progress(folder, watcher.progress):
+        try:
+            pipeline = beam.Pipeline(runner=chosen.runner, options=chosen.options)
+            ingest(
+                pipeline,
+                plan,
+                folder,
+                options.taxonomy,
+                options.fetching,
+                ExtractSettings(processes=chosen.processes),
+                chosen.workers,
+            )
+            result = pipeline.run()
+            result.wait_until_finish()
+        finally:
+            close_pools()
+    return _phase_seconds(result)
+
+
+def _phase_seconds(result: Any) -> dict[str, float]:
+    """Time from first start to last end of polling and of pages, over all workers."""
+    times = {}
+    for what, name in (("feeds", "poll_seconds"), ("pages", "page_seconds")):
+        spans = [
+            found.committed
+            for found in result.metrics().query()["distributions"]
+            if found.key.metric.name == f"{what}_epoch_ms" and found.committed.count
+        ]
+        if spans:
+            longest = max(span.max for span in spans) - min(span.min for span in spans)
+            times[name] = longest / 1000
+    return times
+
+
+@contextmanager
+def _progress(folder: RunFolder, report: Callable[[Counter[str]], None]) -> Iterator[None]:
+    import threading
+
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(PROGRESS_EVERY):
+            report(counts(folder.signals))
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        report(counts(folder.signals))
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:500]
