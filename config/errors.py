@@ -1,12 +1,13 @@
 """The error tree. Every error says what it was about, and survives pickling.
 
-    NewsbeamError                 anything that newsbeam reports to its user
-    ├── ConfigError               a feeds or topics file, or an option, is wrong (exit 2)
-    ├── DatabaseError             the database cannot be used (exit 1)
-    │   ├── DatabaseLocked        … because another process holds it (exit 75)
-    │   └── SchemaMismatch        … because it is of another version
-    ├── RunActive                 another run works on this database (exit 75)
-    └── StagingError              the staging folder cannot be used (exit 1)
+NewsbeamError                 anything that newsbeam reports to its user
+├── ConfigError               a feeds or topics file, or an option, is wrong (exit 2)
+├── DatabaseError             the database cannot be used (exit 1)
+│   ├── DatabaseLocked        … because another process holds it (exit 75)
+│   └── SchemaMismatch        … because it is of another version
+├── QueryError                DuckDB refuses a query (exit 2)
+├── RunActive                 another run works on this database (exit 75)
+└── StagingError              the staging folder cannot be used (exit 1)
 """
 
 from __future__ import annotations
@@ -36,6 +37,12 @@ class DatabaseLocked(DatabaseError):
 
 class SchemaMismatch(DatabaseError):
     """The file is no newsbeam database, or one of another schema version."""
+
+
+class QueryError(NewsbeamError):
+    """DuckDB refuses a query; its text is DuckDB's."""
+
+    exit_status = 2
 
 
 class RunActive(NewsbeamError):

@@ -38,7 +38,7 @@ class RunOptions:
     """Seconds to wait for another process that holds the database."""
     runner: str = "DirectRunner"
     beam_options: Sequence[str] = field(default=())
-    fetching: FetchSettings = FetchSettings()
+    fetching: FetchSettings = field(default_factory=FetchSettings)
 
 
 class RunResult(NamedTuple):
@@ -89,9 +89,7 @@ def run_batch(options: RunOptions, watcher: Watcher | None = None) -> RunResult:
         watcher.phase("commit")
         committed = commit_run(options.database, folder, options.lock_timeout)
     if failure is not None:
-        raise RunFailed(
-            f"the run failed, nothing is lost: {_first_line(failure)}"
-        ) from failure
+        raise RunFailed(f"the run failed, nothing is lost: {_first_line(failure)}") from failure
     return RunResult(committed, recovered)
 
 

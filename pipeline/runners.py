@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from apache_beam.options.pipeline_options import (
     DirectOptions,
@@ -70,6 +70,8 @@ def _direct(options: PipelineOptions) -> Engine:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     cores = cores or 1
     workers = direct.direct_num_workers or cores
+    if direct.direct_running_mode == "in_memory":
+        workers = 1  # all that this mode has; the parsing processes use the other cores
     direct.direct_num_workers = workers
     parsers = cores
     if direct.direct_running_mode == "multi_processing":
@@ -83,7 +85,7 @@ def _unknown(options: PipelineOptions, arguments: list[str]) -> list[str]:
     return [str(item) for item in unknown]
 
 
-def _parser():  # type: ignore[no-untyped-def]
+def _parser() -> Any:
     from apache_beam.options.pipeline_options import _BeamArgumentParser
 
     parser = _BeamArgumentParser(allow_abbrev=False)

@@ -66,7 +66,8 @@ SELECT * EXCLUDE source FROM (
     SELECT url_id, state, reason, attempts, next_attempt_at, article_id, 3
     FROM entries SEMI JOIN touched USING (url_id)
 )
-QUALIFY row_number() OVER (PARTITION BY url_id ORDER BY state <> 'fetched', source, attempts DESC) = 1
+QUALIFY row_number() OVER (PARTITION BY url_id ORDER BY state <> 'fetched', source, attempts DESC)
+    = 1
 """
 FRESH = """
 CREATE OR REPLACE TEMP TABLE fresh AS
@@ -161,17 +162,28 @@ LOAD = (
     POLLS, PAGES, LISTED, TOUCHED, VERDICTS, FRESH, ARTICLES, ARTICLE_TOPICS, TOPIC_EVIDENCE,
     KNOWN_ENTRIES, NEW_ENTRIES, FEEDS, REPLACE_FEEDS, FEED_POLLS, FAILURES, TOPICS,
 )  # fmt: skip
+# A late shard of the same run adds to what its row said before.
 RUN_COUNTS = """
-SELECT count(*) AS feeds_polled,
-       count(*) FILTER (status = 'unchanged') AS feeds_unchanged,
-       count(*) FILTER (status = 'failed') AS feeds_failed,
+WITH before AS (
+    SELECT max(pages) AS pages, max(pages_failed) AS failed, max(pages_pending) AS pending
+    FROM runs WHERE run_id = {run}
+), polled AS (
+    SELECT count(*) AS feeds_polled,
+           count(*) FILTER (status = 'unchanged') AS feeds_unchanged,
+           count(*) FILTER (status = 'failed') AS feeds_failed
+    FROM feed_polls WHERE run_id = {run}
+), tried AS (
+    SELECT count(*) AS pages, count(*) FILTER (state = 'failed') AS failed,
+           count(*) FILTER (state = 'pending') AS pending
+    FROM pages
+)
+SELECT polled.*,
        (SELECT count(*) FROM entries WHERE run_id = {run}) AS entries_new,
-       (SELECT count(*) FROM pages)
-           + coalesce((SELECT max(pages) FROM runs WHERE run_id = {run}), 0) AS pages,
-       (SELECT count(*) FROM failures
-        WHERE run_id = {run} AND stage IN ('fetch', 'extract')) AS pages_failed,
+       tried.pages + coalesce(before.pages, 0) AS pages,
+       tried.failed + coalesce(before.failed, 0) AS pages_failed,
+       tried.pending + coalesce(before.pending, 0) AS pages_pending,
        (SELECT count(*) FROM articles WHERE run_id = {run}) AS articles_new
-FROM feed_polls WHERE run_id = {run}
+FROM polled, tried, before
 """
 
 
@@ -226,8 +238,10 @@ def recover(database: str | Path, staging: Staging, lock_timeout: float) -> list
 
 
 def _new_shards(connection: duckdb.DuckDBPyConnection, folder: RunFolder) -> list[Path]:
-    known = {name for (name,) in connection.execute(
-        "SELECT shard FROM staged_shards WHERE run_id = ?", [folder.run_id]).fetchall()}  # fmt: skip
+    recorded = connection.execute(
+        "SELECT shard FROM staged_shards WHERE run_id = ?", [folder.run_id]
+    )
+    known = {name for (name,) in recorded.fetchall()}
     return [path for path in folder.shards() if _shard_name(folder, path) not in known]
 
 
@@ -235,16 +249,12 @@ def _shard_name(folder: RunFolder, path: Path) -> str:
     return f"{folder.run_id}/{path.name}"
 
 
-def _load(
-    connection: duckdb.DuckDBPyConnection, folder: RunFolder, shards: Sequence[Path]
-) -> None:
+def _load(connection: duckdb.DuckDBPyConnection, folder: RunFolder, shards: Sequence[Path]) -> None:
     plan = folder.read_json("run.json") or {}
     for kind, schema in SCHEMAS.items():
         paths = [str(path) for path in shards if path.name.startswith(kind)]
         staged = (
-            connection.read_parquet(paths)  # type: ignore[arg-type]
-            if paths
-            else connection.from_arrow(schema.empty_table())
+            connection.read_parquet(paths) if paths else connection.from_arrow(schema.empty_table())
         )
         connection.register(f"staged_{kind}", staged)
     configured = pa.Table.from_pylist(plan.get("feeds", []), CONFIGURED)
@@ -280,7 +290,7 @@ def _record(
         "finished_at", "state", "message", "poll_seconds", "page_seconds")}  # fmt: skip
     counts = connection.execute(RUN_COUNTS.format(run=_quoted(folder.run_id)))
     names = [item[0] for item in counts.description or []]
-    row |= dict(zip(names, counts.fetchone() or ()))
+    row |= dict(zip(names, counts.fetchone() or (), strict=True))
     row |= {
         "run_id": folder.run_id,
         "lock_seconds": round(waited, 3),
@@ -292,13 +302,11 @@ def _record(
     connection.execute(f"INSERT INTO runs ({columns}) VALUES ({marks})", list(row.values()))
 
 
-def _report(
-    connection: duckdb.DuckDBPyConnection, folder: RunFolder, shards: int
-) -> Committed:
+def _report(connection: duckdb.DuckDBPyConnection, folder: RunFolder, shards: int) -> Committed:
     run_id = [folder.run_id]
     result = connection.execute("SELECT * FROM runs WHERE run_id = ?", run_id)
     names = [item[0] for item in result.description or []]
-    run = dict(zip(names, result.fetchone() or ()))
+    run = dict(zip(names, result.fetchone() or (), strict=True))
     topics = connection.execute(
         "SELECT topic, count(*) AS n FROM article_topics SEMI JOIN "
         "(SELECT article_id FROM articles WHERE run_id = ?) USING (article_id) "

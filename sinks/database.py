@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 
@@ -28,9 +28,7 @@ class Opened(NamedTuple):
 
 
 @contextmanager
-def open_database(
-    path: str | Path, *, read_only: bool, lock_timeout: float
-) -> Iterator[Opened]:
+def open_database(path: str | Path, *, read_only: bool, lock_timeout: float) -> Iterator[Opened]:
     """Open a newsbeam database, waiting so many seconds at most for other processes.
 
     Opened for writing, an absent file is created.
@@ -51,7 +49,7 @@ def open_database(
 
 def _connect(path: str, read_only: bool, lock_timeout: float) -> Opened:
     started, wait = time.monotonic(), FIRST_WAIT
-    config = {} if read_only else {"storage_compatibility_version": STORAGE_VERSION}
+    config: dict[str, Any] = {} if read_only else {"storage_compatibility_version": STORAGE_VERSION}
     while True:
         try:
             connection = duckdb.connect(path, read_only=read_only, config=config)

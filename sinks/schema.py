@@ -165,7 +165,8 @@ TABLES = (
         feeds_failed      INTEGER      … and failed.
         entries_new       INTEGER      Entries seen for the first time.
         pages             INTEGER      Pages tried.
-        pages_failed      INTEGER      … and failed, for now or for good.
+        pages_failed      INTEGER      … and failed for good.
+        pages_pending     INTEGER      … and failed for now; a later run tries them again.
         articles_new      INTEGER      Articles added.
         plan_seconds      DOUBLE       Time to find out what is due, in seconds.
         poll_seconds      DOUBLE       Time to poll and read feeds.
@@ -228,7 +229,7 @@ VIEWS = (
         ORDER BY failures DESC, health, feed_url
     """),
     View("evidence_in_context", "Each match with the words around it.", """
-        SELECT article_id, topic, field, phrase,
+        SELECT article_id, topic, field, phrase, start, "end",
                substring(body, greatest(start - 59, 1), least(start, 60)) AS before,
                matched,
                substring(body, "end" + 1, 60) AS after

@@ -50,7 +50,7 @@ def as_row(record: Any) -> Any:
     """A NamedTuple, with all that is in it, as a dictionary."""
     if isinstance(record, tuple):
         if hasattr(record, "_fields"):
-            return {name: as_row(value) for name, value in zip(record._fields, record)}
+            return {name: as_row(value) for name, value in zip(record._fields, record, strict=True)}
         return [as_row(item) for item in record]
     if isinstance(record, str):
         return record.encode("utf-8", "replace").decode()  # lone surrogates fit no file

@@ -21,7 +21,7 @@ SECONDS = 10.0
 """A shard is written after so many rows, or so long: what a crash may cost to fetch again."""
 
 
-class WriteShards(beam.PTransform):  # type: ignore[misc]
+class WriteShards(beam.PTransform):
     """Records of one kind to the paths of the shards that hold them."""
 
     def __init__(self, folder: str, kind: str) -> None:
@@ -35,7 +35,7 @@ class WriteShards(beam.PTransform):  # type: ignore[misc]
         return records | beam.ParDo(_Write(self.folder, self.kind))
 
 
-class _Write(beam.DoFn):  # type: ignore[misc]
+class _Write(beam.DoFn):
     def __init__(self, folder: str, kind: str) -> None:
         self.folder, self.kind = Path(folder), kind
         self.rows = Metrics.counter(NAMESPACE, f"{kind}_rows")

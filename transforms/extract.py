@@ -21,6 +21,7 @@ from transforms.records import Extraction, Unreadable
 EXTRACTOR = f"trafilatura {trafilatura.__version__}"
 SAMPLE = 2_000
 """Characters of text that decide the language."""
+ENOUGH_LETTERS = 60
 PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain", "application/xml", "text/xml")
 CANONICAL = '//link[contains(concat(" ", normalize-space(@rel), " "), " canonical ")]/@href'
 
@@ -61,24 +62,40 @@ def decode(body: bytes, content_type: str | None) -> str:
 
 
 def language_of(text: str, declared: str | None) -> str | None:
-    """BCP 47 tag of a text: as declared, unless the text itself says another language.
+    """BCP 47 tag of a text's language, with the script where a language has several.
 
-    Templates lie (``lang="en"`` on a Russian page), but they know what a text cannot show, such
-    as the script or region: ``zh-Hant``.
+    The text decides, because templates lie (``lang="en"`` on a Russian page); what is declared
+    counts where the text is too short to tell. Regions are left out.
     """
-    detected, _ = classify(text[:SAMPLE])
-    tag = standard_tag(declared)
-    if tag and langcodes.get(tag).language == langcodes.get(detected).language:
+    sample = text[:SAMPLE]
+    letters = sum(c.isalpha() for c in sample)
+    tag = _language_and_script(declared)
+    if tag and letters < ENOUGH_LETTERS:
         return tag
-    return str(detected) if any(c.isalpha() for c in text) else tag
+    detected = str(classify(sample)[0]) if letters else None
+    if detected == "zh":
+        return chinese_script(sample)
+    if tag and detected and langcodes.get(tag).language == langcodes.get(detected).language:
+        return tag  # it may know the script
+    return detected or tag
+
+
+def chinese_script(text: str) -> str:
+    """zh-Hans or zh-Hant, by which legacy character set holds more of the text."""
+    simplified, traditional = (
+        sum(len(char.encode(codec, "ignore")) > 1 for char in text) for codec in ("gb2312", "big5")
+    )
+    return "zh-Hans" if simplified >= traditional else "zh-Hant"
 
 
 @lru_cache(maxsize=1_000)
-def standard_tag(tag: str | None) -> str | None:
-    """A language tag in its standard form (``zh-tw`` → ``zh-TW``); None for nonsense."""
+def _language_and_script(tag: str | None) -> str | None:
+    """``en-GB`` → ``en``, ``sr_latn_RS`` → ``sr-Latn``; None for nonsense."""
     if not tag or not langcodes.tag_is_valid(tag.strip()):
         return None
-    return langcodes.standardize_tag(tag.strip())
+    full = langcodes.get(tag.strip())
+    kept = langcodes.Language.make(language=full.language, script=full.script)
+    return kept.simplify_script().to_tag() if full.language else None
 
 
 def _guess_encoding(body: bytes) -> str:

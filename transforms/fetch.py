@@ -32,7 +32,7 @@ from transforms.records import HttpFailure, Response
 from transforms.urls import absolute, host_of
 
 T = TypeVar("T")
-_Mailbox = queue.Queue[Union[tuple[T, Union[Response, HttpFailure]], BaseException, None]]
+_Mailbox = queue.Queue[Union[tuple[T, Response | HttpFailure], BaseException, None]]
 RESULTS_WAITING = 32
 STOP_CHECK = 0.2
 TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -145,9 +145,7 @@ class _Work(Generic[T]):
                     task.cancel()
                 await asyncio.gather(watch, *hosts, return_exceptions=True)
 
-    async def _empty(
-        self, fetcher: Fetcher, host: str, waiting: deque[tuple[T, Request]]
-    ) -> None:
+    async def _empty(self, fetcher: Fetcher, host: str, waiting: deque[tuple[T, Request]]) -> None:
         """Everything of one host, so many at once; then its connections are given back."""
         lines = min(self.settings.host_concurrency, len(waiting))
         await asyncio.gather(*(self._line(fetcher, waiting) for _ in range(lines)))
@@ -240,7 +238,8 @@ class Fetcher:
 
     async def _attempt(self, request: Request) -> Response | HttpFailure:
         started, at = monotonic(), datetime.now(timezone.utc)
-        url, chain = request.url, []
+        url = request.url
+        chain: list[str] = []
         while True:
             answer = await self._hop(request, url, at)
             milliseconds = round((monotonic() - started) * 1000)
@@ -315,9 +314,7 @@ def _headers(request: Request) -> dict[str, str]:
     return headers
 
 
-async def _read(
-    answer: httpx.Response, headers: dict[str, str], limit: int
-) -> tuple[bytes, int]:
+async def _read(answer: httpx.Response, headers: dict[str, str], limit: int) -> tuple[bytes, int]:
     """The unpacked body, and how many bytes came over the wire."""
     parts: list[bytes] = []
     size = received = 0
@@ -433,11 +430,7 @@ def _client(settings: FetchSettings) -> httpx.AsyncClient:
         )
     return httpx.AsyncClient(
         transport=transport,
-        timeout=httpx.Timeout(
-            settings.read_timeout, connect=settings.connect_timeout, pool=None
-        ),
+        timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout, pool=None),
         headers={"User-Agent": settings.user_agent},
         trust_env=False,
     )
-
-

@@ -57,7 +57,7 @@ class Read(NamedTuple):
     document: FeedDocument | Extraction | Unreadable | None
 
 
-class ByHost(beam.PTransform):  # type: ignore[misc]
+class ByHost(beam.PTransform):
     """Tasks of one host end in one group, so that one worker alone speaks with it.
 
     There are as many groups as workers; the hosts of a group are fetched side by side.
@@ -80,7 +80,7 @@ def _group(url: str, groups: int) -> str:
     return str(int(digest(host_of(url)), 16) % groups)
 
 
-class PollFeeds(beam.PTransform):  # type: ignore[misc]
+class PollFeeds(beam.PTransform):
     """(group, feed tasks) to (task, answer): one conditional GET for each feed."""
 
     def __init__(self, settings: FetchSettings, signals: str) -> None:
@@ -94,7 +94,7 @@ class PollFeeds(beam.PTransform):  # type: ignore[misc]
         )
 
 
-class FetchPages(beam.PTransform):  # type: ignore[misc]
+class FetchPages(beam.PTransform):
     """(group, page tasks) to (task, answer): each page once, whoever listed it."""
 
     def __init__(self, settings: FetchSettings, signals: str) -> None:
@@ -114,7 +114,7 @@ class FetchPages(beam.PTransform):  # type: ignore[misc]
         )
 
 
-class ReadFeeds(beam.PTransform):  # type: ignore[misc]
+class ReadFeeds(beam.PTransform):
     """(task, answer) to Read, parsed in the pool; unchanged bodies are not parsed again."""
 
     def __init__(self, settings: ExtractSettings) -> None:
@@ -126,7 +126,7 @@ class ReadFeeds(beam.PTransform):  # type: ignore[misc]
         return answers | beam.ParDo(_InPool(_feed_job, self.settings))
 
 
-class ExtractText(beam.PTransform):  # type: ignore[misc]
+class ExtractText(beam.PTransform):
     """(task, answer) to Read, extracted in the pool."""
 
     def __init__(self, settings: ExtractSettings) -> None:
@@ -138,7 +138,7 @@ class ExtractText(beam.PTransform):  # type: ignore[misc]
         return answers | beam.ParDo(_InPool(_page_job, self.settings))
 
 
-class FindNewEntries(beam.PTransform):  # type: ignore[misc]
+class FindNewEntries(beam.PTransform):
     """Read to (task, Poll), with the entries that the database does not know yet."""
 
     def __init__(self, known: str) -> None:
@@ -150,7 +150,7 @@ class FindNewEntries(beam.PTransform):  # type: ignore[misc]
         return read | beam.ParDo(_FindNew(self.known))
 
 
-class OwePages(beam.PTransform):  # type: ignore[misc]
+class OwePages(beam.PTransform):
     """(task, Poll) to page tasks."""
 
     def __init__(self, known: str) -> None:
@@ -162,7 +162,7 @@ class OwePages(beam.PTransform):  # type: ignore[misc]
         return polls | beam.ParDo(_Owe(self.known))
 
 
-class TagTopics(beam.PTransform):  # type: ignore[misc]
+class TagTopics(beam.PTransform):
     """Read to Page: an article with its topics and their evidence, or the reason why not."""
 
     def __init__(self, taxonomy: Taxonomy) -> None:
@@ -207,7 +207,7 @@ def _page_job(task: PageTask, answer: Response) -> tuple[Any, ...] | None:
     return extract_page, answer.body, answer.headers.get("content-type"), answer.url
 
 
-class _Fetch(beam.DoFn):  # type: ignore[misc]
+class _Fetch(beam.DoFn):
     def __init__(
         self,
         request: Callable[[Any, int], Request],
@@ -234,7 +234,7 @@ class _Fetch(beam.DoFn):  # type: ignore[misc]
         self.signals.flush()
 
 
-class _InPool(beam.DoFn):  # type: ignore[misc]
+class _InPool(beam.DoFn):
     """Hands documents to the pool, and on what comes back, while further ones are under way."""
 
     def __init__(
@@ -250,7 +250,9 @@ class _InPool(beam.DoFn):  # type: ignore[misc]
     def process(self, answer: Answer) -> Iterator[Read]:
         task, response = answer
         job = self.job(task, response) if isinstance(response, Response) else None
-        future = job and pool.submit(self.settings.processes, self.settings.timeout, *job)
+        future = None
+        if job is not None:
+            future = pool.submit(self.settings.processes, self.settings.timeout, *job)
         self.waiting.append((task, response, future))
         while len(self.waiting) > AHEAD * self.settings.processes or self._ready():
             yield self._take()
@@ -269,7 +271,7 @@ class _InPool(beam.DoFn):  # type: ignore[misc]
         return Read(task, response, pool.outcome(future, self.settings.timeout))
 
 
-class _FindNew(beam.DoFn):  # type: ignore[misc]
+class _FindNew(beam.DoFn):
     def __init__(self, known: str) -> None:
         self.path = known
 
@@ -283,7 +285,7 @@ class _FindNew(beam.DoFn):  # type: ignore[misc]
         )
 
 
-class _Owe(beam.DoFn):  # type: ignore[misc]
+class _Owe(beam.DoFn):
     def __init__(self, known: str) -> None:
         self.path = known
 
@@ -294,7 +296,7 @@ class _Owe(beam.DoFn):  # type: ignore[misc]
         yield from page_tasks(*polled, self.known.__contains__)
 
 
-class _Tag(beam.DoFn):  # type: ignore[misc]
+class _Tag(beam.DoFn):
     def __init__(self, taxonomy: Taxonomy) -> None:
         self.taxonomy = taxonomy
         self.articles = Metrics.counter(NAMESPACE, "articles")

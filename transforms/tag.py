@@ -26,7 +26,9 @@ QUOTES = dict.fromkeys("\u2018\u2019\u201b\u02bc", "'")
 DROPPED = dict.fromkeys(
     "\u00ad\u200b\u200c\u200d\u2060\ufeff\u0640" + "".join(map(chr, range(0x064B, 0x0653))), ""
 )
-MARKS = re.compile(r"[\u0300-\u036f\u0483-\u0487\u1dc0-\u1dff\u3099\u309a\ufe20-\ufe2f\uff9e\uff9f]")
+MARKS = re.compile(
+    r"[\u0300-\u036f\u0483-\u0487\u1dc0-\u1dff\u3099\u309a\ufe20-\ufe2f\uff9e\uff9f]"
+)
 CLUSTERS = re.compile(f"(?s).{MARKS.pattern}*")
 # Scripts written without spaces between words, or with endings that stick to the word.
 UNSPACED = re.compile(
@@ -58,7 +60,9 @@ def fold(text: str) -> Folded:
         if len(folded) == len(text) and "" not in pieces:
             return Folded(folded, None)
         ends = range(1, len(text) + 1)
-        return Folded(folded, [(end - 1, end) for end, piece in zip(ends, pieces) for _ in piece])
+        return Folded(
+            folded, [(end - 1, end) for end, piece in zip(ends, pieces, strict=True) for _ in piece]
+        )
     spans: list[tuple[int, int]] = []
     parts: list[str] = []
     for cluster in CLUSTERS.finditer(text):

@@ -1,0 +1,47 @@
+# Everything runs in .venv, which the first call of any target makes: python3 and make suffice.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test test-fast lint format bench real-pages lock clean
+
+demo: $(READY)  ## run the main job on the embedded newsroom
+	@$(BIN)/newsbeam demo
+
+test: $(READY)  ## all tests, the long proofs too
+	@$(BIN)/python -m pytest --cov --cov-report=term
+
+test-fast: $(READY)  ## all but the long proofs
+	@$(BIN)/python -m pytest -m "not slow"
+
+lint: $(READY)  ## style, types, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(READY)
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(READY)  ## ratios of one run against the bare extraction
+	@$(BIN)/python -m benchmarks.pipeline
+
+real-pages: $(READY)  ## the pipeline over real pages and feeds, where they are at hand
+	@$(BIN)/python -m benchmarks.real_pages
+
+lock: $(READY)  ## renew requirements.lock for all supported versions of Python
+	@$(BIN)/pip install --quiet uv
+	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 \
+	    --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade \
+	    --quiet --output-file requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Setting up .venv (once; a minute or two) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+clean:
+	rm -rf .venv build dist *.egg-info newsbeam-demo

@@ -1,0 +1,267 @@
+"""The command line. Every option can also be set by NEWSBEAM_ and its name."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from config.errors import ConfigError, NewsbeamError
+from config.load import load_feeds, load_topics, shipped
+from config.models import VERSION, FetchSettings
+
+F = TypeVar("F", bound=Callable[..., Any])
+HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def option(name: str, *more: str, **settings: Any) -> Callable[[F], F]:
+    """An option that NEWSBEAM_NAME sets too."""
+    variable = "NEWSBEAM_" + name.removeprefix("--").split("/")[0].replace("-", "_").upper()
+    return click.option(name, *more, envvar=variable, show_envvar=True, **settings)
+
+
+class _Commands(click.Group):
+    """Turns our errors into a message and their exit status."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except NewsbeamError as error:
+            click.echo(f"newsbeam: {error}", err=True)
+            ctx.exit(error.exit_status)
+        except BrokenPipeError:  # `newsbeam sql … | head`
+            sys.stderr.close()
+            ctx.exit(0)
+
+
+@click.group(cls=_Commands, context_settings=HELP)
+@click.version_option(VERSION, prog_name="newsbeam")
+@option("--verbose", is_flag=True, help="Show the log of Beam and of the libraries.")
+def main(verbose: bool) -> None:
+    """Turn news feeds into a DuckDB database that people can query, trust and audit.
+
+    \b
+    Exit status: 0 done, also when single feeds or articles failed (those are rows);
+    1 the run failed, nothing is lost; 2 wrong usage or configuration;
+    75 another run is active, or the database stayed locked and what was fetched waits staged.
+    """
+    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR)
+    if not verbose:
+        logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # failures are our errors
+
+
+feeds_option = option(
+    "--feeds", type=click.Path(path_type=Path), help="Feeds file; default: the shipped catalogue."
+)
+topics_option = option(
+    "--topics", type=click.Path(path_type=Path), help="Topics file; default: the shipped one."
+)
+database_option = option(
+    "--database",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("newsbeam.duckdb"),
+    show_default=True,
+    help="Database file.",
+)
+lock_option = option(
+    "--lock-timeout",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for another process that holds the database.",
+)
+
+
+@main.command()
+@feeds_option
+@topics_option
+@database_option
+@option("--now", is_flag=True, help="Poll all feeds, due or not.")
+@option(
+    "--allow-private-hosts",
+    is_flag=True,
+    help="Let feeds and pages lie on loopback and private addresses.",
+)
+@option(
+    "--host-concurrency",
+    type=click.IntRange(min=1, max=100),
+    default=FetchSettings.host_concurrency,
+    show_default=True,
+    metavar="N",
+    help="Requests at once to one registered domain or address.",
+)
+@option(
+    "--host-delay",
+    type=click.FloatRange(min=0, max=3600),
+    default=FetchSettings.host_delay,
+    show_default=True,
+    metavar="SECONDS",
+    help="Pause between the starts of two of them.",
+)
+@lock_option
+@option("--runner", default="DirectRunner", show_default=True, help="Beam runner.")
+@option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.argument("beam_options", nargs=-1, type=click.UNPROCESSED, metavar="[-- BEAM OPTION…]")
+def run(
+    feeds: Path | None,
+    topics: Path | None,
+    database: Path,
+    now: bool,
+    allow_private_hosts: bool,
+    host_concurrency: int,
+    host_delay: float,
+    lock_timeout: float,
+    runner: str,
+    as_json: bool,
+    beam_options: tuple[str, ...],
+) -> None:
+    """One scheduled run: poll the feeds that are due, fetch, extract, tag, commit.
+
+    What earlier runs left staged is committed first. SIGINT and SIGTERM end the run early; what
+    it fetched is committed. Options of Beam follow after two hyphens:
+
+    \b
+      newsbeam run --feeds feeds.yaml -- --direct_running_mode=multi_processing
+    """
+    from pipeline.output import Screen, summary, summary_json
+    from pipeline.run import RunOptions, run_batch
+
+    catalogue, taxonomy = _load(feeds, topics)
+    fetching = replace(
+        FetchSettings(),
+        host_concurrency=host_concurrency,
+        host_delay=host_delay,
+        allow_private_hosts=allow_private_hosts,
+    )
+    result = run_batch(
+        RunOptions(
+            database, catalogue, taxonomy, now, lock_timeout, runner, beam_options, fetching
+        ),
+        Screen(),
+    )
+    click.echo(summary_json(result) if as_json else summary(result))
+
+
+@main.command()
+@click.argument("query")
+@database_option
+@option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json", "markdown"]),
+    default="table",
+    show_default=True,
+    help="How to print the result.",
+)
+@option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@lock_option
+def sql(query: str, database: Path, form: str, as_json: bool, lock_timeout: float) -> None:
+    """Ask the database a QUERY in SQL (- reads it from standard input). Nothing can be changed."""
+    from pipeline.output import WRITERS
+    from sinks.query import query as ask
+
+    text = sys.stdin.read() if query == "-" else query
+    with ask(database, text, lock_timeout) as result:
+        WRITERS["json" if as_json else form](result.columns, result.rows, sys.stdout)
+
+
+@main.command()
+@feeds_option
+@topics_option
+@option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+def check(feeds: Path | None, topics: Path | None, as_json: bool) -> None:
+    """Say what is wrong in a configuration, with file and line; exit status 2 if anything is."""
+    import json
+
+    catalogue, taxonomy = _load(feeds, topics)
+    phrases = sum(len(topic.any) for topic in taxonomy.topics)
+    counts = {
+        "feeds": len(catalogue),
+        "topics": len(taxonomy.topics),
+        "phrases": phrases,
+        "taxonomy_version": taxonomy.version,
+    }
+    if as_json:
+        click.echo(json.dumps(counts))
+        return
+    click.echo(f"{feeds or 'shipped feeds'}: {len(catalogue)} feeds, nothing wrong")
+    click.echo(
+        f"{topics or 'shipped topics'}: {len(taxonomy.topics)} topics with {phrases} phrases, "
+        f"version {taxonomy.version}, nothing wrong"
+    )
+
+
+@main.command()
+@option(
+    "--directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("newsbeam-demo"),
+    show_default=True,
+    help="Where the demo leaves its feeds file and database.",
+)
+def demo(directory: Path) -> None:
+    """Run the whole thing on the embedded newsroom, and ask the database first questions."""
+    from pipeline.demo import run_demo
+
+    run_demo(directory)
+
+
+@main.command()
+@option("--port", type=click.IntRange(0, 65535), default=8750, show_default=True, help="0: any.")
+@option("--outlets", type=int, default=12, show_default=True, help="Outlets that behave.")
+@option("--articles", type=int, default=150, show_default=True, help="Articles in all.")
+@option("--page-kilobytes", type=int, default=40, show_default=True, help="Weight of a page.")
+@option("--latency-ms", type=int, default=0, show_default=True, help="Wait before each answer.")
+@option("--seed", type=int, default=7, show_default=True, help="Another seed, other news.")
+@option("--kind", is_flag=True, help="Leave out the outlets that misbehave.")
+@option("--json", "as_json", is_flag=True, help="Print the addresses as one line of JSON.")
+def newsroom(
+    port: int,
+    outlets: int,
+    articles: int,
+    page_kilobytes: int,
+    latency_ms: int,
+    seed: int,
+    kind: bool,
+    as_json: bool,
+) -> None:
+    """Serve the embedded newsroom on loopback until it is stopped."""
+    import json
+
+    from pipeline.newsroom import NewsroomServer, NewsroomSettings, serve
+
+    def tell(server: NewsroomServer) -> None:
+        feeds = f"{server.base_url}/_control/feeds.yaml"
+        if as_json:
+            click.echo(json.dumps({"base_url": server.base_url, "feeds": feeds}))
+        else:
+            click.echo(f"Newsroom at {server.base_url}; its feeds file: {feeds}")
+            click.echo("Read it with: newsbeam run --feeds FILE --allow-private-hosts")
+        sys.stdout.flush()
+
+    settings = NewsroomSettings(outlets, articles, page_kilobytes, latency_ms, seed, not kind)
+    serve(settings, port, tell)
+
+
+def _load(feeds: Path | None, topics: Path | None) -> tuple[Any, Any]:
+    """Both files, or the complaints about both."""
+    problems, loaded = [], []
+    for load, path in ((load_feeds, feeds or shipped("feeds.yaml")),
+                       (load_topics, topics or shipped("topics.yaml"))):  # fmt: skip
+        try:
+            loaded.append(load(path))
+        except ConfigError as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigError("the configuration is wrong\n" + "\n".join(problems))
+    return loaded[0], loaded[1]
+
+
+if __name__ == "__main__":
+    main()
