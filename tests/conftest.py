@@ -1,0 +1,126 @@
+"""Real parts for the tests: a newsroom in a process of its own, and the installed program."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import httpx
+import pytest
+
+PROGRAM = [sys.executable, "-m", "pipeline.cli"]
+KIND_TO_LOOPBACK = ["--allow-private-hosts", "--host-delay", "0", "--host-concurrency", "8"]
+
+
+@dataclass(frozen=True)
+class Newsroom:
+    """A running newsroom: its address, its feeds file, and what it knows."""
+
+    base_url: str
+    feeds: Path
+
+    def get(self, path: str) -> httpx.Response:
+        answer = httpx.get(f"{self.base_url}/_control/{path}", timeout=30)
+        answer.raise_for_status()
+        return answer
+
+    def post(self, path: str) -> None:
+        httpx.post(f"{self.base_url}/_control/{path}", timeout=30).raise_for_status()
+
+    def truth(self) -> dict[str, Any]:
+        return self.get("truth").json()
+
+    def log(self) -> list[dict[str, Any]]:
+        return self.get("log").json()
+
+
+StartNewsroom = Callable[..., Newsroom]
+
+
+@pytest.fixture(scope="session")
+def start_newsroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartNewsroom]:
+    """Start newsrooms with options of `newsbeam newsroom`; all end with the session."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(*options: str) -> Newsroom:
+        process = subprocess.Popen(
+            [*PROGRAM, "newsroom", "--port", "0", "--json", *options],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        assert process.stdout is not None
+        base_url = json.loads(process.stdout.readline())["base_url"]
+        feeds = tmp_path_factory.mktemp("newsroom") / "feeds.yaml"
+        room = Newsroom(base_url, feeds)
+        feeds.write_text(room.get("feeds.yaml").text, encoding="utf-8")
+        return room
+
+    yield start
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        assert process.wait(timeout=20) == 0, "the newsroom did not end cleanly"
+
+
+@pytest.fixture(scope="session")
+def newsroom(start_newsroom: StartNewsroom) -> Newsroom:
+    """The default newsroom, shared; tests that change it start their own."""
+    return start_newsroom()
+
+
+def newsbeam(
+    *arguments: object, expect: int | None = 0, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the program as a user would, and hold it to an exit status (None: any)."""
+    result = subprocess.run(
+        [*PROGRAM, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=cwd,
+        env={**os.environ, **environment},
+    )
+    if expect is not None:
+        assert result.returncode == expect, f"{result.stdout}\n{result.stderr}"
+    return result
+
+
+def run_over(room: Newsroom, database: Path, *more: object) -> dict[str, Any]:
+    """A run over a newsroom's feeds, politeness off; its summary."""
+    result = newsbeam(
+        "run", "--feeds", room.feeds, "--database", database, *KIND_TO_LOOPBACK, "--json", *more
+    )
+    return json.loads(result.stdout)
+
+
+def rows(database: Path, query: str) -> list[tuple[Any, ...]]:
+    """What a query finds, times in UTC."""
+    with duckdb.connect(str(database), read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection.execute(query).fetchall()
+
+
+SAME_ROWS = {
+    "articles": "* EXCLUDE (listed_at, fetched_at, run_id)",
+    "article_topics": "*",
+    "topic_evidence": "*",
+    "topics": "*",
+    "entries": "* EXCLUDE (listed_at, run_id, next_attempt_at)",
+    "feeds": "feed_url, outlet, state, etag, last_modified, body_hash, last_error, failures",
+}
+
+
+def content(database: Path) -> dict[str, list[str]]:
+    """All rows that two runs over the same news must have in common, sorted."""
+    return {
+        table: sorted(map(repr, rows(database, f"SELECT {columns} FROM {table}")))
+        for table, columns in SAME_ROWS.items()
+    }
