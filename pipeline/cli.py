@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -32,7 +34,9 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except NewsbeamError as error:
-            click.echo(f"newsbeam: {error}", err=True)
+            from pipeline.output import safe
+
+            click.echo(f"newsbeam: {safe(str(error))}", err=True)  # may quote stored text
             ctx.exit(error.exit_status)
         except BrokenPipeError:  # `newsbeam sql … | head`
             sys.stderr.close()
@@ -50,6 +54,9 @@ def main(verbose: bool) -> None:
     1 the run failed, nothing is lost; 2 wrong usage or configuration;
     75 another run is active, or the database stayed locked and what was fetched waits staged.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # the news is wider than some terminals' charset
+            stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(level=logging.INFO if verbose else logging.ERROR)
     if not verbose:
         logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # failures are our errors
@@ -146,6 +153,9 @@ def run(
         Screen(),
     )
     click.echo(summary_json(result) if as_json else summary(result))
+    if result.abandoned:
+        sys.stdout.flush()
+        os._exit(0)  # a thread of the runner would keep the process alive
 
 
 @main.command()

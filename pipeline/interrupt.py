@@ -4,56 +4,62 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from time import monotonic
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+GRACE = 10.0
+"""Seconds that work may take to finish after a signal."""
 ABORTED = 1
+LOOK_EVERY = 0.1
 
 
-@contextmanager
-def stop_on_signal(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop`, in another thread, at the first signal; end the process at the second.
+class Abandoned(Exception):
+    """Work did not finish in time after a signal; its thread is left behind."""
 
-    Worker processes started meanwhile inherit a blocked SIGINT, so that Ctrl-C in a terminal,
-    which reaches the whole group, leaves them to finish. Outside the main thread nothing happens.
+
+def stoppable(work: Callable[[], None], stop: Callable[[], None]) -> bool:
+    """Do `work` in a thread; at the first signal call `stop` and give it GRACE seconds.
+
+    Ctrl-C in a terminal, and a service manager, signal the workers of a runner too, and a runner
+    that lost its workers may wait for them for ever; so the work is waited for, but not for ever.
+    A second signal ends the process. Returns whether there was a signal.
+
+    Raises:
+        Abandoned: the work did not end in time; the process must then end by `os._exit`.
+        Exception: what the work raised.
     """
-    if threading.current_thread() is not threading.main_thread() or os.name != "posix":
-        yield
-        return
-    ours, theirs = socket.socketpair()
-    theirs.setblocking(False)
-    previous_fd = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
-    previous = {number: signal.signal(number, _nothing) for number in SIGNALS}
-    # The listener starts before SIGINT is blocked here, so the signal reaches it.
-    listener = threading.Thread(target=_listen, args=(ours, stop), daemon=True)
-    listener.start()
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.set_wakeup_fd(previous_fd)
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-        theirs.close()
-        listener.join()
-        ours.close()
+    if threading.current_thread() is not threading.main_thread():
+        work()
+        return False
+    asked_at: list[float] = []
+    failures: list[BaseException] = []
 
+    def do() -> None:
+        try:
+            work()
+        except BaseException as error:  # raised again in the caller's thread
+            failures.append(error)
 
-def _listen(source: socket.socket, stop: Callable[[], None]) -> None:
-    seen = 0
-    while numbers := source.recv(1):
-        if numbers[0] not in SIGNALS:
-            continue
-        seen += 1
-        if seen > 1:
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if asked_at:
             os._exit(ABORTED)
+        asked_at.append(monotonic())
         stop()
 
-
-def _nothing(number: int, frame: FrameType | None) -> None:
-    """The listener does the work; this keeps the default handler away."""
+    previous = {number: signal.signal(number, on_signal) for number in SIGNALS}
+    thread = threading.Thread(target=do, name="newsbeam-work", daemon=True)
+    try:
+        thread.start()
+        while thread.is_alive() and not (asked_at and monotonic() - asked_at[0] > GRACE):
+            thread.join(LOOK_EVERY)
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    if thread.is_alive():
+        raise Abandoned
+    if failures:
+        raise failures[0]
+    return bool(asked_at)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 import sys
 import textwrap
@@ -95,16 +96,33 @@ def write_json(columns: Sequence[str], rows: Iterable[Sequence[Any]], out: IO[st
     for number, row in enumerate(rows):
         out.write(",\n " if number else "\n ")
         out.write(
-            json.dumps(dict(zip(columns, row, strict=True)), default=plain, ensure_ascii=False)
+            json.dumps(
+                {name: _finite(value) for name, value in zip(columns, row, strict=True)},
+                default=plain,
+                ensure_ascii=False,
+            )
         )
     out.write("\n]\n")
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no words for NaN and infinity."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
 
 
 def write_markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]], out: IO[str]) -> None:
     """A table of GitHub-flavoured Markdown."""
 
     def line(cells: Iterable[str]) -> str:
-        escaped = (cell.replace("|", "\\|").replace("\n", " ") for cell in cells)
+        escaped = (
+            cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ") for cell in cells
+        )
         return "| " + " | ".join(escaped) + " |\n"
 
     out.write(line(safe(name) for name in columns))

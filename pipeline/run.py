@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from config.errors import DatabaseError, NewsbeamError, RunActive
 from config.models import VERSION, ExtractSettings, Feed, FetchSettings, Taxonomy
-from pipeline.interrupt import stop_on_signal
+from pipeline.interrupt import Abandoned, stoppable
 from pipeline.plan import Plan, interval_of, make_plan, outlet_of
 from sinks.commit import Committed, commit_run, recover
 from sinks.staging import RunFolder, Staging
@@ -46,6 +46,13 @@ class RunResult(NamedTuple):
 
     committed: Committed
     recovered: list[Committed]
+    abandoned: bool
+    """A runner did not come to its end after a signal: leave by `os._exit`."""
+
+
+class _End(NamedTuple):
+    failure: Exception | None
+    abandoned: bool
 
 
 class RunFailed(NewsbeamError):
@@ -85,12 +92,13 @@ def run_batch(options: RunOptions, watcher: Watcher | None = None) -> RunResult:
         folder = staging.new_run(_run_id())
         plan = _plan(options, folder, chosen.name)
         watcher.phase("run")
-        failure = _run_graph(options, plan, folder, chosen, watcher)
+        end = _run_graph(options, plan, folder, chosen, watcher)
         watcher.phase("commit")
         committed = commit_run(options.database, folder, options.lock_timeout)
-    if failure is not None:
-        raise RunFailed(f"the run failed, nothing is lost: {_first_line(failure)}") from failure
-    return RunResult(committed, recovered)
+    if end.failure is not None:
+        text = _first_line(end.failure)
+        raise RunFailed(f"the run failed, nothing is lost: {text}") from end.failure
+    return RunResult(committed, recovered, end.abandoned)
 
 
 @contextmanager
@@ -162,35 +170,39 @@ def _defined(taxonomy: Taxonomy) -> dict[str, Any]:
 
 def _run_graph(
     options: RunOptions, plan: Plan, folder: RunFolder, chosen: Any, watcher: Watcher
-) -> Exception | None:
-    """Run the graph to its end; its failure comes back as a value, because a commit follows."""
-    stopped = False
+) -> _End:
+    """Run the graph to its end; a failure comes back as a value, because a commit follows."""
+    asked: list[bool] = []
+    times: dict[str, float] = {}
+    failure: Exception | None = None
+    abandoned = False
 
     def stop() -> None:
-        nonlocal stopped
-        stopped = True
-        watcher.stopping()
+        asked.append(True)
         ask_to_stop(folder.signals)
+        watcher.stopping()
 
-    failure, times = None, {}
-    with stop_on_signal(stop):
-        if plan.feeds_due or plan.pages_owed:
-            try:
-                times = _execute(options, plan, folder, chosen, watcher)
-            except Exception as error:  # of any runner, about anything
-                failure = None if stopped else error
-                logging.getLogger(__name__).debug("the graph failed", exc_info=error)
-        state = "failed" if failure else "stopped" if stopped else "done"
-        folder.write_json(
-            "finished.json",
-            {
-                "finished_at": datetime.now(timezone.utc).isoformat(),
-                "state": state,
-                "message": _first_line(failure) if failure else None,
-                **times,
-            },
-        )
-    return failure
+    def work() -> None:
+        times.update(_execute(options, plan, folder, chosen, watcher))
+
+    if plan.feeds_due or plan.pages_owed:
+        try:
+            stoppable(work, stop)
+        except Abandoned:
+            abandoned = True
+        except Exception as error:  # of any runner, about anything
+            failure = None if asked else error
+            logging.getLogger(__name__).info("the graph failed", exc_info=error)
+    folder.write_json(
+        "finished.json",
+        {
+            "finished_at": datetime.now(timezone.utc).isoformat(),
+            "state": "failed" if failure else "stopped" if asked else "done",
+            "message": _first_line(failure) if failure else None,
+            **times,
+        },
+    )
+    return _End(failure, abandoned)
 
 
 def _execute(

@@ -17,11 +17,12 @@ from apache_beam.runners.runner import PipelineRunner, create_runner
 
 from config.errors import ConfigError
 
-DIRECT = ("DirectRunner", "direct", "FnApiRunner")
+DIRECT = ("direct", "fnapi")
 UNSOUND = {
-    "DaskRunner": "it gives wrong results without a word (lost outputs and branches)",
-    "InteractiveRunner": "it is for notebooks",
+    "dask": "it gives wrong results without a word (lost outputs and branches)",
+    "interactive": "it is for notebooks",
 }
+"""Both by the name that `_plain` makes of what Beam takes."""
 OTHER_WORKERS = 8
 
 
@@ -44,8 +45,8 @@ def engine(name: str, arguments: Sequence[str]) -> Engine:
         ConfigError: an unknown option, or a combination that would lose data.
     """
     arguments = list(arguments)
+    unknown = _unknown(arguments)  # first, because Beam prints a hundred lines of usage
     options = PipelineOptions(arguments)
-    unknown = _unknown(options, arguments)
     if unknown:
         raise ConfigError(f"Beam does not know {' '.join(unknown)}")
     if options.view_as(StandardOptions).streaming:
@@ -53,16 +54,26 @@ def engine(name: str, arguments: Sequence[str]) -> Engine:
             "--streaming is refused: Beam's local runners lose data in streaming pipelines and "
             "report success; schedule `newsbeam run` instead"
         )
-    if name in UNSOUND:
-        raise ConfigError(f"{name} is refused: {UNSOUND[name]}; valid: DirectRunner")
-    if name in DIRECT:
+    if options.view_as(StandardOptions).runner:
+        raise ConfigError("--runner stands before the two hyphens; Beam's own would be ignored")
+    plain = _plain(name)
+    if plain in UNSOUND:
+        raise ConfigError(f"{name} is refused: {UNSOUND[plain]}; valid: DirectRunner")
+    if plain in DIRECT:
         return _direct(options)
     try:
         runner = create_runner(name)
-    except (ValueError, ImportError) as error:
+    except (ValueError, ImportError, AttributeError, TypeError) as error:
         raise ConfigError(f"no runner {name!r}: {error}") from None
+    if not isinstance(runner, PipelineRunner):
+        raise ConfigError(f"no runner {name!r}: it is no PipelineRunner of Beam")
     workers = options.view_as(WorkerOptions).max_num_workers or OTHER_WORKERS
     return Engine(runner, name, options, workers, 1)
+
+
+def _plain(name: str) -> str:
+    """Beam takes DaskRunner, daskrunner, dask, and the class with its module."""
+    return name.rpartition(".")[2].lower().removesuffix("runner")
 
 
 def _direct(options: PipelineOptions) -> Engine:
@@ -79,16 +90,21 @@ def _direct(options: PipelineOptions) -> Engine:
     return Engine(FnApiRunner(), "FnApiRunner", options, workers, parsers)
 
 
-def _unknown(options: PipelineOptions, arguments: list[str]) -> list[str]:
+def _unknown(arguments: list[str]) -> list[str]:
     """Arguments that no options class of Beam takes; Beam itself only warns of them."""
     _, unknown = _parser().parse_known_args(arguments)
     return [str(item) for item in unknown]
+
+
+def _refuse(message: str) -> None:
+    raise ConfigError(f"Beam: {message}")
 
 
 def _parser() -> Any:
     from apache_beam.options.pipeline_options import _BeamArgumentParser
 
     parser = _BeamArgumentParser(allow_abbrev=False)
+    parser.error = _refuse
     for kind in PipelineOptions.__subclasses__():
         kind._add_argparse_args(parser)
     return parser
