@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-fast lint format bench real-pages lock clean
+.PHONY: demo test test-fast lint format bench real-pages docs lock help clean
 
 demo: $(READY)  ## run the main job on the embedded newsroom
 	@$(BIN)/newsbeam demo
@@ -30,6 +30,9 @@ bench: $(READY)  ## ratios of one run against the bare extraction
 real-pages: $(READY)  ## the pipeline over real pages and feeds, where they are at hand
 	@$(BIN)/python -m benchmarks.real_pages
 
+docs: $(READY)  ## renew the data dictionary from the schema
+	@$(BIN)/python -m sinks.dictionary > docs/data-dictionary.md
+
 lock: $(READY)  ## renew requirements.lock for all supported versions of Python
 	@$(BIN)/pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 \
@@ -42,6 +45,9 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(READY)
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
 
 clean:
 	rm -rf .venv build dist *.egg-info newsbeam-demo

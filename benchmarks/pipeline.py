@@ -9,6 +9,7 @@ are repeated in turn on the same machine, so the ratio of their medians means so
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import multiprocessing
 import os
@@ -27,11 +28,12 @@ import trafilatura
 
 AIM_RATIO = 1.25
 AIM_MEMORY = 1.5
+LOOK_EVERY = 0.2
 PROGRAM = [sys.executable, "-m", "pipeline.cli"]
 
 
 class Measured(NamedTuple):
-    """Wall-clock and CPU seconds, and peak memory in GiB (proportional shares of all processes)."""
+    """Wall-clock and CPU seconds, and peak memory of all processes in GiB."""
 
     wall: float
     cpu: float
@@ -40,25 +42,21 @@ class Measured(NamedTuple):
 
 def bare_loop(pages: list[tuple[str, bytes]], processes: int) -> Measured:
     """Extract all pages in a pool of forked processes."""
-    started, before = time.monotonic(), _children_cpu()
+    started = time.monotonic()
     with multiprocessing.get_context("fork").Pool(processes) as pool:
+        watch = _Watch([psutil.Process(worker.pid) for worker in multiprocessing.active_children()])
         done = sum(pool.imap_unordered(_extract, pages, chunksize=4))
-        pool.close()
-        pool.join()
+        wall = time.monotonic() - started
+        cpu, memory = watch.stop()
     if done != len(pages):
         raise SystemExit(f"the bare loop found text in {done} of {len(pages)} pages")
-    return Measured(time.monotonic() - started, _children_cpu() - before, 0)
+    return Measured(wall, cpu, memory)
 
 
 def _extract(page: tuple[str, bytes]) -> int:
     url, body = page
     found = trafilatura.bare_extraction(body, url=url, with_metadata=True, include_comments=False)
     return int(bool(found and found.text))
-
-
-def _children_cpu() -> float:
-    times = os.times()
-    return times.children_user + times.children_system
 
 
 def pipeline_run(feeds: Path, folder: Path, expected: int) -> Measured:
@@ -68,48 +66,56 @@ def pipeline_run(feeds: Path, folder: Path, expected: int) -> Measured:
         *PROGRAM, "run", "--feeds", str(feeds), "--database", str(database), "--json",
         "--allow-private-hosts", "--host-delay", "0", "--host-concurrency", "8",
     ]  # fmt: skip
-    started, before = time.monotonic(), _children_cpu()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    peak = _Peak(process.pid)
+    started = time.monotonic()
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    watch = _Watch([psutil.Process(process.pid)])
     output, _ = process.communicate()
     wall = time.monotonic() - started
-    memory = peak.stop()
+    cpu, memory = watch.stop()
     run = json.loads(output)["run"]
     if run["articles_new"] != expected:
         raise SystemExit(f"the pipeline has {run['articles_new']} articles of {expected}: {run}")
-    return Measured(wall, _children_cpu() - before, memory)
+    return Measured(wall, cpu, memory)
 
 
-class _Peak:
-    """The largest sum of memory of a process and all below it, looked at twice a second."""
+class _Watch:
+    """CPU seconds and largest memory of processes and all below them, looked at often."""
 
-    def __init__(self, pid: int) -> None:
-        self._root, self._largest, self._ended = psutil.Process(pid), 0, threading.Event()
-        self._thread = threading.Thread(target=self._watch)
+    def __init__(self, roots: list[psutil.Process]) -> None:
+        self._roots, self._ended = roots, threading.Event()
+        self._cpu: dict[int, float] = {}
+        self._largest = 0
+        self._thread = threading.Thread(target=self._look_often)
         self._thread.start()
 
-    def _watch(self) -> None:
-        while not self._ended.wait(0.5):
-            total = 0
-            try:
-                for process in [self._root, *self._root.children(recursive=True)]:
-                    total += _memory(process)
-            except psutil.NoSuchProcess:
-                continue
-            self._largest = max(self._largest, total)
+    def _look_often(self) -> None:
+        while not self._ended.wait(LOOK_EVERY):
+            self._look()
 
-    def stop(self) -> float:
+    def _look(self) -> None:
+        total = 0
+        for root in self._roots:
+            with contextlib.suppress(psutil.Error):
+                for process in [root, *root.children(recursive=True)]:
+                    with contextlib.suppress(psutil.Error):
+                        times = process.cpu_times()
+                        self._cpu[process.pid] = times.user + times.system
+                        total += _memory(process)
+        self._largest = max(self._largest, total)
+
+    def stop(self) -> tuple[float, float]:
+        """CPU seconds, and GiB."""
         self._ended.set()
         self._thread.join()
-        return self._largest / 2**30
+        self._look()
+        return sum(self._cpu.values()), self._largest / 2**30
 
 
 def _memory(process: psutil.Process) -> int:
     """Shared pages count once: PSS where the system tells it."""
-    try:
-        full = process.memory_full_info()
-    except psutil.Error:
-        return 0
+    full = process.memory_full_info()
     return int(getattr(full, "pss", full.rss))
 
 
@@ -173,7 +179,10 @@ def _print(result: dict[str, Any], arguments: argparse.Namespace, cores: int) ->
     per_second = {name: result["pages"] / median(name, "wall") for name in ("bare", "pipeline")}
     print("| | articles/s | time, ratio | CPU, ratio | peak memory |")
     print("|---|---|---|---|---|")
-    print(f"| bare loop of trafilatura | {per_second['bare']:.1f} | 1 | 1 | |")
+    bare_memory = max(item.memory for item in result["bare"])
+    print(
+        f"| bare loop of trafilatura | {per_second['bare']:.1f} | 1 | 1 | {bare_memory:.2f} GiB |"
+    )
     print(
         f"| newsbeam run, start-up included | {per_second['pipeline']:.1f} | {wall:.2f} "
         f"| {cpu:.2f} | {memory:.2f} GiB |"

@@ -38,8 +38,11 @@ class Document:
             mark = error.problem_mark or error.context_mark
             line = mark.line + 1 if mark else 1
             raise ConfigError(f"{self.path}:{line}: not YAML: {error.problem}") from None
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{self.path}: not YAML: {' '.join(str(error).split())}") from None
+        except yaml.reader.ReaderError as error:
+            line = text.count("\n", 0, error.position) + 1
+            raise ConfigError(f"{self.path}:{line}: not YAML: {error.reason}") from None
+        except RecursionError:
+            raise ConfigError(f"{self.path}:1: not YAML that nests so deeply") from None
 
     def complain(self, node: yaml.Node | None, text: str) -> None:
         """Note a problem at the node's line."""

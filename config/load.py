@@ -17,6 +17,9 @@ from config.models import Feed, Taxonomy, Topic
 
 FEED_KEYS = Feed._fields
 TOPIC_KEYS = Topic._fields
+SHORTEST_STEM = 3
+TATWEEL = "\u0640"
+"""It stretches Arabic words, counts as a letter, and is ignored when texts are compared."""
 SHORTEST_INTERVAL = 1
 LONGEST_INTERVAL = 7 * 86400
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -173,6 +176,8 @@ def _phrase(text: str) -> str:
     stem = text.removesuffix("*")
     if "*" in stem:
         raise ValueError(f"{text!r}; valid: one * at the end, for any word ending")
-    if not any(c.isalnum() for c in stem):
+    if text != stem and len(stem) < SHORTEST_STEM:
+        raise ValueError(f"{text!r}; valid: * after {SHORTEST_STEM} characters or more")
+    if not any(c.isalnum() and c != TATWEEL for c in stem):
         raise ValueError(f"{text!r} has no letter or digit")
     return text

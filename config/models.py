@@ -41,7 +41,8 @@ class Taxonomy(NamedTuple):
     @property
     def version(self) -> str:
         """The same topics give the same version, whatever the file looked like."""
-        canonical = json.dumps(sorted(self.topics), ensure_ascii=False, separators=(",", ":"))
+        topics = sorted((topic.id, topic.name, sorted(topic.any)) for topic in self.topics)
+        canonical = json.dumps(topics, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 

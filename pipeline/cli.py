@@ -41,6 +41,9 @@ class _Commands(click.Group):
         except BrokenPipeError:  # `newsbeam sql … | head`
             sys.stderr.close()
             ctx.exit(0)
+        except OSError as error:  # disk full, no rights: what is staged stays staged
+            click.echo(f"newsbeam: {error}", err=True)
+            ctx.exit(1)
 
 
 @click.group(cls=_Commands, context_settings=HELP)

@@ -29,14 +29,14 @@ QUESTIONS = (
         """SELECT topic, count(*) AS articles, count(DISTINCT outlet) AS outlets,
        string_agg(DISTINCT language, ' ' ORDER BY language) AS languages
 FROM article_topics JOIN articles USING (article_id)
-GROUP BY topic ORDER BY articles DESC, topic LIMIT 8""",
+GROUP BY topic ORDER BY articles DESC, topic LIMIT 6""",
     ),
     Question(
         "Why were these articles tagged with Taiwan?",
         """SELECT language, outlet, right(before, 24) || '[' || matched || ']' || left(after, 24) AS evidence
 FROM evidence_in_context JOIN articles USING (article_id)
 WHERE topic = 'taiwan' AND field = 'text'
-QUALIFY row_number() OVER (PARTITION BY language ORDER BY outlet, article_id, start) = 1
+QUALIFY row_number() OVER (PARTITION BY language ORDER BY outlet, published_at, start) = 1
 ORDER BY language""",
     ),
     Question(
@@ -48,7 +48,7 @@ GROUP BY ALL ORDER BY ALL""",
     Question(
         "Which feeds are unwell?",
         """SELECT outlet, health, failures_in_row AS failures, left(last_error, 60) AS last_error
-FROM feed_health WHERE health <> 'ok' ORDER BY health, outlet""",
+FROM feed_health WHERE health <> 'ok' ORDER BY health DESC, outlet LIMIT 6""",
     ),
 )  # fmt: skip
 

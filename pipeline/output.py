@@ -15,6 +15,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, timezone
+from decimal import Decimal
 from time import monotonic
 from typing import IO, Any
 
@@ -146,6 +147,8 @@ def plain(value: Any) -> Any:
         return (value.astimezone(timezone.utc) if value.tzinfo else value).isoformat()
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
     return value if isinstance(value, (str, int, float, type(None))) else str(value)
 
 
@@ -198,7 +201,10 @@ def _lines(committed: Committed) -> Iterator[str]:
         f"{run['pages_pending']} to be tried again"
     )
     yield from _list("topics", [f"{topic} {count}" for topic, count in committed.topics])
-    yield from _list("failures", [f"{stage}: {kind} {n}" for stage, kind, n in committed.failures])
+    stages = dict.fromkeys(stage for stage, _, _ in committed.failures)
+    for number, stage in enumerate(stages):
+        kinds = [f"{kind} {n}" for of, kind, n in committed.failures if of == stage]
+        yield from _list("" if number else "failures", [f"{stage}: {kinds[0]}", *kinds[1:]])
     phases = (("plan", "plan"), ("poll", "poll"), ("pages", "page"), ("commit", "commit"))
     yield "  time      " + ", ".join(
         f"{name} {run[f'{key}_seconds'] or 0:.1f} s" for name, key in phases
@@ -209,7 +215,11 @@ def _list(name: str, items: list[str]) -> Iterator[str]:
     """Items after a name, on as many lines as they need."""
     bound = [item.replace(" ", "\N{NO-BREAK SPACE}") for item in items] or ["none"]
     text = textwrap.fill(
-        ", ".join(bound), 98, initial_indent=f"  {name:8}  ", subsequent_indent=" " * 12
+        ", ".join(bound),
+        98,
+        initial_indent=f"  {name:8}  ",
+        subsequent_indent=" " * 12,
+        break_on_hyphens=False,
     )
     yield text.replace("\N{NO-BREAK SPACE}", " ")
 

@@ -52,7 +52,7 @@ CREATE OR REPLACE TEMP TABLE touched AS
 SELECT url_id FROM listed WHERE url_id IS NOT NULL UNION SELECT url_id FROM pages
 """
 # What is known of each page that this commit touches: an article beats all, then what was just
-# tried, then what another feed's entry says.
+# tried, then what another feed's entry says; the article alone does not know the attempts.
 VERDICTS = """
 CREATE OR REPLACE TEMP TABLE verdicts AS
 SELECT * EXCLUDE source FROM (
@@ -60,11 +60,11 @@ SELECT * EXCLUDE source FROM (
            article.article_id AS article_id, 1 AS source
     FROM pages
     UNION ALL
-    SELECT url_id, 'fetched', NULL, NULL, NULL, article_id, 2
-    FROM articles SEMI JOIN touched USING (url_id)
-    UNION ALL
-    SELECT url_id, state, reason, attempts, next_attempt_at, article_id, 3
+    SELECT url_id, state, reason, attempts, next_attempt_at, article_id, 2
     FROM entries SEMI JOIN touched USING (url_id)
+    UNION ALL
+    SELECT url_id, 'fetched', NULL, NULL, NULL, article_id, 3
+    FROM articles SEMI JOIN touched USING (url_id)
 )
 QUALIFY row_number() OVER (PARTITION BY url_id ORDER BY state <> 'fetched', source, attempts DESC)
     = 1
@@ -313,7 +313,7 @@ def _report(connection: duckdb.DuckDBPyConnection, folder: RunFolder, shards: in
         "GROUP BY topic ORDER BY n DESC, topic", run_id).fetchall()  # fmt: skip
     failures = connection.execute(
         "SELECT stage, error_type, count(*) AS n FROM failures WHERE run_id = ? "
-        "GROUP BY ALL ORDER BY n DESC, stage, error_type", run_id).fetchall()  # fmt: skip
+        "GROUP BY ALL ORDER BY stage, n DESC, error_type", run_id).fetchall()  # fmt: skip
     return Committed(run, topics, failures, shards)
 
 

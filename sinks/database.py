@@ -17,6 +17,8 @@ from sinks.schema import SCHEMA_VERSION, statements
 
 STORAGE_VERSION = "v1.2.0"
 """Files can be read by duckdb 1.2 and newer, whichever version writes them."""
+LOCKED = ("Could not set lock on file", "being used by another process")
+"""What DuckDB says of a file that another process holds, on POSIX and on Windows."""
 FIRST_WAIT, LONGEST_WAIT = 0.05, 1.0
 
 
@@ -56,7 +58,7 @@ def _connect(path: str, read_only: bool, lock_timeout: float) -> Opened:
             return Opened(connection, time.monotonic() - started)
         except duckdb.Error as error:
             waited = time.monotonic() - started
-            if "lock" not in str(error).lower():
+            if not any(sign in str(error) for sign in LOCKED):
                 raise DatabaseError(_explain(path, error)) from error
             if waited >= lock_timeout:
                 raise DatabaseLocked(

@@ -82,7 +82,7 @@ class Staging:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             version = self.path / "VERSION"
-            if not version.exists() and not any(self.path.iterdir()):
+            if not version.exists() and not self._has_content():
                 write_whole(version, LAYOUT.encode())
             found = version.read_text().strip() if version.exists() else "none"
         except OSError as error:
@@ -92,6 +92,10 @@ class Staging:
                 f"{self.path}: staging layout {found!r}, but this program knows {LAYOUT!r}; "
                 "commit it with the version that wrote it"
             )
+
+    def _has_content(self) -> bool:
+        """Whether anything is there but what a death during `write_whole` left behind."""
+        return any(not path.name.startswith(".") for path in self.path.iterdir())
 
     def runs(self) -> list[RunFolder]:
         """Folders of runs, oldest first."""

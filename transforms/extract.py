@@ -31,7 +31,7 @@ logging.getLogger("htmldate").setLevel(logging.CRITICAL)
 
 def extract_page(body: bytes, content_type: str | None, url: str) -> Extraction | Unreadable:
     """The article of a page; comments, navigation and the like left out."""
-    kind = (content_type or "text/html").partition(";")[0].strip().lower()
+    kind = (content_type or "").partition(";")[0].strip().lower() or "text/html"
     if kind not in PAGE_TYPES:
         return Unreadable("NotAPage", f"content type {kind!r}")
     tree = trafilatura.load_html(decode(body, content_type))
@@ -57,7 +57,10 @@ def extract_page(body: bytes, content_type: str | None, url: str) -> Extraction 
 
 def decode(body: bytes, content_type: str | None) -> str:
     """HTML as text: BOM, header, meta element, and then the bytes themselves decide."""
-    _, text = html_to_unicode(content_type, body, auto_detect_fun=_guess_encoding)
+    try:
+        _, text = html_to_unicode(content_type, body, auto_detect_fun=_guess_encoding)
+    except (LookupError, UnicodeError):  # Python knows the name, but as no charset: hex, idna
+        return body.decode(_guess_encoding(body), "replace")
     return text
 
 
@@ -70,9 +73,8 @@ def language_of(text: str, declared: str | None) -> str | None:
     sample = text[:SAMPLE]
     letters = sum(c.isalpha() for c in sample)
     tag = _language_and_script(declared)
-    if tag and letters < ENOUGH_LETTERS:
-        return tag
-    detected = str(classify(sample)[0]) if letters else None
+    short = tag is not None and letters < ENOUGH_LETTERS
+    detected = tag if short else str(classify(sample)[0]) if letters else None
     if detected == "zh":
         return chinese_script(sample)
     if tag and detected and langcodes.get(tag).language == langcodes.get(detected).language:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import codecs
 import html
 import io
 import json
@@ -20,10 +21,12 @@ from transforms.urls import absolute
 
 LONGEST_SUMMARY = 2_000
 # Abbreviations that RFC 822 knows and dateutil does not, in seconds.
-ZONES = {"EST": -18000, "EDT": -14400, "CST": -21600, "CDT": -18000, "MST": -25200,
+ZONES = {"AST": -14400, "ADT": -10800, "EST": -18000, "EDT": -14400,
+         "CST": -21600, "CDT": -18000, "MST": -25200,
          "MDT": -21600, "PST": -28800, "PDT": -25200, "BST": 3600, "CET": 3600, "CEST": 7200,
          "EET": 7200, "EEST": 10800, "MSK": 10800, "JST": 32400, "KST": 32400}  # fmt: skip
-TAGS = re.compile(r"<[^>]*>")
+TAGS = re.compile(r"<[^<>]*>")  # without the second <, a row of them takes quadratic time
+REFERENCES = re.compile(rb"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?")
 
 
 def parse_feed(body: bytes, headers: dict[str, str], url: str) -> FeedDocument | Unreadable:
@@ -32,6 +35,8 @@ def parse_feed(body: bytes, headers: dict[str, str], url: str) -> FeedDocument |
     `url` is the base of relative links. A document with neither a feed's root element nor
     entries is no feed.
     """
+    if not body:
+        return Unreadable("NotAFeed", "the body is empty")
     if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
         return _parse_json(body, url)
     return _parse_xml(body, headers, url)
@@ -52,13 +57,13 @@ def parse_date(text: str | None) -> datetime | None:
 
 def _parse_xml(body: bytes, headers: dict[str, str], url: str) -> FeedDocument | Unreadable:
     kept = {name: headers[name] for name in ("content-type",) if name in headers}
-    # BytesIO, because feedparser opens a file when bytes happen to be a path.
-    parsed = feedparser.parse(
-        io.BytesIO(body),
-        response_headers={"content-location": url, **kept},
-        resolve_relative_uris=False,
-        sanitize_html=False,
-    )
+    kept["content-location"] = url
+    if body.startswith(codecs.BOM_UTF8):  # surer than header and declaration
+        kept["content-type"] = "application/xml; charset=utf-8"
+    try:
+        parsed = _feedparser(body, kept)
+    except (ValueError, OverflowError):  # it stumbles over references to no character
+        parsed = _feedparser(REFERENCES.sub(_possible, body), kept)
     problem = parsed.get("bozo_exception")
     if not parsed.version and not parsed.entries:
         reason = f": {problem}" if problem and not _looks_like_html(body) else ""
@@ -72,8 +77,26 @@ def _parse_xml(body: bytes, headers: dict[str, str], url: str) -> FeedDocument |
         _plain(channel.get("title")),
         channel.get("language"),
         tuple(_xml_entry(item, url) for item in parsed.entries),
-        str(problem) if parsed.bozo and problem else None,
+        str(problem) if parsed.bozo and _broken(problem) else None,
     )
+
+
+def _feedparser(body: bytes, headers: dict[str, str]) -> Any:
+    # BytesIO, because feedparser opens a file when bytes happen to be a path.
+    return feedparser.parse(
+        io.BytesIO(body),
+        response_headers=headers,
+        resolve_relative_uris=False,
+        sanitize_html=False,
+    )
+
+
+def _possible(reference: re.Match[bytes]) -> bytes:
+    """A character reference, or one to U+FFFD where there is no such character."""
+    digits, base = (reference[1], 16) if reference[1] else (reference[2], 10)
+    code = int(digits, base) if len(digits) < 10 else -1
+    valid = 0 <= code < 0xD800 or 0xE000 <= code <= 0x10FFFF
+    return reference[0] if valid else b"&#xFFFD;"
 
 
 def _broken(problem: object) -> bool:
@@ -97,7 +120,7 @@ def _xml_entry(item: Any, base: str) -> Entry:
         _plain(item.get("title")),
         _plain(item.get("author")),
         _plain(item.get("summary")),
-        _from_struct(parsed) or parse_date(raw),
+        parse_date(raw) or _foreign_date(raw, parsed),
         raw,
     )
 
@@ -110,8 +133,12 @@ def _xml_link(item: Any) -> str | None:
     return guid if guid.startswith(("http://", "https://")) else None
 
 
-def _from_struct(parsed: struct_time | None) -> datetime | None:
-    if parsed is None:
+def _foreign_date(raw: str | None, parsed: struct_time | None) -> datetime | None:
+    """What feedparser makes of a date with a month in words, such as Greek ones.
+
+    Of others it makes too much: it takes 10:00 for this morning and 30 February for 2 March.
+    """
+    if parsed is None or not re.search(r"[^\W\d_]{3}", raw or ""):
         return None
     try:
         return datetime.fromtimestamp(calendar.timegm(parsed), timezone.utc)

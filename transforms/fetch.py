@@ -37,6 +37,8 @@ RESULTS_WAITING = 32
 STOP_CHECK = 0.2
 TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+LONGEST_RETRY_AFTER = 30 * 86400
+"""Seconds; what asks for more is a mistake, or mischief, and may fit no calendar."""
 
 
 class Request(NamedTuple):
@@ -276,7 +278,7 @@ class Fetcher:
                     return await asyncio.wait_for(
                         self._send(lane.open(), request, url, at), self.settings.total_timeout
                     )
-        except (asyncio.TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
+        except (asyncio.TimeoutError, httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             return _network_failure(error, url, at, self.settings)
         except AddressRefused as error:
             return HttpFailure("AddressRefused", str(error), at, 0)
@@ -307,9 +309,9 @@ class Fetcher:
 
 def _headers(request: Request) -> dict[str, str]:
     headers = {"Accept": request.accept, "Accept-Encoding": "gzip"}
-    if request.etag:
+    if request.etag and request.etag.isascii():  # others cannot be sent back as they came
         headers["If-None-Match"] = request.etag
-    if request.last_modified:
+    if request.last_modified and request.last_modified.isascii():
         headers["If-Modified-Since"] = request.last_modified
     return headers
 
@@ -379,15 +381,15 @@ def retry_after(value: str | None, now: datetime) -> float | None:
     """Seconds of a Retry-After header, given as seconds or as a date (RFC 9110, 10.2.3)."""
     if not value:
         return None
-    if value.strip().isdigit():
-        return float(value)
+    if value.isascii() and value.strip().isdigit():
+        return min(float(value), LONGEST_RETRY_AFTER)
     try:
         date = parsedate_to_datetime(value)
     except (ValueError, TypeError):
         return None
     if date.tzinfo is None:
         date = date.replace(tzinfo=timezone.utc)
-    return max(0.0, (date - now).total_seconds())
+    return min(max(0.0, (date - now).total_seconds()), LONGEST_RETRY_AFTER)
 
 
 def _network_failure(

@@ -11,6 +11,8 @@ from typing import Any
 import httpcore
 
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is given out; `is_global` also holds for site-local and unassigned blocks."""
 
 
 class AddressRefused(Exception):
@@ -28,6 +30,8 @@ def is_public(address: str) -> bool:
             return False
         if inner is not None:
             return is_public(str(inner))
+        if ip not in GLOBAL_UNICAST:
+            return False
     return ip.is_global and not ip.is_multicast
 
 

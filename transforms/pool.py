@@ -59,7 +59,7 @@ def outcome(future: ProcessFuture[T | Unreadable], timeout: float) -> T | Unread
         return Unreadable("ParserLost", f"its process ended with status {error.exitcode}")
     except (CancelledError, BrokenExecutor):  # the pool's trouble, not the document's
         raise
-    except Exception as error:  # whatever a parser raises is about the document
+    except (Exception, SystemExit) as error:  # whatever a parser raises is about the document
         return Unreadable(type(error).__name__, str(error)[:500])
 
 

@@ -22,12 +22,17 @@ HALF_WEIGHT = 3
 SPACES = re.compile(r"[^\S\n]")
 DASHES = dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d", "-")
 QUOTES = dict.fromkeys("\u2018\u2019\u201b\u02bc", "'")
-# Soft hyphen, zero-width characters, Arabic tatweel and vowel signs carry no meaning here.
+# Soft hyphen, zero-width characters, variation selectors, Arabic tatweel and vowel signs carry no
+# meaning here.
 DROPPED = dict.fromkeys(
-    "\u00ad\u200b\u200c\u200d\u2060\ufeff\u0640" + "".join(map(chr, range(0x064B, 0x0653))), ""
+    "\u00ad\u200b\u200c\u200d\u2060\ufe0e\ufe0f\ufeff\u0640\u0670"
+    + "".join(map(chr, range(0x064B, 0x0653))),
+    "",
 )
+# What joins the character before it: accents, Arabic hamza, Korean vowels and finals, kana marks.
 MARKS = re.compile(
-    r"[\u0300-\u036f\u0483-\u0487\u1dc0-\u1dff\u3099\u309a\ufe20-\ufe2f\uff9e\uff9f]"
+    r"[\u0300-\u036f\u0483-\u0487\u0653-\u0655\u1160-\u11ff\u1dc0-\u1dff\u3099\u309a"
+    r"\ufe20-\ufe2f\uff9e\uff9f]"
 )
 CLUSTERS = re.compile(f"(?s).{MARKS.pattern}*")
 # Scripts written without spaces between words, or with endings that stick to the word.
@@ -76,7 +81,8 @@ class _Folds(dict[str, str]):
     """Folded forms of characters with their marks, worked out once each."""
 
     def __missing__(self, cluster: str) -> str:
-        char = unicodedata.normalize("NFKC", cluster).casefold()
+        valid = cluster.encode("utf-8", "replace").decode()  # the automaton takes no surrogates
+        char = unicodedata.normalize("NFKC", valid).casefold()
         char = unicodedata.normalize("NFKC", char)
         char = "".join(DASHES.get(c) or QUOTES.get(c) or DROPPED.get(c, c) for c in char)
         if len(self) < 100_000:
@@ -152,7 +158,8 @@ def _score(evidence: list[Evidence]) -> float:
 
 def _is_word(char: str) -> bool:
     """Whether a character belongs to a word that spaces would end."""
-    return (char.isalnum() or char == "_") and not UNSPACED.match(char)
+    letter = char.isalnum() or char == "_" or unicodedata.category(char) in ("Mn", "Mc")
+    return letter and not UNSPACED.match(char)
 
 
 def _bounded(text: str, start: int, end: int, open_end: bool) -> bool:

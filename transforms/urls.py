@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from functools import lru_cache
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote_plus, urljoin, urlsplit, urlunsplit
 
 from tld import get_fld
 from w3lib.url import canonicalize_url
@@ -32,21 +32,22 @@ def absolute(link: str | None, base: str) -> str | None:
     try:
         url = urljoin(base, (link or "").strip())
         parts = urlsplit(url)
-        _ = parts.port
+        _ = parts.port, url.encode()  # lone surrogates, which JSON can hold, fit no request
     except ValueError:
         return None
-    if not link or parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+    if not link or parts.scheme not in ("http", "https") or not parts.hostname:
         return None
-    return url
+    return None if "@" in parts.netloc else url
 
 
 def canonical(url: str) -> str:
     """The form under which two URLs of one page are equal (RFC 3986, section 6.2, and more)."""
     parts = urlsplit(url)
-    query = parse_qsl(parts.query, keep_blank_values=True)
-    kept = [(key, value) for key, value in query if not _is_tracking(key)]
+    query = parts.query.split("&")
+    # Left as written: to decode what is not UTF-8 would make different values equal.
+    kept = [pair for pair in query if not _is_tracking(unquote_plus(pair.partition("=")[0]))]
     if len(kept) < len(query):
-        url = urlunsplit(parts._replace(query=urlencode(kept)))
+        url = urlunsplit(parts._replace(query="&".join(kept)))
     clean = urlsplit(canonicalize_url(url))
     default = {"http": 80, "https": 443}.get(clean.scheme)
     if clean.port is not None and clean.port == default:

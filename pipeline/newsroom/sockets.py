@@ -92,8 +92,9 @@ async def send(
             yield len(chunk)
     if not reply.missing:  # otherwise hang up in the middle of the body
         out.append(talk.send(h11.EndOfMessage()))
-    writer.writelines(filter(None, out))
-    await writer.drain()
+    if rest := [*filter(None, out)]:  # writelines of nothing fails in Python 3.13
+        writer.writelines(rest)
+        await writer.drain()
 
 
 def _data(talk: h11.Connection, chunk: bytes) -> list[bytes]:

@@ -1,0 +1,161 @@
+"""What people and programs read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+
+from pipeline.output import WRITERS, safe, shown, summary, summary_json
+from pipeline.run import RunResult
+from tests.sinks.samples import FEED, LATER, OTHER, commit, failed_page, failed_poll, listed, page
+from tests.sinks.samples import poll as polled
+
+BIDI = [chr(c) for c in (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))]
+CONTROL = [chr(c) for c in (*range(9), *range(0x0B, 0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)]
+TIME = datetime(2026, 3, 1, 13, 0, 0, 999, timezone(timedelta(hours=1)))
+
+
+def written(form: str, columns: list[str], rows: list[tuple[Any, ...]]) -> str:
+    out = io.StringIO(newline="")
+    WRITERS[form](columns, rows, out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("letter", BIDI + CONTROL, ids=lambda letter: f"U+{ord(letter):04X}")
+def test_nothing_steers_a_terminal(letter: str) -> None:
+    assert safe(f"a{letter}b") == "a\ufffdb"
+    for form in ("table", "markdown"):
+        assert letter not in written(form, [f"n{letter}"], [(f"a{letter}b",), ([f"c{letter}"],)])
+
+
+@pytest.mark.parametrize("text", ["a b", "中央社", "تايوان", "e\u0301", "👩\u200d💻", "a\tb", "ẞ"])
+def test_other_text_stays(text: str) -> None:
+    assert safe(text) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        (0, "0"),
+        (False, "False"),
+        (0.25, "0.25"),
+        (TIME, "2026-03-01 12:00:00"),
+        (datetime(2026, 3, 1, 12), "2026-03-01 12:00:00"),
+        (date(2026, 3, 1), "2026-03-01"),
+        (["a", None, "b"], "a, , b"),
+        (("x\x1b",), "x\ufffd"),
+    ],
+)
+def test_values_as_people_read_them(value: Any, text: str) -> None:
+    assert shown(value) == text
+
+
+def test_a_table_is_aligned_in_every_script() -> None:
+    rows = [("中央社 CNA", 5), ("Dawn", 12345), ("産経", None), ("Größe", 7)]
+    head, rule, *lines = written("table", ["outlet", "articles"], rows).splitlines()
+    end = cell_len(head)
+    assert cell_len(rule) == end
+    assert head.startswith("outlet")
+    assert [cell_len(line) for line, row in zip(lines, rows, strict=True) if row[1]] == [end] * 3
+    assert [line.split()[-1] for line in lines] == ["5", "12345", "産経", "7"]
+
+
+def test_text_is_left_and_wide_rows_stay_whole() -> None:
+    long = "word " * 400
+    lines = written("table", ["id", "text"], [(1, long), (2, "two\nlines")]).splitlines()
+    assert len(lines) == 4
+    assert long.strip() in lines[2]
+    assert lines[3].endswith("two lines")
+
+
+def test_brackets_are_no_markup() -> None:
+    assert "[bold]x[/bold]" in written("table", ["[red]n"], [("[bold]x[/bold]",)])
+
+
+def test_an_empty_result_has_its_head() -> None:
+    assert written("table", ["a", "b"], []).split()[:2] == ["a", "b"]
+    assert written("csv", ["a", "b"], []) == "a,b\r\n"
+    assert json.loads(written("json", ["a"], [])) == []
+    assert written("markdown", ["a", "b"], []) == "| a | b |\n| --- | --- |\n"
+
+
+def test_csv_gives_back_what_went_in() -> None:
+    row = ('say "x", y', "two\nlines", None, 1, 0.5, TIME, ["a", TIME], {"k": 1}, "中")
+    text = written("csv", list("abcdefghi"), [row])
+    assert list(csv.reader(io.StringIO(text, newline="")))[1] == [
+        'say "x", y', "two\nlines", "", "1", "0.5", "2026-03-01T12:00:00.000999+00:00",
+        '["a", "2026-03-01T12:00:00.000999+00:00"]', '{"k": 1}', "中",
+    ]  # fmt: skip
+
+
+def test_json_is_json() -> None:
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    row = (None, 1, 0.5, "中\x1b", TIME, date(2026, 3, 1), [1, float("nan")], {"k": None})
+    text = written("json", list("abcdefgh"), [row, (float("nan"), float("inf"), *row[2:])])
+    first, second = json.loads(text, parse_constant=refuse)
+    assert list(first.values()) == [
+        None, 1, 0.5, "中\x1b", "2026-03-01T12:00:00.000999+00:00", "2026-03-01", [1, None],
+        {"k": None},
+    ]  # fmt: skip
+    assert (second["a"], second["b"]) == (None, None)
+
+
+def test_markdown_cells_cannot_end_early() -> None:
+    text = written("markdown", ["a|b"], [("x|y",), ("x\\|y",), ("two\nlines",)])
+    assert text.splitlines() == [
+        "| a\\|b |", "| --- |", "| x\\|y |", "| x\\\\\\|y |", "| two lines |"
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def result(tmp_path: Path) -> RunResult:
+    database = tmp_path / "news.duckdb"
+    earlier = commit(database, [polled(OTHER, 0, [listed(OTHER, 9)])], [page(9)], state=None)
+    committed = commit(
+        database,
+        [polled(FEED, 60, [listed(FEED, 1), listed(FEED, 2), listed(FEED, 3)]),
+         failed_poll(OTHER, 60)],
+        [page(1), failed_page(2), failed_page(3, "pending")],
+        run_id=LATER,
+    )  # fmt: skip
+    return RunResult(committed, [earlier], False)
+
+
+def test_summary_for_people(result: RunResult) -> None:
+    took = 300 + result.committed.run["commit_seconds"]
+    assert summary(result).splitlines()[:-1] == [
+        "Took over 2 staged files of run 20260301T120000000000Z-aaaaaa (died): 1 articles.",
+        f"Run {LATER} done in {took:.1f} s.",
+        "  feeds     2 polled: 1 with news, 0 unchanged, 1 failed; 1 left for the next run",
+        "  entries   3 new",
+        "  articles  1 new from 3 pages: 0 known already, 1 failed, 1 to be tried again",
+        "  topics    taiwan 1",
+        "  failures  fetch: Http503 2",
+        "            poll: Http500 1",
+    ]
+    assert summary(result).splitlines()[-1].startswith("  time      plan 0.1 s, poll 0.0 s, pages")
+
+
+def test_summary_of_nothing(tmp_path: Path) -> None:
+    text = summary(RunResult(commit(tmp_path / "news.duckdb"), [], False))
+    assert "\n  topics    none\n" in text
+    assert "failures" not in text
+
+
+def test_summary_for_programs(result: RunResult) -> None:
+    document = json.loads(summary_json(result))
+    assert document["run"]["run_id"] == LATER
+    assert document["run"]["finished_at"] == "2026-03-01T12:05:00+00:00"
+    assert document["topics"] == {"taiwan": 1}
+    assert {"stage": "poll", "error_type": "Http500", "count": 1} in document["failures"]
+    assert [item["run"]["state"] for item in document["recovered"]] == ["died"]

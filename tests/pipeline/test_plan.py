@@ -1,0 +1,212 @@
+"""What is due: decided by plain functions, and handed to the workers in files."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.errors import DatabaseLocked
+from config.models import Feed
+from pipeline.plan import (
+    FeedState,
+    Plan,
+    due_feeds,
+    interval_of,
+    is_due,
+    make_plan,
+    outlet_of,
+    read_feed_tasks,
+    read_page_tasks,
+)
+from tests.sinks.samples import (
+    FEED,
+    LATER,
+    NOON,
+    OTHER,
+    THIRD,
+    address,
+    article,
+    at,
+    commit,
+    failed_page,
+    failed_poll,
+    held,
+    listed,
+    page,
+    poll,
+    url_id,
+)
+from transforms.known import KnownIds
+from transforms.records import FeedTask
+from transforms.schedule import DEFAULT_INTERVAL
+
+HOUR = 3600
+POLLED = FeedState("active", '"v"', "then", "hash", 0, NOON, NOON + timedelta(hours=1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "interval", "minutes", "due"),
+    [
+        ({}, HOUR, 59, False),
+        ({}, HOUR, 60, True),
+        ({}, HOUR, 61, True),
+        ({}, 600, 9, False),
+        ({}, 600, 10, True),  # a shorter interval counts at once
+        ({}, 2 * HOUR, 60, True),  # a longer one after the next poll
+        ({"failures": 2}, 600, 10, False),  # failures back off, whatever the interval
+        ({"failures": 2}, 600, 60, True),
+        ({"last_polled_at": None, "next_poll_at": None}, HOUR, 0, True),
+        ({"next_poll_at": None}, HOUR, 0, True),
+        ({"state": "retired"}, HOUR, 10**6, False),
+        ({"state": "retired", "next_poll_at": None, "last_polled_at": None}, HOUR, 0, False),
+    ],
+)
+def test_is_due(changes: dict[str, Any], interval: int, minutes: int, due: bool) -> None:
+    now = NOON + timedelta(minutes=minutes)
+    assert is_due(POLLED._replace(**changes), interval, now) is due
+
+
+CATALOGUE = (
+    Feed(FEED, "The Dawn", "NZ", "en", 600),
+    Feed(OTHER, interval=HOUR),
+    Feed(THIRD),
+)
+
+
+def due(states: dict[str, FeedState], minutes: int, poll_all: bool = False) -> list[str]:
+    now = NOON + timedelta(minutes=minutes)
+    return [task.url for task in due_feeds(CATALOGUE, states, now, poll_all)]
+
+
+def test_due_feeds_come_in_the_order_of_the_file() -> None:
+    assert due({}, 0) == [FEED, OTHER, THIRD]
+    states = {FEED: POLLED, OTHER: POLLED, THIRD: POLLED}
+    assert due(states, 5) == []
+    assert due(states, 10) == [FEED]
+    assert due(states, 30) == [FEED, THIRD]
+    assert due(states, 60) == [FEED, OTHER, THIRD]
+
+
+def test_all_feeds_are_polled_on_request() -> None:
+    states = {FEED: POLLED, OTHER: POLLED._replace(state="retired", next_poll_at=None)}
+    assert due(states, 0, poll_all=True) == [FEED, OTHER, THIRD]
+
+
+def test_a_task_carries_what_is_remembered() -> None:
+    states = {FEED: POLLED._replace(failures=3, next_poll_at=NOON)}
+    first, second, _ = due_feeds(CATALOGUE, states, NOON, False)
+    assert first == FeedTask(FEED, "The Dawn", "NZ", "en", 0, 600, '"v"', "then", "hash", 3)
+    assert second == FeedTask(OTHER, "gazette.example", None, None, 1, HOUR)
+
+
+def test_defaults_of_a_feed() -> None:
+    assert outlet_of(Feed("https://press.example/rss")) == "press.example"
+    assert outlet_of(Feed("https://press.example/rss", "The Press")) == "The Press"
+    assert interval_of(Feed(FEED)) == DEFAULT_INTERVAL
+    assert interval_of(Feed(FEED, interval=5)) == 5
+
+
+def plan(tmp_path: Path, minutes: float, **options: Any) -> Plan:
+    folder = tmp_path / "plan"
+    folder.mkdir(exist_ok=True)
+    settings = {"now": at(minutes), "poll_all": False, "lock_timeout": 0.0, **options}
+    return make_plan(tmp_path / "news.duckdb", CATALOGUE, folder, **settings)
+
+
+def test_without_a_database_all_is_due_and_nothing_known(tmp_path: Path) -> None:
+    made = plan(tmp_path, 0)
+    assert (made.feeds_due, made.pages_owed) == (3, 0)
+    assert [task.url for task in read_feed_tasks(str(made.feeds))] == [FEED, OTHER, THIRD]
+    assert list(read_page_tasks(str(made.owed))) == []
+    known = KnownIds.read(made.known)
+    assert len(known) == 0
+    assert url_id(1) not in known
+    assert not (tmp_path / "news.duckdb").exists()
+
+
+def test_plan_files_give_back_the_tasks(tmp_path: Path) -> None:
+    entry = listed(FEED, 1, title="臺灣 – “talks”", byline="I. Varga")
+    undated = listed(FEED, 2, published_at=None)
+    commit(
+        tmp_path / "news.duckdb",
+        [poll(FEED, 0, [entry, undated], next_poll_at=at(30)), failed_poll(OTHER, 0)],
+        [failed_page(2, "pending", next_attempt_at=at(20))],
+        feeds=[FEED, OTHER],
+    )
+    made = plan(tmp_path, 25)
+    tasks = list(read_feed_tasks(str(made.feeds)))
+    catalogue = {task.url: task for task in due_feeds(CATALOGUE, {}, at(25), True)}
+    polled = poll(FEED, 0)
+    assert tasks == [
+        catalogue[FEED]._replace(etag=polled.etag, body_hash=polled.body_hash),
+        catalogue[THIRD],
+    ]
+    owed = {task.url: task for task in read_page_tasks(str(made.owed))}
+    assert made.pages_owed == len(owed) == 2
+    first, second = owed[address(1)], owed[address(2)]
+    assert (first.title, first.byline) == (entry.title, entry.byline)
+    assert (first.published_at, first.listed_at) == (entry.published_at, at(0))
+    assert (first.feed_url, first.outlet, first.feed_position) == (FEED, "Outlet 0", 0)
+    assert (second.published_at, second.attempts) == (None, 1)
+
+
+@pytest.mark.parametrize(("minutes", "owed"), [(10, 0), (11, 1), (60, 1)])
+def test_a_pending_page_is_owed_when_its_time_comes(
+    tmp_path: Path, minutes: float, owed: int
+) -> None:
+    commit(
+        tmp_path / "news.duckdb",
+        [poll(FEED, 0, [listed(FEED, 1)])],
+        [failed_page(1, "pending", next_attempt_at=at(11))],
+    )
+    assert plan(tmp_path, minutes).pages_owed == owed
+
+
+@pytest.mark.parametrize("outcome", ["fetched", "failed"])
+def test_nothing_is_owed_that_came_to_an_end(tmp_path: Path, outcome: str) -> None:
+    found = page(1) if outcome == "fetched" else failed_page(1)
+    commit(tmp_path / "news.duckdb", [poll(FEED, 0, [listed(FEED, 1)])], [found])
+    assert plan(tmp_path, 10**6).pages_owed == 0
+
+
+def test_a_page_of_two_feeds_is_owed_once_in_the_name_of_the_first(tmp_path: Path) -> None:
+    database = tmp_path / "news.duckdb"
+    commit(database, [poll(OTHER, 0, [listed(OTHER, 1)])])
+    commit(database, [poll(FEED, 60, [listed(FEED, 1)])], run_id=LATER)
+    made = plan(tmp_path, 90)
+    (task,) = read_page_tasks(str(made.owed))
+    assert (task.feed_url, task.listed_at) == (OTHER, at(0))
+
+
+def test_known_ids_are_entries_their_pages_and_articles(tmp_path: Path) -> None:
+    moved = article(2, url_id=url_id(3))
+    entry = listed(FEED, 1)
+    commit(tmp_path / "news.duckdb", [poll(FEED, 0, [entry])], [page(3, moved)])
+    known = KnownIds.read(plan(tmp_path, 0).known)
+    assert entry.entry_id in known
+    assert url_id(1) in known
+    assert url_id(3) in known
+    assert url_id(2) not in known
+    assert len(known) == 3
+
+
+def test_many_known_ids(tmp_path: Path) -> None:
+    numbers = range(300)
+    commit(tmp_path / "news.duckdb", [poll(FEED, 0, [listed(FEED, number) for number in numbers])])
+    known = KnownIds.read(plan(tmp_path, 0).known)
+    assert len(known) == 600
+    assert all(url_id(number) in known for number in numbers)
+    others = (hashlib.md5(str(number).encode()).hexdigest() for number in numbers)
+    assert not any(other in known for other in others)
+    assert "0" * 32 not in known
+    assert "f" * 32 not in known
+
+
+def test_a_held_database_stops_the_plan(tmp_path: Path) -> None:
+    commit(tmp_path / "news.duckdb")
+    with held(tmp_path / "news.duckdb"), pytest.raises(DatabaseLocked):
+        plan(tmp_path, 0)

@@ -1,0 +1,227 @@
+"""Records for the tests of the sinks, and the way from them into a database."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from sinks.commit import Committed, commit_run
+from sinks.shards import parquet
+from sinks.staging import RunFolder, Staging, write_shard
+from tests.conftest import rows
+from transforms.records import Article, Evidence, Listed, Page, Poll, TopicMatch
+from transforms.urls import digest
+
+FEED, OTHER, THIRD = (f"https://{name}.example/feed" for name in ("dawn", "gazette", "herald"))
+FEEDS = (FEED, OTHER, THIRD)
+NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+RUN, LATER = "20260301T120000000000Z-aaaaaa", "20260301T130000000000Z-bbbbbb"
+TOPICS = [{"topic": "taiwan", "name": "Taiwan", "taxonomy_version": "v1", "definition": ["Taiwan"]}]
+
+
+def at(minutes: float) -> datetime:
+    return NOON + timedelta(minutes=minutes)
+
+
+def address(number: int) -> str:
+    return f"https://dawn.example/story/{number}"
+
+
+def url_id(number: int) -> str:
+    return digest(address(number))
+
+
+def listed(feed: str, number: int, **changes: Any) -> Listed:
+    entry = Listed(
+        entry_id=digest(feed, url_id(number)),
+        url_id=url_id(number),
+        url=address(number),
+        guid=f"guid-{number}",
+        title=f"Headline {number}",
+        byline=None,
+        summary="What the feed says of it",
+        published_at=at(-60),
+        published_raw="Sun, 01 Mar 2026 11:00:00 GMT",
+        state="pending",
+    )
+    return entry._replace(**changes)
+
+
+def poll(feed: str, minute: float, found: Sequence[Listed] = (), **changes: Any) -> Poll:
+    record = Poll(
+        feed_url=feed,
+        polled_at=at(minute),
+        status="ok",
+        http_status=200,
+        entries=len(found),
+        bytes=4000,
+        milliseconds=12,
+        stage=None,
+        error_type=None,
+        error=None,
+        etag=f'"{minute}"',
+        last_modified=None,
+        body_hash=hashlib.sha256(str(minute).encode()).hexdigest(),
+        failures=0,
+        state="active",
+        next_poll_at=at(minute + 30),
+        listed=tuple(found),
+    )
+    return record._replace(**changes)
+
+
+def failed_poll(feed: str, minute: float, failures: int = 1, **changes: Any) -> Poll:
+    return poll(
+        feed, minute, status="failed", http_status=500, entries=None, stage="poll",
+        error_type="Http500", error="the server failed", failures=failures, etag=None,
+        body_hash=None, next_poll_at=at(minute + 60),
+    )._replace(**changes)  # fmt: skip
+
+
+def article(number: int, **changes: Any) -> Article:
+    record = Article(
+        article_id=digest("article", address(number)),
+        url_id=url_id(number),
+        url=address(number),
+        canonical_url=address(number),
+        feed_url=FEED,
+        outlet="The Dawn",
+        country="NZ",
+        title=f"Headline {number}",
+        byline=None,
+        published_at=at(-60),
+        published_source="feed",
+        listed_at=at(0),
+        fetched_at=at(1),
+        language="en",
+        text="Taiwan held talks.\nTalks went on.",
+        word_count=6,
+        text_hash="t" * 64,
+        body_hash="b" * 64,
+        bytes=9000,
+        redirects=(),
+        extractor="trafilatura 2.3.1",
+    )
+    return record._replace(**changes)
+
+
+TAIWAN = TopicMatch("taiwan", 0.25, (Evidence("text", 0, 6, "Taiwan", "Taiwan"),))
+
+
+def page(number: int, found: Article | None = None, **changes: Any) -> Page:
+    record = Page(
+        url_id=url_id(number),
+        url=address(number),
+        feed_url=FEED,
+        feed_position=0,
+        fetched_at=at(1),
+        state="fetched",
+        attempts=1,
+        next_attempt_at=None,
+        stage=None,
+        error_type=None,
+        error=None,
+        http_status=200,
+        milliseconds=40,
+        article=found or article(number),
+        topics=(TAIWAN,),
+    )
+    return record._replace(**changes)
+
+
+def failed_page(number: int, state: str = "failed", **changes: Any) -> Page:
+    """A page that failed for good, or (pending) for now."""
+    return page(
+        number, state=state, article=None, topics=(), stage="fetch", http_status=503,
+        error_type="Http503", error="the server is busy",
+        next_attempt_at=at(11) if state == "pending" else None,
+    )._replace(**changes)  # fmt: skip
+
+
+def shard(folder: RunFolder, *records: Poll | Page) -> Path:
+    """A shard of records of one kind."""
+    kind = "polls" if isinstance(records[0], Poll) else "pages"
+    return write_shard(folder.path, kind, parquet(kind, records))
+
+
+def new_run(
+    database: Path,
+    run_id: str = RUN,
+    *,
+    feeds: Sequence[str] = FEEDS,
+    state: str | None = "done",
+    **changes: Any,
+) -> RunFolder:
+    """The staging folder of a run; `state` is None for one that died."""
+    folder = Staging(database).new_run(run_id)
+    configured = [
+        {"feed_url": url, "outlet": f"Outlet {position}", "country": "NZ", "language": "en",
+         "tags": ["press"], "interval_seconds": 1800, "position": position}
+        for position, url in enumerate(feeds)
+    ]  # fmt: skip
+    plan = {"started_at": NOON.isoformat(), "newsbeam_version": "0.1.0", "runner": "FnApiRunner",
+            "taxonomy_version": "v1", "feeds_due": len(feeds), "plan_seconds": 0.1,
+            "feeds": configured, "topics": TOPICS}  # fmt: skip
+    folder.write_json("run.json", plan | changes)
+    if state is not None:
+        folder.write_json("finished.json", {"finished_at": at(5).isoformat(), "state": state})
+    return folder
+
+
+def commit(
+    database: Path, *shards: Sequence[Poll | Page], run_id: str = RUN, **changes: Any
+) -> Committed:
+    """Stage a run of these shards, and commit it."""
+    folder = new_run(database, run_id, **changes)
+    for records in shards:
+        shard(folder, *records)
+    return commit_run(database, folder, 0)
+
+
+ALL_TABLES = {
+    "articles": "*",
+    "article_topics": "*",
+    "topic_evidence": "*",
+    "topics": "*",
+    "feeds": "*",
+    "feed_polls": "*",
+    "entries": "*",
+    "failures": "*",
+    "runs": "* EXCLUDE (lock_seconds, commit_seconds)",
+    "staged_shards": "* EXCLUDE committed_at",
+}
+
+
+def dump(database: Path, **columns: str | None) -> dict[str, list[str]]:
+    """All rows of all tables but clock times of the commit; `columns` replaces, None leaves out."""
+    return {
+        table: sorted(map(repr, rows(database, f"SELECT {names} FROM {table}")))
+        for table, names in (ALL_TABLES | columns).items()
+        if names is not None
+    }
+
+
+@contextmanager
+def held(database: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that has the database open for writing, until its input ends."""
+    code = (
+        "import duckdb, sys\n"
+        "connection = duckdb.connect(sys.argv[1])\n"
+        "print('open', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(database)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        yield process
+        process.stdin.close()

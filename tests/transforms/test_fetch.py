@@ -1,0 +1,635 @@
+"""Fetching, over real sockets: politeness, limits, redirects, retries, and every way to fail."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import threading
+import tracemalloc
+import zlib
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.models import FetchSettings
+from tests.transforms.conftest import PATIENCE, Reply, Site
+from transforms.fetch import (
+    LONGEST_RETRY_AFTER,
+    RESULTS_WAITING,
+    TEMPORARY,
+    Request,
+    fetch_all,
+    retry_after,
+)
+from transforms.records import HttpFailure, Response
+
+LIMIT = 100_000
+NOW = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
+
+
+def settings(**changed: object) -> FetchSettings:
+    """Kind to loopback, and without waits."""
+    calm = {"host_delay": 0, "allow_private_hosts": True, "retry_wait": 0}
+    return FetchSettings(**{**calm, **changed})  # type: ignore[arg-type]
+
+
+def fetch_many(urls: list[str], limit: int = LIMIT, **changed: object):
+    requests = [(url, Request(url, limit, "*/*")) for url in urls]
+    return fetch_all(requests, settings(**changed))
+
+
+def fetch(url: str, limit: int = LIMIT, **changed: object) -> Response | HttpFailure:
+    ((_, answer),) = fetch_many([url], limit, **changed)
+    return answer
+
+
+def get(url: str, limit: int = LIMIT, **changed: object) -> Response:
+    answer = fetch(url, limit, **changed)
+    assert isinstance(answer, Response), answer
+    return answer
+
+
+def fail(url: str, limit: int = LIMIT, **changed: object) -> HttpFailure:
+    answer = fetch(url, limit, **changed)
+    assert isinstance(answer, HttpFailure), answer
+    return answer
+
+
+def gzipped(body: bytes, **headers: str) -> Reply:
+    return Reply(200, gzip.compress(body), {"Content-Encoding": "gzip", **headers})
+
+
+def raw(*parts: bytes) -> Callable[[BaseHTTPRequestHandler], None]:
+    """An answer as given, after which the connection ends."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        for part in parts:
+            handler.wfile.write(part)
+            handler.wfile.flush()
+        handler.close_connection = True
+
+    return answer
+
+
+def chunked(*parts: bytes, coding: str = "identity") -> Callable[[BaseHTTPRequestHandler], None]:
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    return raw(
+        head.encode(), *(b"%x\r\n%s\r\n" % (len(part), part) for part in parts), b"0\r\n\r\n"
+    )
+
+
+class Endless:
+    """An answer that goes on until the client hangs up, and notices that."""
+
+    def __init__(self, head: bytes, part: bytes = b"") -> None:
+        self.head, self.part = head, part
+        self.hung_up = threading.Event()
+
+    def __call__(self, handler: BaseHTTPRequestHandler) -> None:
+        handler.connection.settimeout(PATIENCE)
+        try:
+            handler.wfile.write(self.head)
+            while self.part:
+                handler.wfile.write(self.part)
+            if not handler.rfile.read(1):
+                self.hung_up.set()
+        except ConnectionError:
+            self.hung_up.set()
+        handler.close_connection = True
+
+    def was_left(self) -> bool:
+        return self.hung_up.wait(PATIENCE)
+
+
+SILENT = b""
+ENDLESS_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n"
+
+
+# What arrives
+
+
+def test_a_page_with_its_provenance(site):
+    before = datetime.now(timezone.utc)
+    url = site.at("/a?b=c", Reply(200, b"hello", {"Content-Type": "text/html", "ETag": '"1"'}))
+    answer = get(url)
+    assert (answer.url, answer.status, answer.body) == (url, 200, b"hello")
+    assert (answer.redirects, answer.received) == ((), 5)
+    assert answer.headers["content-type"] == "text/html"
+    assert answer.headers["etag"] == '"1"'
+    assert before <= answer.fetched_at <= datetime.now(timezone.utc)
+
+
+def test_what_is_asked_for_is_the_url_as_listed(site):
+    site.answers = {"/b?z=1&a=2&utm_source=x": [Reply(200, b"listed")]}
+    assert get(site.base + "/b?z=1&a=2&utm_source=x#top").body == b"listed"
+
+
+def test_the_program_says_who_it_is_and_what_it_reads(site):
+    get(site.at("/", Reply()))
+    ((_, headers),) = site.headers
+    assert headers["user-agent"].startswith("newsbeam/")
+    assert headers["accept"] == "*/*"
+    assert "if-none-match" not in headers
+
+
+def test_proxies_of_the_environment_are_left_alone(site, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("all_proxy", "http://127.0.0.1:1")
+    assert get(site.at("/", Reply(200, b"direct"))).body == b"direct"
+
+
+def conditional(url: str, etag: str | None, last_modified: str | None) -> Response | HttpFailure:
+    request = Request(url, LIMIT, "*/*", etag, last_modified)
+    ((_, answer),) = fetch_all([(None, request)], settings())
+    return answer
+
+
+def test_unchanged(site):
+    url = site.at("/rss", Reply(304, b"", {"ETag": '"2"'}))
+    answer = conditional(url, '"1"', "Mon, 05 Jan 2026 10:00:00 GMT")
+    assert isinstance(answer, Response)
+    assert (answer.status, answer.body, answer.headers["etag"]) == (304, b"", '"2"')
+    ((_, headers),) = site.headers
+    assert headers["if-none-match"] == '"1"'
+    assert headers["if-modified-since"] == "Mon, 05 Jan 2026 10:00:00 GMT"
+
+
+def test_validators_that_cannot_be_sent_back_cost_a_full_answer_and_no_more(site):
+    first = raw(b'HTTP/1.1 200 OK\r\nETag: "\xfc"\r\nContent-Length: 3\r\n\r\nold')
+    url = site.at("/rss", first, Reply(200, b"new"))
+    etag = get(url).headers["etag"]
+    answer = conditional(url, etag, "\u043f\u043d, 05 \u044f\u043d\u0432")
+    assert isinstance(answer, Response)
+    assert answer.body == b"new"
+
+
+def test_every_request_is_answered_once_whatever_becomes_of_it(site):
+    good = [site.at(f"/{n}", Reply(200, b"%d" % n)) for n in range(40)]
+    bad = [site.base + "/missing", "http://127.0.0.1:1/", "http://a..b/", f"{site.base}/missing#2"]
+    answers = dict(fetch_many(good + bad, retries=0))
+    assert sorted(answers) == sorted(good + bad)
+    assert [answers[url].body for url in good] == [b"%d" % n for n in range(40)]
+    assert all(isinstance(answers[url], HttpFailure) for url in bad)
+
+
+def test_nothing_to_fetch():
+    assert list(fetch_many([])) == []
+
+
+def test_one_request_under_two_keys_is_two_requests(site):
+    request = Request(site.at("/", Reply(200, b"x")), LIMIT, "*/*")
+    assert sorted(key for key, _ in fetch_all([(1, request), (2, request)], settings())) == [1, 2]
+    assert site.seen() == {"/": 2}
+
+
+# Packed bodies and limits
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(gzipped(b"news" * 1000), id="gzip"),
+        pytest.param(Reply(200, zlib.compress(b"news" * 1000), {"Content-Encoding": "deflate"}),
+                     id="deflate"),
+        pytest.param(gzipped(b"news" * 1000, **{"Content-Encoding": " GZIP"}), id="in capitals"),
+        pytest.param(Reply(200, gzip.compress(b"news" * 400) + gzip.compress(b"news" * 600),
+                           {"Content-Encoding": "gzip"}), id="two members"),
+        pytest.param(Reply(200, gzip.compress(b"news" * 1000) + b"\0" * 9,
+                           {"Content-Encoding": "gzip"}), id="padded with zeros"),
+        pytest.param(chunked(*([b"news" * 100] * 10)), id="in chunks"),
+        pytest.param(chunked(*(bytes([byte]) for byte in gzip.compress(b"news" * 1000)),
+                             coding="gzip"),
+                     id="gzip byte by byte"),
+        pytest.param(raw(b"HTTP/1.1 200 OK\r\n\r\n", b"news" * 1000),
+                     id="until the connection ends"),
+        pytest.param(raw(b"HTTP/1.0 200 OK\r\n\r\n", b"news" * 1000), id="HTTP 1.0"),
+    ],
+)  # fmt: skip
+def test_bodies(site, answer):
+    assert get(site.at("/", answer), retries=0).body == b"news" * 1000
+
+
+def test_what_was_received_is_counted_as_it_came(site):
+    reply = gzipped(b"news" * 1000)
+    assert get(site.at("/", reply)).received == len(reply.body)
+
+
+def test_an_empty_body_may_call_itself_packed(site):
+    assert get(site.at("/", Reply(200, b"", {"Content-Encoding": "gzip"}))).body == b""
+
+
+@pytest.mark.parametrize("pack", [lambda body: Reply(200, body), gzipped], ids=["plain", "gzip"])
+def test_the_limit_is_the_last_size_that_passes(site, pack):
+    body = b"x" * 5_000
+    assert get(site.at("/", pack(body)), limit=5_000).body == body
+    assert fail(site.at("/", pack(body)), limit=4_999).error_type == "TooLarge"
+
+
+@pytest.mark.parametrize(
+    ("head", "part"),
+    [
+        pytest.param(ENDLESS_HEAD, b"x" * 4096, id="endless"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 9000000000\r\n\r\n", b"", id="announced"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+                     b"1000\r\n" + b"x" * 4096 + b"\r\n", id="endless in chunks"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n",
+                     gzip.compress(b"x" * 4096), id="endless in gzip members"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n",
+                     gzip.compress(b""), id="endless in members of nothing"),
+    ],
+)  # fmt: skip
+def test_too_much_is_left_in_the_midst_and_not_tried_again(site, head, part):
+    endless = Endless(head, part)
+    failure = fail(site.at("/", endless))
+    assert (failure.error_type, failure.temporary) == ("TooLarge", False)
+    assert "100,000 bytes" in failure.message
+    assert endless.was_left()
+    assert site.seen() == {"/": 1}
+
+
+def test_a_bomb_is_not_unpacked(site):
+    url = site.at("/", gzipped(b"\0" * 64_000_000))
+    tracemalloc.start()
+    try:
+        failure = fail(url, limit=1_000_000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert failure.error_type == "TooLarge"
+    assert peak < 16_000_000
+
+
+@pytest.mark.parametrize(
+    ("answer", "error_type"),
+    [
+        pytest.param(raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort"), "ProtocolError",
+                     id="body cut off"),
+        pytest.param(raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nsho"),
+                     "ProtocolError", id="chunk cut off"),
+        pytest.param(raw(), "ProtocolError", id="no answer"),
+        pytest.param(raw(b"SSH-2.0-OpenSSH_9.6\r\n"), "ProtocolError", id="not HTTP"),
+        pytest.param(raw(b"HTTP/1.1 200 OK\r\nContent-Length: ten\r\n\r\n"), "ProtocolError",
+                     id="length in words"),
+        pytest.param(raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
+                     "ProtocolError", id="two lengths"),
+        pytest.param(raw(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000), "ProtocolError",
+                     id="endless header"),
+        pytest.param(Reply(200, gzip.compress(b"news" * 1000)[:-9], {"Content-Encoding": "gzip"}),
+                     "BadEncoding", id="gzip cut off"),
+        pytest.param(Reply(200, b"\x1f\x8bnonsense", {"Content-Encoding": "gzip"}), "BadEncoding",
+                     id="gzip spoilt"),
+        pytest.param(Reply(200, b"plain", {"Content-Encoding": "gzip"}), "BadEncoding",
+                     id="gzip that is none"),
+        pytest.param(Reply(200, b"x", {"Content-Encoding": "br"}), "BadEncoding",
+                     id="a coding not asked for"),
+    ],
+)  # fmt: skip
+def test_broken_answers_are_tried_again_and_then_told(site, answer, error_type):
+    failure = fail(site.at("/", answer), retries=1)
+    assert (failure.error_type, failure.temporary) == (error_type, True)
+    assert failure.message
+    assert site.seen() == {"/": 2}
+
+
+def test_a_broken_answer_may_be_whole_the_next_time(site):
+    url = site.at(
+        "/", raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort"), Reply(200, b"whole")
+    )
+    assert get(url).body == b"whole"
+
+
+# Statuses and retries
+
+
+@pytest.mark.parametrize("status", [201, 204, 206, 300, 400, 401, 403, 404, 410, 451, 501, 505])
+def test_permanent_statuses_are_asked_once(site, status):
+    failure = fail(site.at("/", Reply(status)))
+    assert (failure.error_type, failure.status) == (f"Http{status}", status)
+    assert not failure.temporary
+    assert site.seen() == {"/": 1}
+
+
+@pytest.mark.parametrize("status", sorted(TEMPORARY))
+def test_temporary_statuses_are_asked_again(site, status):
+    failure = fail(site.at("/", Reply(status)), retries=2)
+    assert (failure.error_type, failure.status) == (f"Http{status}", status)
+    assert failure.temporary
+    assert site.seen() == {"/": 3}
+
+
+def test_a_server_that_recovers(site):
+    url = site.at("/", Reply(500), Reply(503, b"", {"Retry-After": "0"}), Reply(200, b"well"))
+    assert get(url).body == b"well"
+    assert site.seen() == {"/": 3}
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("3600", 3600), ("99999999999999999999999999", LONGEST_RETRY_AFTER), ("\xb2", None)],
+)
+def test_a_long_wait_is_left_to_a_later_run(site, value, seconds):
+    failure = fail(site.at("/", Reply(503, b"", {"Retry-After": value})), retries=0)
+    assert (failure.temporary, failure.retry_after) == (True, seconds)
+    if seconds:
+        fail(site.base + "/", retries=2)
+        assert site.seen() == {"/": 2}, "asked again before its time"
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        pytest.param(None, None, id="none"),
+        pytest.param("", None, id="empty"),
+        pytest.param("0", 0, id="zero"),
+        pytest.param(" 120 ", 120, id="seconds"),
+        pytest.param("-5", None, id="negative"),
+        pytest.param("1.5", None, id="a fraction"),
+        pytest.param("soon", None, id="a word"),
+        pytest.param("²", None, id="a digit that is none"),
+        pytest.param("٣", None, id="a digit of another script"),
+        pytest.param("9" * 5_000, LONGEST_RETRY_AFTER, id="past all numbers"),
+        pytest.param("Mon, 05 Jan 2026 12:02:00 GMT", 120, id="date"),
+        pytest.param("Mon, 05 Jan 2026 14:02:00 +0200", 120, id="date with offset"),
+        pytest.param("Mon, 05 Jan 2026 12:02:00 -0000", 120, id="date without zone"),
+        pytest.param("Monday, 05-Jan-26 12:02:00 GMT", 120, id="date of RFC 850"),
+        pytest.param("Mon, 05 Jan 2026 11:00:00 GMT", 0, id="date gone by"),
+        pytest.param("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST_RETRY_AFTER, id="the end of time"),
+        pytest.param("Mon, 99 Jan 2026 12:00:00 GMT", None, id="no day"),
+        pytest.param("Mon, 05 Jan 2026 12:00:00 +9999999999", None, id="no offset"),
+    ],
+)
+def test_retry_after(value, seconds):
+    assert retry_after(value, NOW) == seconds
+
+
+@given(st.integers(0, LONGEST_RETRY_AFTER))
+def test_retry_after_means_the_same_as_seconds_and_as_date(seconds):
+    date = format_datetime(NOW + timedelta(seconds=seconds), usegmt=True)
+    assert retry_after(str(seconds), NOW) == retry_after(date, NOW) == seconds
+
+
+@given(st.text() | st.from_regex(r"\A\w{3}, \d+ \w{3} \d+ \d+:\d+:\d+ [+-]?\w+\Z"))
+def test_retry_after_is_none_or_a_wait_that_fits_a_calendar(value):
+    seconds = retry_after(value, NOW)
+    assert seconds is None or (math.isfinite(seconds) and NOW + timedelta(seconds=seconds) >= NOW)
+
+
+# Redirects
+
+
+def to(target: str, status: int = 302) -> Reply:
+    return Reply(status, b"moved", {"Location": target})
+
+
+def test_a_chain_of_redirects_is_written_down(site):
+    site.at("/1", to("/2", 301))
+    site.at("/2", to(f"{site.base}/x/3", 302))
+    site.at("/x/3", to("4", 303))
+    site.at("/x/4", to("?five", 307))
+    site.at("/x/4?five", to(f"//127.0.0.1:{site.port}/6", 308))
+    site.at("/6", Reply(200, b"there"))
+    answer = get(site.base + "/1")
+    assert (answer.url, answer.body) == (site.base + "/6", b"there")
+    assert answer.redirects == tuple(
+        site.base + path for path in ("/1", "/2", "/x/3", "/x/4", "/x/4?five")
+    )
+
+
+def test_a_redirect_to_another_host(site):
+    site.at("/there", Reply(200, b"there"))
+    url = site.at("/here", to(f"http://localhost:{site.port}/there"))
+    assert get(url).url == f"http://localhost:{site.port}/there"
+
+
+def test_the_last_redirect_that_passes(site):
+    for n in range(4):
+        site.at(f"/{n}", to(f"/{n + 1}"))
+    site.at("/4", Reply(200, b"there"))
+    assert get(site.base + "/0", redirects=4).body == b"there"
+    assert fail(site.base + "/0", redirects=3).error_type == "TooManyRedirects"
+
+
+@pytest.mark.parametrize(
+    ("location", "error_type"),
+    [
+        pytest.param("/", "RedirectLoop", id="itself"),
+        pytest.param("/back", "RedirectLoop", id="there and back"),
+        pytest.param("file:///etc/passwd", "BadRedirect", id="file"),
+        pytest.param("ftp://127.0.0.1/", "BadRedirect", id="ftp"),
+        pytest.param("http://me:pw@127.0.0.1/", "BadRedirect", id="credentials"),
+        pytest.param("https://", "BadRedirect", id="no host"),
+        pytest.param("", "BadRedirect", id="nowhere"),
+    ],
+)
+def test_redirects_that_lead_nowhere_are_permanent(site, location, error_type):
+    site.at("/back", to("/"))
+    failure = fail(site.at("/", to(location)))
+    assert (failure.error_type, failure.status, failure.temporary) == (error_type, 302, False)
+    assert site.seen()["/"] == 1
+
+
+def test_a_redirect_without_a_target(site):
+    assert fail(site.at("/", Reply(301))).error_type == "BadRedirect"
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["http://[::1", "http://127.0.0.1:99999/", "http://a..b/", "javascript:alert(1)", "\xff\xfe"],
+)
+def test_a_redirect_to_nonsense_is_a_failure(site, location):
+    assert fail(site.at("/", to(location)), retries=0).error_type
+
+
+def test_a_temporary_failure_behind_a_redirect_starts_over(site):
+    site.at("/b", Reply(503), Reply(200, b"well"))
+    answer = get(site.at("/a", to("/b")))
+    assert (answer.body, answer.redirects) == (b"well", (site.base + "/a",))
+
+
+# Refused, unreachable and slow
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "0.0.0.0",
+     "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::1]", "[::]"],
+)  # fmt: skip
+def test_private_addresses_are_refused_unless_allowed(site, host):
+    site.at("/", Reply(200, b"secret"))
+    failure = fail(f"http://{host}:{site.port}/", allow_private_hosts=False)
+    assert (failure.error_type, failure.temporary) == ("AddressRefused", False)
+    assert "--allow-private-hosts" in failure.message
+    assert not site.connections
+
+
+@pytest.mark.parametrize("allow", [True, False], ids=["private allowed", "public only"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("http://a..b/", id="empty label"),
+        pytest.param(f"http://{'a' * 64}.example/", id="long label"),
+        pytest.param("http://xn--/", id="empty Punycode"),
+        pytest.param("http://xn--a/", id="spoilt Punycode"),
+        pytest.param("http://\u2024.example/", id="a dot that is none"),
+        pytest.param("http://\xad/", id="soft hyphen"),
+        pytest.param("http://exa mple.example/", id="space in the host"),
+        pytest.param("http://127.0.0.1/\x00", id="control character"),
+        pytest.param("http://127.0.0.1:1/\ud800", id="half a character"),
+        pytest.param("http://127.0.0.1:1/" + "a" * 70_000, id="long"),
+        pytest.param("http://[fe80::1%25lo]/", id="zone"),
+    ],
+)
+def test_wild_urls_fail_alone(site, url, allow):
+    """Strangers write them; they must not take the run with them."""
+    answers = dict(fetch_many([url, site.at("/", Reply())], retries=0, allow_private_hosts=allow))
+    assert isinstance(answers[url], HttpFailure)
+    assert isinstance(answers[site.base + "/"], Response) == allow
+
+
+def test_nobody_listens(site):
+    failure = fail("http://127.0.0.1:1/", retries=0)
+    assert (failure.error_type, failure.temporary) == ("ConnectError", True)
+
+
+def test_plain_http_where_tls_is_expected(site):
+    failure = fail(site.base.replace("http:", "https:"), retries=0)
+    assert (failure.error_type, failure.temporary) == ("ConnectError", True)
+
+
+@pytest.mark.parametrize(
+    ("head", "limits"),
+    [
+        pytest.param(SILENT, {"read_timeout": 0.2}, id="no answer"),
+        pytest.param(ENDLESS_HEAD, {"read_timeout": 0.2}, id="no body"),
+        pytest.param(SILENT, {"total_timeout": 0.2}, id="no answer in all"),
+    ],
+)
+def test_a_server_that_keeps_silent(site, head, limits):
+    silent = Endless(head)
+    failure = fail(site.at("/", silent), retries=0, **limits)
+    assert (failure.error_type, failure.temporary) == ("Timeout", True)
+    assert failure.message
+    assert silent.was_left()
+
+
+def test_a_server_that_drips(site):
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(ENDLESS_HEAD)
+        while not site.closing.wait(0.02):
+            handler.wfile.write(b"x")
+
+    failure = fail(site.at("/", drip), retries=0, read_timeout=10, total_timeout=0.3)
+    assert (failure.error_type, failure.temporary) == ("Timeout", True)
+
+
+# Politeness
+
+
+class Meeting:
+    """Answers that wait until so many requests are under way at once, and a little for one more."""
+
+    def __init__(self, site: Site, guests: int) -> None:
+        self.site, self.barrier = site, threading.Barrier(guests)
+        self.one_too_many = threading.Event()
+        self.guests = guests
+
+    def __call__(self, handler: BaseHTTPRequestHandler) -> None:
+        if self.site.now > self.guests:
+            self.one_too_many.set()
+        self.barrier.wait(PATIENCE)
+        self.one_too_many.wait(0.1)
+        handler.reply(Reply(200, b"met"))  # type: ignore[attr-defined]
+        with self.site.lock:
+            self.site.now += 1  # as the server counts this answer twice
+
+
+@pytest.mark.parametrize("guests", [1, 2, 3])
+def test_a_host_is_asked_so_much_at_once_and_never_more(site, guests):
+    meeting = Meeting(site, guests)
+    urls = [site.at(f"/{n}", meeting) for n in range(guests * 3)]
+    answers = dict(fetch_many(urls, host_concurrency=guests))
+    assert [answers[url].body for url in urls] == [b"met"] * len(urls)
+    assert site.most_at_once == guests
+    assert not meeting.one_too_many.is_set()
+    assert len(site.connections) == guests, "connections are kept and used again"
+
+
+def test_all_hosts_together_are_bounded(site):
+    meeting = Meeting(site, 2)
+    urls = [site.at(f"/{n}", meeting) for n in range(4)]
+    urls += [url.replace("127.0.0.1", "localhost") for url in urls]
+    assert len(list(fetch_many(urls, host_concurrency=4, in_flight=2))) == 8
+    assert site.most_at_once == 2
+
+
+def test_the_pause_of_one_host_does_not_hold_up_another(site):
+    site.at("/", Reply(200, b"x"))
+    slow = [f"{site.base}/?{n}" for n in range(3)]
+    for n in range(3):
+        site.at(f"/?{n}", Reply(200, b"x"))
+    other = f"http://localhost:{site.port}/"
+    answers = fetch_many([*slow, other], host_delay=3_600, host_concurrency=3)
+    assert {next(answers)[0], next(answers)[0]} == {slow[0], other}
+    answers.close()
+    assert site.seen() == {"/?0": 1, "/": 1}, "a second request went out before its time"
+
+
+def test_a_caller_who_is_slow_is_waited_for(site):
+    many = RESULTS_WAITING * 3
+    bound = RESULTS_WAITING + 4  # what waits, what is under way, and what the caller took
+    too_far = threading.Event()
+
+    def page(handler: BaseHTTPRequestHandler) -> None:
+        if len(site.headers) > bound:
+            too_far.set()
+        handler.reply(Reply(200, b"x"))  # type: ignore[attr-defined]
+
+    answers = fetch_many([site.at(f"/{n}", page) for n in range(many)])
+    next(answers)
+    assert not too_far.wait(0.3)
+    assert len(list(answers)) == many - 1
+
+
+# The end
+
+
+def fetching() -> Iterator[threading.Thread]:
+    return (thread for thread in threading.enumerate() if thread.name == "newsbeam-fetch")
+
+
+def test_a_stop_ends_what_is_under_way(site):
+    stop, silent = threading.Event(), Endless(SILENT)
+    urls = [site.at("/fast", Reply(200, b"x")), site.at("/slow", silent)]
+    requests = [(url, Request(url, LIMIT, "*/*")) for url in urls]
+    answers = fetch_all(requests, settings(host_concurrency=1), stop.is_set)
+    assert next(answers)[0] == urls[0]
+    stop.set()
+    assert list(answers) == []
+    assert not list(fetching())
+
+
+def test_a_stop_that_was_asked_before_the_start(site):
+    silent = Endless(SILENT)
+    request = Request(site.at("/", silent), LIMIT, "*/*")
+    assert list(fetch_all([(1, request)], settings(), lambda: True)) == []
+
+
+def test_a_caller_who_goes_away_leaves_nothing_behind(site):
+    silent = Endless(SILENT)
+    answers = fetch_many([site.at("/fast", Reply(200, b"x")), site.at("/slow", silent)])
+    next(answers)
+    answers.close()
+    assert not list(fetching())
+    assert "/slow" not in site.seen() or silent.was_left()
+
+
+def test_what_nobody_expects_is_raised(site):
+    requests = [(1, Request(site.at("/", Reply(200, b"x")), None, "*/*"))]  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        list(fetch_all(requests, settings()))
+    assert not list(fetching())

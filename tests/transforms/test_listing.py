@@ -1,0 +1,162 @@
+"""From a feed's answer to its poll record."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from transforms.listing import LONGEST_ERROR, body_hash, is_unchanged, page_tasks, poll_record
+from transforms.records import (
+    Entry,
+    FeedDocument,
+    FeedTask,
+    HttpFailure,
+    Poll,
+    Response,
+    Unreadable,
+)
+
+NOW = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
+TASK = FeedTask("https://news.example/rss", "Gazette", "GB", "en", 3, 900, '"old"', "Sunday",
+                body_hash(b"old"), 2)  # fmt: skip
+BLANK = Entry(None, None, None, None, None, None, None)
+A = BLANK._replace(url="https://news.example/a", guid="ga", title="A", byline="Ann Mole",
+                   published_at=NOW - timedelta(hours=1), published_raw="an hour ago")  # fmt: skip
+
+
+def answer(body: bytes = b"new", status: int = 200, **headers: str) -> Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(TASK.url, status, named, body, (), NOW, 7, len(body))
+
+
+def poll(*entries: Entry, known: set[str] = frozenset(), warning: str | None = None) -> Poll:
+    document = FeedDocument("rss20", "T", None, entries, warning)
+    return poll_record(TASK, answer(etag='"new"'), document, known.__contains__)
+
+
+def nothing(_: str) -> bool:
+    return False
+
+
+def test_a_good_poll():
+    good = poll(A, BLANK._replace(title="B"), warning="a stray byte")
+    assert (good.status, good.http_status, good.entries) == ("ok", 200, 2)
+    assert (good.bytes, good.milliseconds) == (3, 7)
+    assert (good.stage, good.error_type, good.error) == (None, None, "a stray byte")
+    assert (good.etag, good.last_modified, good.body_hash) == ('"new"', None, body_hash(b"new"))
+    assert (good.failures, good.state) == (0, "active")
+    assert good.next_poll_at == NOW + timedelta(seconds=900)
+    assert [entry.title for entry in good.listed] == ["A", "B"]
+
+
+@pytest.mark.parametrize(
+    ("response", "unchanged"),
+    [
+        pytest.param(answer(b"", 304), True, id="304"),
+        pytest.param(answer(b"old"), True, id="200 with the same body"),
+        pytest.param(answer(b"new"), False, id="another body"),
+        pytest.param(answer(b""), False, id="an empty body"),
+    ],
+)
+def test_unchanged(response, unchanged):
+    assert is_unchanged(TASK, response) == unchanged
+
+
+def test_an_unchanged_feed_keeps_what_the_server_does_not_renew():
+    same = poll_record(TASK, answer(b"", 304, last_modified="Monday"), None, nothing)
+    assert (same.status, same.entries, same.listed) == ("unchanged", None, ())
+    assert (same.etag, same.last_modified, same.body_hash) == ('"old"', "Monday", TASK.body_hash)
+    assert (same.failures, same.next_poll_at) == (0, NOW + timedelta(seconds=900))
+
+
+@pytest.mark.parametrize(
+    ("result", "document", "told", "wait"),
+    [
+        pytest.param(HttpFailure("Timeout", "too slow", NOW, 9, None, True), None,
+                     ("poll", "Timeout", "too slow", None), 7_200, id="network"),
+        pytest.param(HttpFailure("Http503", "the server answered 503", NOW, 9, 503, True, 50_000.0),
+                     None, ("poll", "Http503", "the server answered 503", 503), 50_000,
+                     id="Retry-After"),
+        pytest.param(answer(b"<html>"), Unreadable("NotAFeed", "the body is an HTML page"),
+                     ("read feed", "NotAFeed", "the body is an HTML page", 200), 7_200,
+                     id="an HTML page"),
+    ],
+)  # fmt: skip
+def test_a_failed_poll_forgets_nothing(result, document, told, wait):
+    failed = poll_record(TASK, result, document, nothing)
+    assert failed.status == "failed"
+    assert (failed.stage, failed.error_type, failed.error, failed.http_status) == told
+    assert (failed.etag, failed.last_modified) == ('"old"', "Sunday"), "else entries are lost"
+    assert failed.body_hash == TASK.body_hash
+    assert (failed.failures, failed.state) == (3, "active")
+    assert failed.next_poll_at == NOW + timedelta(seconds=wait)
+    assert failed.listed == ()
+
+
+def test_a_feed_that_is_gone():
+    gone = poll_record(TASK, HttpFailure("Http410", "gone", NOW, 9, 410), None, nothing)
+    assert (gone.status, gone.state, gone.next_poll_at) == ("failed", "retired", None)
+
+
+def test_a_long_error_is_cut():
+    failed = poll_record(TASK, answer(), Unreadable("MalformedFeed", "x" * 9_999), nothing)
+    assert len(failed.error) == LONGEST_ERROR
+
+
+def test_only_new_entries_are_listed():
+    (first,) = poll(A).listed
+    b = A._replace(url="https://news.example/b")
+    assert [entry.url for entry in poll(A, b, known={first.entry_id}).listed] == [b.url]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "entries"),
+    [
+        pytest.param(A, A._replace(guid="other", title="Edited"), 1, id="same page, other guid"),
+        pytest.param(A, A._replace(url=A.url + "?utm_source=rss"), 1, id="same page, tracked"),
+        pytest.param(A, A._replace(url=A.url + "?id=2"), 2, id="same guid, other page"),
+        pytest.param(BLANK._replace(guid="g", title="A"), BLANK._replace(guid="g", title="B"), 1,
+                     id="no page, same guid"),
+        pytest.param(BLANK._replace(title="A"), BLANK._replace(title="B"), 2,
+                     id="no page, no guid, other title"),
+        pytest.param(BLANK._replace(title="A"), BLANK._replace(title="A", published_raw="today"), 2,
+                     id="no page, no guid, other date"),
+        pytest.param(BLANK, BLANK, 1, id="nothing at all"),
+    ],
+)  # fmt: skip
+def test_which_entries_are_the_same(one, other, entries):
+    assert len(poll(one, other).listed) == entries
+    (first,) = poll(one).listed
+    assert len(poll(other, known={first.entry_id}).listed) == entries - 1
+
+
+def test_the_same_page_in_two_feeds_is_two_entries_of_one_page():
+    other = TASK._replace(url="https://news.example/other")
+    document = FeedDocument("rss20", None, None, (A,), None)
+    (one,), (two,) = (
+        poll_record(task, answer(), document, nothing).listed for task in (TASK, other)
+    )
+    assert one.entry_id != two.entry_id
+    assert one.url_id == two.url_id
+
+
+def test_an_entry_without_a_page_is_skipped_and_says_why():
+    (entry,) = poll(BLANK._replace(guid="g", title="A")).listed
+    assert (entry.state, entry.reason) == ("skipped", "the entry has no link")
+    assert (entry.url, entry.url_id, entry.guid) == (None, None, "g")
+
+
+def test_new_entries_owe_their_pages():
+    brought = poll(A, BLANK._replace(title="no page"))
+    (owed,) = page_tasks(TASK, brought, nothing)
+    assert (owed.url, owed.url_id) == (A.url, brought.listed[0].url_id)
+    assert (owed.feed_url, owed.feed_position) == (TASK.url, 3)
+    assert (owed.outlet, owed.country, owed.language) == ("Gazette", "GB", "en")
+    assert (owed.title, owed.byline, owed.published_at) == ("A", "Ann Mole", A.published_at)
+    assert (owed.listed_at, owed.attempts) == (NOW, 0)
+
+
+def test_a_page_that_another_feed_brought_before_is_not_owed_again():
+    brought = poll(A)
+    assert list(page_tasks(TASK, brought, {brought.listed[0].url_id}.__contains__)) == []

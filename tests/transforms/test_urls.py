@@ -1,0 +1,183 @@
+"""URLs as identities."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transforms.urls import absolute, canonical, digest, host_of, page_identity
+
+PAGE = "https://news.example/a"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param(PAGE, PAGE + "#comments", id="fragment"),
+        pytest.param(PAGE, "https://news.example:443/a", id="default port"),
+        pytest.param("http://news.example/a", "http://news.example:80/a",
+                     id="default port of http"),
+        pytest.param(PAGE, "HTTPS://News.Example/a", id="case of scheme and host"),
+        pytest.param("https://news.example", "https://news.example/", id="empty path"),
+        pytest.param(PAGE, PAGE + "?utm_source=rss&utm_medium=feed", id="tracking alone"),
+        pytest.param(PAGE + "?id=7", PAGE + "?id=7&fbclid=x&at_medium=RSS", id="tracking besides"),
+        pytest.param(PAGE + "?id=7", PAGE + "?UTM_Source=x&id=7", id="tracking in capitals"),
+        pytest.param(PAGE + "?a=1&b=2", PAGE + "?b=2&a=1", id="order of parameters"),
+        pytest.param("https://news.example/é", "https://news.example/%C3%A9", id="escapes"),
+        pytest.param("https://news.example/%c3%a9", "https://news.example/%C3%A9",
+                     id="escape case"),
+        pytest.param("https://bücher.example/a", "https://xn--bcher-kva.example/a", id="IDN"),
+        pytest.param(PAGE + "?q=a+b&gclid=1", PAGE + "?q=a%20b", id="forms of a space"),
+    ],
+)  # fmt: skip
+def test_one_page(one, other):
+    assert canonical(one) == canonical(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param(PAGE, "http://news.example/a", id="scheme"),
+        pytest.param(PAGE, "https://www.news.example/a", id="subdomain"),
+        pytest.param(PAGE, PAGE + "/", id="slash at the end"),
+        pytest.param(PAGE, "https://news.example/A", id="case of the path"),
+        pytest.param(PAGE, "https://news.example:8443/a", id="port"),
+        pytest.param(PAGE, PAGE + "?id=1", id="a parameter"),
+        pytest.param(PAGE + "?id=1&utm_id=1", PAGE + "?id=2&utm_id=1", id="a value"),
+        pytest.param(PAGE + "?id=1", PAGE + "?id=1&id=1", id="a repeated parameter"),
+        pytest.param(PAGE + "?ref=a", PAGE + "?ref=b", id="what only looks like tracking"),
+        pytest.param(PAGE + "?q=%E4&utm_id=1", PAGE + "?q=%F6&utm_id=1", id="values in Latin-1"),
+        pytest.param(PAGE + "?q=a%26b&utm_id=1", PAGE + "?q=a&b&utm_id=1", id="an escaped &"),
+        pytest.param("https://news.example/a%2Fb", "https://news.example/a/b", id="an escaped /"),
+        pytest.param(PAGE + "?id=1;2", PAGE + "?id=1&2", id="a semicolon"),
+    ],
+)
+def test_two_pages(one, other):
+    assert canonical(one) != canonical(other)
+
+
+HOSTS = st.sampled_from(["news.example", "NEWS.example:443", "[2001:db8::1]:80", "10.0.0.1:8080"])
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+# As a link may stand in a feed: escaped, half escaped, or not at all.
+PIECES = st.text(st.sampled_from("aé漢%25%E4&=+;/ ~'()\u200b"), max_size=12) | TEXTS
+
+
+@st.composite
+def links(draw: st.DrawFn) -> str:
+    path, query = draw(PIECES), draw(st.none() | PIECES)
+    tracked = draw(st.sampled_from(["", "&utm_source=x", "&fbclid", "&gclid=%E4"]))
+    tail = "" if query is None else f"?{query}{tracked}"
+    return f"{draw(st.sampled_from(['http', 'https']))}://{draw(HOSTS)}/{path}{tail}"
+
+
+@given(links())
+def test_the_canonical_form_is_its_own(link):
+    url = absolute(link, PAGE)
+    if url is not None:
+        assert canonical(canonical(url)) == canonical(url)
+
+
+@given(st.text())
+def test_whatever_passes_as_a_link_has_an_identity_and_a_host(link):
+    url = absolute(link, PAGE)
+    if url is not None:
+        assert digest(canonical(url))
+        assert host_of(url)
+
+
+# Letters of Latin-1, which are no UTF-8, and what has a meaning in queries.
+BYTES = st.lists(st.sampled_from(b"\xe4\xf6a&=%+; "), min_size=1, max_size=3).map(bytes)
+
+
+def escaped(value: bytes) -> str:
+    return "".join(f"%{byte:02X}" for byte in value)
+
+
+@given(BYTES, BYTES, st.sampled_from(["", "&utm_source=x", "&FBCLID=1"]))
+def test_other_values_of_a_parameter_are_never_merged(one, other, tracking):
+    first, second = (f"{PAGE}?id={escaped(value)}{tracking}" for value in (one, other))
+    assert (canonical(first) == canonical(second)) == (one == other)
+
+
+@pytest.mark.parametrize(
+    ("link", "url"),
+    [
+        pytest.param("story.html", "https://news.example/world/story.html", id="beside"),
+        pytest.param("../story", "https://news.example/story", id="above"),
+        pytest.param("/story", "https://news.example/story", id="from the root"),
+        pytest.param("//cdn.example/x", "https://cdn.example/x", id="other host, same scheme"),
+        pytest.param("?id=7", "https://news.example/world/feed.xml?id=7", id="query alone"),
+        pytest.param("  http://x.example/a\n", "http://x.example/a", id="white space around"),
+        pytest.param("http://x.example/a b", "http://x.example/a b", id="a space inside stays"),
+    ],
+)
+def test_links_against_their_feed(link, url):
+    assert absolute(link, "https://news.example/world/feed.xml") == url
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        pytest.param(None, id="none"),
+        pytest.param("", id="empty"),
+        pytest.param("mailto:desk@news.example", id="mailto"),
+        pytest.param("javascript:void(0)", id="javascript"),
+        pytest.param("file:///etc/passwd", id="file"),
+        pytest.param("ftp://news.example/a", id="ftp"),
+        pytest.param("data:text/html,hello", id="data"),
+        pytest.param("http://", id="no host"),
+        pytest.param("http://me@x.example/", id="user"),
+        pytest.param("http://me:pw@x.example/", id="user and password"),
+        pytest.param("http://:pw@x.example/", id="password alone"),
+        pytest.param("http://[::1", id="half a bracket"),
+        pytest.param("http://x.example:99999/", id="port out of range"),
+        pytest.param("http://x.example:http/", id="port in words"),
+        pytest.param("http://x.example/\ud800", id="half a character"),
+    ],
+)
+def test_no_links(link):
+    assert absolute(link, PAGE) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        pytest.param("https://www.news.co.uk/a", "news.co.uk", id="registered under co.uk"),
+        pytest.param("https://rss.edition.news.com:8443/a", "news.com", id="subdomains and port"),
+        pytest.param("https://NEWS.com/", "news.com", id="capitals"),
+        pytest.param("http://127.0.0.1:8080/", "127.0.0.1", id="IPv4"),
+        pytest.param("http://[2001:DB8:0::1]:80/", "2001:db8::1", id="IPv6"),
+        pytest.param("http://localhost:81/", "localhost", id="no registered domain"),
+    ],
+)
+def test_whom_a_request_burdens(url, host):
+    assert host_of(url) == host
+
+
+@pytest.mark.parametrize(
+    ("declared", "identity"),
+    [
+        pytest.param(None, PAGE, id="nothing declared"),
+        pytest.param("", PAGE, id="declared empty"),
+        pytest.param("/story?utm_id=1", "https://news.example/story", id="relative"),
+        pytest.param("https://thief.example/story", PAGE, id="another site"),
+        pytest.param("https://news.example/", PAGE, id="the home page"),
+        pytest.param("https://news.example", PAGE, id="the home page without slash"),
+        pytest.param("javascript:0", PAGE, id="no URL"),
+        pytest.param("http://[", PAGE, id="nonsense"),
+    ],
+)
+def test_what_a_page_may_declare(declared, identity):
+    assert page_identity(PAGE + "?utm_source=feed", declared) == identity
+
+
+def test_a_page_may_declare_another_host_of_its_own_site():
+    own = page_identity("https://amp.news.co.uk/a", "https://www.news.co.uk/story")
+    assert own == "https://www.news.co.uk/story"
+    assert page_identity("https://amp.news.co.uk/a", "https://other.co.uk/story") != own
+
+
+def test_digests_tell_parts_apart_and_take_any_text():
+    assert digest("a", "b") != digest("ab") != digest("b", "a")
+    assert len(digest("\ud800")) == 32
