@@ -20,14 +20,14 @@ lint: $(READY)  ## style, types, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-format: $(READY)
+format: $(READY)  ## mend what ruff can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 bench: $(READY)  ## ratios of one run against the bare extraction
 	@$(BIN)/python -m benchmarks.pipeline
 
-real-pages: $(READY)  ## the pipeline over real pages and feeds, where they are at hand
+real-pages: $(READY)  ## the pipeline over real pages and feeds, if ../shared/eval is there
 	@$(BIN)/python -m benchmarks.real_pages
 
 docs: $(READY)  ## renew the data dictionary from the schema
@@ -42,12 +42,12 @@ lock: $(READY)  ## renew requirements.lock for all supported versions of Python
 $(READY): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Setting up .venv (once; a minute or two) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(READY)
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
 
-clean:
+clean:  ## remove what targets made
 	rm -rf .venv build dist *.egg-info newsbeam-demo

@@ -28,7 +28,8 @@ class Document:
             text = Path(path).read_text(encoding="utf-8-sig")
             self.root = yaml.compose(text, Loader=yaml.SafeLoader)
         except FileNotFoundError:
-            raise ConfigError(f"{self.path}: no such file") from None
+            hint = "; a file is needed, not an address" if ":/" in self.path else ""
+            raise ConfigError(f"{self.path}: no such file{hint}") from None
         except OSError as error:
             raise ConfigError(f"{self.path}: {error.strerror or error}") from None
         except UnicodeDecodeError as error:
@@ -53,6 +54,18 @@ class Document:
         if self.problems:
             lines = (f"{self.path}:{line}: {text}" for line, text in sorted(self.problems))
             raise ConfigError("\n".join(lines))
+
+    def content(self, key: str, others: Iterable[str]) -> yaml.Node | None:
+        """What stands under the file's only key; `others` are those of other kinds of files."""
+        if self.root is None:
+            self.complain(None, f"the file is empty; it begins with '{key}:'")
+            return None
+        if isinstance(self.root, yaml.MappingNode):
+            found = {str(name.value) for name, _ in self.root.value}
+            for other in found.intersection(others) - {key}:
+                self.complain(self.root, f"this is a file of {other}, not of {key}; swapped?")
+                return None
+        return self.mapping(self.root, "the file", [key], [key]).get(key)
 
     def mapping(
         self, node: yaml.Node | None, what: str, keys: Iterable[str], required: Iterable[str]

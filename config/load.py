@@ -15,6 +15,7 @@ from config.checked import Document
 from config.countries import CODES
 from config.models import Feed, Taxonomy, Topic
 
+FILE_KEYS = ("feeds", "topics")
 FEED_KEYS = Feed._fields
 TOPIC_KEYS = Topic._fields
 SHORTEST_STEM = 3
@@ -37,10 +38,10 @@ def load_feeds(path: str | Path) -> tuple[Feed, ...]:
         ConfigError: naming file and line of every problem.
     """
     document = Document(path)
-    top = document.mapping(document.root, "the file", ["feeds"], ["feeds"])
+    listed = document.content("feeds", FILE_KEYS)
     feeds: list[Feed] = []
     seen: dict[str, int] = {}
-    for node in document.sequence(top.get("feeds"), "'feeds'"):
+    for node in document.sequence(listed, "'feeds'"):
         feed = _feed(document, node)
         if feed is None:
             continue
@@ -50,7 +51,7 @@ def load_feeds(path: str | Path) -> tuple[Feed, ...]:
         seen.setdefault(feed.url, line)
         feeds.append(feed)
     if not feeds and not document.problems:
-        document.complain(top.get("feeds"), "'feeds' lists no feed")
+        document.complain(listed, "'feeds' lists no feed")
     document.done()
     return tuple(feeds)
 
@@ -62,10 +63,10 @@ def load_topics(path: str | Path) -> Taxonomy:
         ConfigError: naming file and line of every problem.
     """
     document = Document(path)
-    top = document.mapping(document.root, "the file", ["topics"], ["topics"])
+    listed = document.content("topics", FILE_KEYS)
     topics: list[Topic] = []
     seen: dict[str, int] = {}
-    for node in document.sequence(top.get("topics"), "'topics'"):
+    for node in document.sequence(listed, "'topics'"):
         topic = _topic(document, node)
         if topic is None:
             continue
@@ -74,7 +75,7 @@ def load_topics(path: str | Path) -> Taxonomy:
         seen.setdefault(topic.id, node.start_mark.line + 1)
         topics.append(topic)
     if not topics and not document.problems:
-        document.complain(top.get("topics"), "'topics' lists no topic")
+        document.complain(listed, "'topics' lists no topic")
     document.done()
     return Taxonomy(tuple(topics))
 
@@ -131,7 +132,7 @@ def _topic(document: Document, node: yaml.Node) -> Topic | None:
         if folded in phrases:
             document.complain(item, f"phrase {phrase!r} stands twice in topic {topic_id!r}")
         phrases[folded] = cast(str, phrase)
-    if "any" in values and not phrases:
+    if not phrases and isinstance(values.get("any"), yaml.SequenceNode) and not values["any"].value:
         document.complain(values["any"], f"topic {topic_id!r} has no phrase in 'any'")
     if topic_id is None or name is None:
         return None
@@ -145,7 +146,8 @@ def _url(text: str) -> str:
     except ValueError as error:
         raise ValueError(f"{text!r} is no URL: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or " " in text:
-        raise ValueError(f"{text!r} is no URL; valid: http://… or https://…")
+        hint = "" if "://" in text or "." not in text else f"; did you mean https://{text}?"
+        raise ValueError(f"{text!r} is no URL; valid: http://… or https://…{hint}")
     if parts.username or parts.password:
         raise ValueError(f"the URL of {parts.hostname} carries credentials, which are refused")
     return text

@@ -53,9 +53,12 @@ def main(verbose: bool) -> None:
     """Turn news feeds into a DuckDB database that people can query, trust and audit.
 
     \b
-    Exit status: 0 done, also when single feeds or articles failed (those are rows);
-    1 the run failed, nothing is lost; 2 wrong usage or configuration;
-    75 another run is active, or the database stayed locked and what was fetched waits staged.
+    Exit status:
+      0   done, also when single feeds or articles failed: those are rows
+      1   it failed; of a run nothing is lost
+      2   wrong usage or configuration
+      75  another run is active, or the database stayed locked; what was
+          fetched waits staged for the next run
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # the news is wider than some terminals' charset
@@ -88,7 +91,7 @@ lock_option = option(
 )
 
 
-@main.command()
+@main.command(short_help="Poll what is due, fetch, extract, tag, commit.")
 @feeds_option
 @topics_option
 @database_option
@@ -161,7 +164,7 @@ def run(
         os._exit(0)  # a thread of the runner would keep the process alive
 
 
-@main.command()
+@main.command(short_help="Ask the database in SQL.")
 @click.argument("query")
 @database_option
 @option(
@@ -170,7 +173,7 @@ def run(
     type=click.Choice(["table", "csv", "json", "markdown"]),
     default="table",
     show_default=True,
-    help="How to print the result.",
+    help="How to print the result; a table cuts long cells, the others show all.",
 )
 @option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @lock_option
@@ -184,7 +187,7 @@ def sql(query: str, database: Path, form: str, as_json: bool, lock_timeout: floa
         WRITERS["json" if as_json else form](result.columns, result.rows, sys.stdout)
 
 
-@main.command()
+@main.command(short_help="Say what is wrong in a configuration.")
 @feeds_option
 @topics_option
 @option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
@@ -210,7 +213,7 @@ def check(feeds: Path | None, topics: Path | None, as_json: bool) -> None:
     )
 
 
-@main.command()
+@main.command(short_help="Try it all on the embedded newsroom.")
 @option(
     "--directory",
     type=click.Path(file_okay=False, path_type=Path),
@@ -225,7 +228,7 @@ def demo(directory: Path) -> None:
     run_demo(directory)
 
 
-@main.command()
+@main.command(short_help="Serve the embedded newsroom.")
 @option("--port", type=click.IntRange(0, 65535), default=8750, show_default=True, help="0: any.")
 @option("--outlets", type=int, default=12, show_default=True, help="Outlets that behave.")
 @option("--articles", type=int, default=150, show_default=True, help="Articles in all.")
@@ -254,8 +257,9 @@ def newsroom(
         if as_json:
             click.echo(json.dumps({"base_url": server.base_url, "feeds": feeds}))
         else:
-            click.echo(f"Newsroom at {server.base_url}; its feeds file: {feeds}")
-            click.echo("Read it with: newsbeam run --feeds FILE --allow-private-hosts")
+            click.echo(f"Newsroom at {server.base_url} until Ctrl-C. Read it with:")
+            click.echo(f"  curl -o newsroom.yaml {feeds}")
+            click.echo("  newsbeam run --feeds newsroom.yaml --allow-private-hosts --host-delay 0")
         sys.stdout.flush()
 
     settings = NewsroomSettings(outlets, articles, page_kilobytes, latency_ms, seed, not kind)

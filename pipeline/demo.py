@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import click
 
+from config.errors import ConfigError
 from config.load import load_feeds, load_topics, shipped
 from config.models import FetchSettings
 from pipeline.newsroom import NewsroomServer, NewsroomSettings
@@ -47,15 +49,15 @@ GROUP BY ALL ORDER BY ALL""",
     ),
     Question(
         "Which feeds are unwell?",
-        """SELECT outlet, health, failures_in_row AS failures, left(last_error, 60) AS last_error
-FROM feed_health WHERE health <> 'ok' ORDER BY health DESC, outlet LIMIT 6""",
+        """SELECT outlet, health, failures, left(last_error, 60) AS last_error
+FROM feed_health WHERE health <> 'ok' LIMIT 6""",
     ),
 )  # fmt: skip
 
 
 def run_demo(directory: Path) -> None:
     """Fill `directory` with a feeds file and a new database, and answer the questions."""
-    directory.mkdir(parents=True, exist_ok=True)
+    _take(directory)
     database, feeds = directory / "news.duckdb", directory / "feeds.yaml"
     for old in (database, database.with_name(database.name + ".wal")):
         old.unlink(missing_ok=True)
@@ -70,7 +72,20 @@ def run_demo(directory: Path) -> None:
         click.echo(f"\n{number}. {question.text}\n")
         with query(database, question.sql) as result:
             write_table(result.columns, result.rows, sys.stdout)
-    click.echo(f'\nAsk on: newsbeam sql --database {database} "FROM feed_health"')
+    program = "newsbeam" if shutil.which("newsbeam") else ".venv/bin/newsbeam"
+    click.echo(f'\nAsk on: {program} sql --database {database} "FROM topics_per_outlet"')
+
+
+def _take(directory: Path) -> None:
+    """Make the demo's folder, or make sure that it is one."""
+    marker = directory / ".newsbeam-demo"
+    if directory.exists() and any(directory.iterdir()) and not marker.exists():
+        raise ConfigError(
+            f"{directory}: holds files that the demo did not make, and it would overwrite "
+            "feeds.yaml and news.duckdb there; name another --directory"
+        )
+    directory.mkdir(parents=True, exist_ok=True)
+    marker.touch()
 
 
 def _options(database: Path, feeds: Path) -> RunOptions:

@@ -32,7 +32,7 @@ def ingest(
     """Poll the feeds that are due, fetch what they and earlier runs owe, stage every outcome.
 
     Each of the two halves is one fused stage after a grouping by host: bodies never cross a
-    shuffle, and no two workers speak with one host.
+    shuffle, and each host is one worker's, but for redirects from elsewhere.
     """
     known, signals, shards = str(plan.known), str(folder.signals), str(folder.path)
 

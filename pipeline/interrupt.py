@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import monotonic
 from types import FrameType
 
@@ -20,21 +21,41 @@ class Abandoned(Exception):
     """Work did not finish in time after a signal; its thread is left behind."""
 
 
-def stoppable(work: Callable[[], None], stop: Callable[[], None]) -> bool:
-    """Do `work` in a thread; at the first signal call `stop` and give it GRACE seconds.
+@contextmanager
+def listening(stop: Callable[[], None]) -> Iterator[list[float]]:
+    """Call `stop` at the first signal, and end the process at a second; yields when it was asked.
+
+    Only a main thread hears signals; in others this does nothing.
+    """
+    asked_at: list[float] = []
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if asked_at:
+            os._exit(ABORTED)
+        asked_at.append(monotonic())
+        stop()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked_at
+        return
+    previous = {number: signal.signal(number, on_signal) for number in SIGNALS}
+    try:
+        yield asked_at
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def finish(work: Callable[[], None], asked_at: list[float]) -> None:
+    """Do `work` in a thread, so that the main one hears signals; once asked, it has GRACE seconds.
 
     Ctrl-C in a terminal, and a service manager, signal the workers of a runner too, and a runner
     that lost its workers may wait for them for ever; so the work is waited for, but not for ever.
-    A second signal ends the process. Returns whether there was a signal.
 
     Raises:
         Abandoned: the work did not end in time; the process must then end by `os._exit`.
         Exception: what the work raised.
     """
-    if threading.current_thread() is not threading.main_thread():
-        work()
-        return False
-    asked_at: list[float] = []
     failures: list[BaseException] = []
 
     def do() -> None:
@@ -43,23 +64,11 @@ def stoppable(work: Callable[[], None], stop: Callable[[], None]) -> bool:
         except BaseException as error:  # raised again in the caller's thread
             failures.append(error)
 
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        if asked_at:
-            os._exit(ABORTED)
-        asked_at.append(monotonic())
-        stop()
-
-    previous = {number: signal.signal(number, on_signal) for number in SIGNALS}
     thread = threading.Thread(target=do, name="newsbeam-work", daemon=True)
-    try:
-        thread.start()
-        while thread.is_alive() and not (asked_at and monotonic() - asked_at[0] > GRACE):
-            thread.join(LOOK_EVERY)
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+    thread.start()
+    while thread.is_alive() and not (asked_at and monotonic() - asked_at[0] > GRACE):
+        thread.join(LOOK_EVERY)
     if thread.is_alive():
         raise Abandoned
     if failures:
         raise failures[0]
-    return bool(asked_at)

@@ -16,10 +16,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, timezone
 from decimal import Decimal
+from itertools import count, islice
 from time import monotonic
 from typing import IO, Any
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -29,6 +31,12 @@ from pipeline.run import RunResult, Watcher
 from sinks.commit import Committed
 
 PIPED_WIDTH = 10_000
+SUMMARY_WIDTH = 98
+TABLE_ROWS = 10_000
+TABLE_CELL = 100
+"""Characters of a cell; csv, json and markdown show all."""
+READABLE = 16
+"""Characters to which a column of a table may be folded."""
 PLAIN_EVERY = 5.0
 UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
@@ -60,15 +68,54 @@ def console(file: IO[str] | None = None) -> Console:
 
 
 def write_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], out: IO[str]) -> None:
-    """Columns aligned under their names; numbers to the right."""
-    kept = [*rows]
+    """Columns under their names, long cells cut; on a narrow terminal one line for each value.
+
+    Shows TABLE_ROWS rows at most, and says so: a table is for people.
+    """
+    kept = list(islice(iterator := iter(rows), TABLE_ROWS))
+    screen = console(out)
+    if kept and screen.is_terminal and _width(columns, kept) > screen.width:
+        _write_records(columns, kept, screen)
+    else:
+        _write_columns(columns, kept, screen, out)
+    if not kept:
+        out.write("no rows\n")
+    if next(iterator, None) is not None:
+        print(
+            f"only the first {TABLE_ROWS:,} rows are shown; csv and json show all", file=sys.stderr
+        )
+
+
+def _cell(value: Any) -> str:
+    text = shown(value).replace("\n", " ")
+    return text if len(text) <= TABLE_CELL else text[: TABLE_CELL - 1] + "…"
+
+
+def _width(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
+    """Width of a table whose long cells may be folded to READABLE characters."""
+    cells = [columns, *([_cell(value) for value in row] for row in rows)]
+    widths = (min(max(map(cell_len, column)), READABLE) for column in zip(*cells, strict=True))
+    return sum(width + 3 for width in widths)
+
+
+def _write_records(columns: Sequence[str], rows: Sequence[Sequence[Any]], screen: Console) -> None:
+    indent = max(map(cell_len, columns))
+    for number, row in enumerate(rows, 1):
+        screen.print(f"── {number} ──", markup=False)
+        for name, value in zip(columns, row, strict=True):
+            line = Text(f"{safe(name):{indent}}  ", style="bold")
+            screen.print(line.append(_cell(value), style="not bold"), overflow="fold")
+
+
+def _write_columns(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], screen: Console, out: IO[str]
+) -> None:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for index, name in enumerate(columns):
-        numeric = any(_is_number(row[index]) for row in kept)
+        numeric = any(_is_number(row[index]) for row in rows)
         table.add_column(Text(safe(name)), justify="right" if numeric else "left", overflow="fold")
-    for row in kept:
-        table.add_row(*(Text(shown(value).replace("\n", " ")) for value in row))
-    screen = console(out)
+    for row in rows:
+        table.add_row(*(Text(_cell(value)) for value in row))
     if screen.is_terminal:
         screen.print(table)
         return
@@ -92,18 +139,27 @@ def write_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]], out: IO[str
 
 
 def write_json(columns: Sequence[str], rows: Iterable[Sequence[Any]], out: IO[str]) -> None:
-    """An array of objects."""
+    """An array of objects; of two columns with one name the second is called NAME_1."""
+    names = _distinct(columns)
     out.write("[")
     for number, row in enumerate(rows):
         out.write(",\n " if number else "\n ")
         out.write(
             json.dumps(
-                {name: _finite(value) for name, value in zip(columns, row, strict=True)},
+                {name: _finite(value) for name, value in zip(names, row, strict=True)},
                 default=plain,
                 ensure_ascii=False,
             )
         )
     out.write("\n]\n")
+
+
+def _distinct(columns: Sequence[str]) -> list[str]:
+    names: list[str] = []
+    for name in columns:
+        free = (f"{name}_{number}" if number else name for number in count())
+        names.append(next(candidate for candidate in free if candidate not in names))
+    return names
 
 
 def _finite(value: Any) -> Any:
@@ -174,9 +230,11 @@ def summary(result: RunResult) -> str:
     lines = []
     for earlier in result.recovered:
         run = earlier.run
+        name = f"run {run['run_id']} ({run['state']})"
         lines.append(
-            f"Took over {earlier.shards} staged files of run {run['run_id']} ({run['state']}): "
-            f"{run['articles_new']} articles."
+            f"Took over {earlier.shards} staged files of {name}: {run['articles_new']} articles."
+            if earlier.shards
+            else f"Nothing was left staged by {name}."
         )
     lines += _lines(result.committed)
     return "\n".join(lines)
@@ -184,23 +242,16 @@ def summary(result: RunResult) -> str:
 
 def _lines(committed: Committed) -> Iterator[str]:
     run = committed.run
-    ok = run["feeds_polled"] - run["feeds_unchanged"] - run["feeds_failed"]
-    skipped = run["feeds_due"] - run["feeds_polled"]
-    known = run["pages"] - run["articles_new"] - run["pages_failed"] - run["pages_pending"]
     took = (run["finished_at"] - run["started_at"]).total_seconds() + run["commit_seconds"]
     yield f"Run {run['run_id']} {run['state']} in {took:.1f} s."
-    yield (
-        f"  feeds     {run['feeds_polled']} polled: {ok} with news, "
-        f"{run['feeds_unchanged']} unchanged, {run['feeds_failed']} failed"
-        + (f"; {skipped} left for the next run" if skipped else "")
-    )
-    yield f"  entries   {run['entries_new']} new"
-    yield (
-        f"  articles  {run['articles_new']} new from {run['pages']} pages: "
-        f"{known} known already, {run['pages_failed']} failed, "
-        f"{run['pages_pending']} to be tried again"
-    )
-    yield from _list("topics", [f"{topic} {count}" for topic, count in committed.topics])
+    yield f"  feeds     {_feeds(committed)}"
+    if run["entries_new"] or run["feeds_polled"]:
+        yield f"  entries   {run['entries_new']} new"
+    if run["pages"]:
+        yield f"  articles  {_articles(run)}"
+        yield from _list("topics", [f"{topic} {count}" for topic, count in committed.topics])
+    if committed.left:
+        yield f"  left      {committed.left} page{'s'[: committed.left != 1]} for the next run"
     stages = dict.fromkeys(stage for stage, _, _ in committed.failures)
     for number, stage in enumerate(stages):
         kinds = [f"{kind} {n}" for of, kind, n in committed.failures if of == stage]
@@ -209,6 +260,33 @@ def _lines(committed: Committed) -> Iterator[str]:
     yield "  time      " + ", ".join(
         f"{name} {run[f'{key}_seconds'] or 0:.1f} s" for name, key in phases
     )
+    if run["feeds_polled"] and run["feeds_polled"] == run["feeds_failed"]:
+        yield f"No feed could be read; the first: {safe(committed.first_failure or '')}"
+
+
+def _feeds(committed: Committed) -> str:
+    run = committed.run
+    if not run["feeds_due"]:
+        when = f"; the next is at {shown(committed.next_due)} UTC" if committed.next_due else ""
+        return f"none is due{when} (--now polls all)"
+    ok = run["feeds_polled"] - run["feeds_unchanged"] - run["feeds_failed"]
+    left = run["feeds_due"] - run["feeds_polled"]
+    return (
+        f"{run['feeds_polled']} polled: {ok} with news, {run['feeds_unchanged']} unchanged, "
+        f"{run['feeds_failed']} failed" + (f"; {left} left for the next run" if left else "")
+    )
+
+
+def _articles(run: dict[str, Any]) -> str:
+    known = run["pages"] - run["articles_new"] - run["pages_failed"] - run["pages_pending"]
+    parts = (
+        (known, "known already"),
+        (run["pages_failed"], "failed"),
+        (run["pages_pending"], "to be tried again"),
+    )
+    others = ", ".join(f"{number} {what}" for number, what in parts if number)
+    new = f"{run['articles_new']} new from {run['pages']} pages"
+    return f"{new}: {others}" if others else new
 
 
 def _list(name: str, items: list[str]) -> Iterator[str]:
@@ -216,7 +294,7 @@ def _list(name: str, items: list[str]) -> Iterator[str]:
     bound = [item.replace(" ", "\N{NO-BREAK SPACE}") for item in items] or ["none"]
     text = textwrap.fill(
         ", ".join(bound),
-        98,
+        min(SUMMARY_WIDTH, console().width),
         initial_indent=f"  {name:8}  ",
         subsequent_indent=" " * 12,
         break_on_hyphens=False,

@@ -14,8 +14,11 @@ import duckdb
 from config.models import Feed
 from sinks.database import open_database
 from transforms.records import FeedTask, PageTask
-from transforms.schedule import DEFAULT_INTERVAL
+from transforms.schedule import DEFAULT_INTERVAL, LONGEST_RETRY_AFTER
 
+EARLY = 30.0
+"""Seconds that a poll may be early, so that a feed of 30m is not missed every other time by a
+schedule of 30 minutes."""
 KNOWN = """
 SELECT DISTINCT unhex(id) AS id FROM (
     SELECT entry_id AS id FROM entries
@@ -28,12 +31,13 @@ STATES = """
 SELECT feed_url, state, etag, last_modified, body_hash, failures, last_polled_at, next_poll_at
 FROM feeds
 """
-# One task for a page, in the name of the feed that listed it first.
+# One task for a page, in the name of the feed that listed it first. What is to wait longer than
+# anything may was put down by a clock that was wrong.
 OWED = """
 SELECT e.url_id, e.url, e.feed_url, f.position, coalesce(f.outlet, e.feed_url), f.country,
        f.language, e.title, e.byline, e.published_at, e.listed_at, e.attempts
 FROM entries e LEFT JOIN feeds f USING (feed_url)
-WHERE e.state = 'pending' AND e.next_attempt_at <= ?
+WHERE e.state = 'pending' AND (e.next_attempt_at <= $now OR e.next_attempt_at > $latest)
 QUALIFY row_number() OVER (PARTITION BY e.url_id ORDER BY e.run_id, f.position, e.url) = 1
 ORDER BY e.url_id
 """
@@ -82,7 +86,8 @@ def make_plan(
         with open_database(database, read_only=True, lock_timeout=lock_timeout) as opened:
             rows = opened.connection.execute(STATES).fetchall()
             states = {url: FeedState(*state) for url, *state in rows}
-            owed = [PageTask(*row) for row in opened.connection.execute(OWED, [now]).fetchall()]
+            times = {"now": now, "latest": now + timedelta(seconds=LONGEST_RETRY_AFTER)}
+            owed = [PageTask(*row) for row in opened.connection.execute(OWED, times).fetchall()]
             _copy(opened.connection, KNOWN, known)
     else:
         with duckdb.connect() as connection:
@@ -121,10 +126,12 @@ def is_due(state: FeedState, interval: int, now: datetime) -> bool:
         return False
     if state.last_polled_at is None or state.next_poll_at is None:
         return True
-    due = state.next_poll_at
-    if not state.failures:
-        due = min(due, state.last_polled_at + timedelta(seconds=interval))
-    return due <= now
+    if state.last_polled_at > now:  # the clock was wrong then, or is now
+        return True
+    if state.failures:
+        return state.next_poll_at <= now
+    due = min(state.next_poll_at, state.last_polled_at + timedelta(seconds=interval))
+    return due <= now + timedelta(seconds=min(EARLY, interval / 10))
 
 
 def outlet_of(feed: Feed) -> str:

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from config.errors import DatabaseError, NewsbeamError, RunActive
 from config.models import VERSION, ExtractSettings, Feed, FetchSettings, Taxonomy
-from pipeline.interrupt import Abandoned, stoppable
+from pipeline.interrupt import Abandoned, finish, listening
 from pipeline.plan import Plan, interval_of, make_plan, outlet_of
 from sinks.commit import Committed, commit_run, recover
 from sinks.staging import RunFolder, Staging
@@ -91,10 +91,16 @@ def run_batch(options: RunOptions, watcher: Watcher | None = None) -> RunResult:
         watcher.phase("plan")
         folder = staging.new_run(_run_id())
         plan = _plan(options, folder, chosen.name)
-        watcher.phase("run")
-        end = _run_graph(options, plan, folder, chosen, watcher)
-        watcher.phase("commit")
-        committed = commit_run(options.database, folder, options.lock_timeout)
+
+        def stop() -> None:
+            ask_to_stop(folder.signals)
+            watcher.stopping()
+
+        with listening(stop) as asked_at:
+            watcher.phase("run")
+            end = _run_graph(options, plan, folder, chosen, watcher, asked_at)
+            watcher.phase("commit")
+            committed = commit_run(options.database, folder, options.lock_timeout)
     if end.failure is not None:
         text = _first_line(end.failure)
         raise RunFailed(f"the run failed, nothing is lost: {text}") from end.failure
@@ -169,35 +175,34 @@ def _defined(taxonomy: Taxonomy) -> dict[str, Any]:
 
 
 def _run_graph(
-    options: RunOptions, plan: Plan, folder: RunFolder, chosen: Any, watcher: Watcher
+    options: RunOptions,
+    plan: Plan,
+    folder: RunFolder,
+    chosen: Any,
+    watcher: Watcher,
+    asked_at: list[float],
 ) -> _End:
     """Run the graph to its end; a failure comes back as a value, because a commit follows."""
-    asked: list[bool] = []
     times: dict[str, float] = {}
     failure: Exception | None = None
     abandoned = False
-
-    def stop() -> None:
-        asked.append(True)
-        ask_to_stop(folder.signals)
-        watcher.stopping()
 
     def work() -> None:
         times.update(_execute(options, plan, folder, chosen, watcher))
 
     if plan.feeds_due or plan.pages_owed:
         try:
-            stoppable(work, stop)
+            finish(work, asked_at)
         except Abandoned:
             abandoned = True
         except Exception as error:  # of any runner, about anything
-            failure = None if asked else error
+            failure = None if asked_at else error
             logging.getLogger(__name__).info("the graph failed", exc_info=error)
     folder.write_json(
         "finished.json",
         {
             "finished_at": datetime.now(timezone.utc).isoformat(),
-            "state": "failed" if failure else "stopped" if asked else "done",
+            "state": "failed" if failure else "stopped" if asked_at else "done",
             "message": _first_line(failure) if failure else None,
             **times,
         },

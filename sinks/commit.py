@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -129,7 +130,8 @@ SELECT coalesce(c.feed_url, f.feed_url) AS feed_url,
 FROM feeds f
 FULL JOIN configured c ON c.feed_url = f.feed_url
 LEFT JOIN polls p ON p.feed_url = coalesce(c.feed_url, f.feed_url)
-    AND p.polled_at > coalesce(f.last_polled_at, '-infinity'::TIMESTAMPTZ)
+    AND (p.polled_at > coalesce(f.last_polled_at, '-infinity'::TIMESTAMPTZ)
+         OR f.last_polled_at > now())  -- put down by a clock that was wrong
 """
 REPLACE_FEEDS = """
 DELETE FROM feeds;
@@ -194,6 +196,12 @@ class Committed(NamedTuple):
     topics: list[tuple[str, int]]
     failures: list[tuple[str, str, int]]
     """(stage, error type, count)"""
+    first_failure: str | None
+    """Message of the first feed that failed."""
+    left: int
+    """Pages that could be fetched at once, had the run not ended."""
+    next_due: datetime | None
+    """When the next feed is due."""
     shards: int
 
 
@@ -314,7 +322,15 @@ def _report(connection: duckdb.DuckDBPyConnection, folder: RunFolder, shards: in
     failures = connection.execute(
         "SELECT stage, error_type, count(*) AS n FROM failures WHERE run_id = ? "
         "GROUP BY ALL ORDER BY stage, n DESC, error_type", run_id).fetchall()  # fmt: skip
-    return Committed(run, topics, failures, shards)
+    (first,) = connection.execute(
+        "SELECT min_by(message, failed_at) FROM failures WHERE run_id = ? "
+        "AND stage IN ('poll', 'read feed')", run_id).fetchone() or (None,)  # fmt: skip
+    (left,) = connection.execute(
+        "SELECT count(DISTINCT url_id) FROM entries "
+        "WHERE state = 'pending' AND next_attempt_at <= now()").fetchone() or (0,)  # fmt: skip
+    (next_due,) = connection.execute(
+        "SELECT min(next_poll_at) FROM feeds WHERE listed").fetchone() or (None,)  # fmt: skip
+    return Committed(run, topics, failures, first, left, next_due, shards)
 
 
 def _quoted(text: str) -> str:

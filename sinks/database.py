@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ STORAGE_VERSION = "v1.2.0"
 """Files can be read by duckdb 1.2 and newer, whichever version writes them."""
 LOCKED = ("Could not set lock on file", "being used by another process")
 """What DuckDB says of a file that another process holds, on POSIX and on Windows."""
+ABSENT = "no such database; name one with --database, or let `newsbeam run` make it"
 FIRST_WAIT, LONGEST_WAIT = 0.05, 1.0
 
 
@@ -61,17 +63,21 @@ def _connect(path: str, read_only: bool, lock_timeout: float) -> Opened:
             if not any(sign in str(error) for sign in LOCKED):
                 raise DatabaseError(_explain(path, error)) from error
             if waited >= lock_timeout:
-                raise DatabaseLocked(
-                    f"{path}: another process held the database for {lock_timeout:g} s: {error}"
-                ) from error
+                raise DatabaseLocked(_locked(path, lock_timeout, error)) from error
         time.sleep(min(wait * random.uniform(0.5, 1.5), max(lock_timeout - waited, 0.01)))
         wait = min(wait * 2, LONGEST_WAIT)
+
+
+def _locked(path: str, lock_timeout: float, error: duckdb.Error) -> str:
+    holder = re.search(r"Conflicting lock is held in (.*?)(?: by user [^.]*)?\. ", str(error))
+    who = holder[1] if holder else "another process"
+    return f"{path}: the database is locked by {who}; waited {lock_timeout:g} s"
 
 
 def _explain(path: str, error: duckdb.Error) -> str:
     text = str(error).strip().splitlines()[0]
     if not Path(path).exists():
-        return f"{path}: no such database; `newsbeam run` makes one"
+        return f"{path}: {ABSENT}"
     return f"{path}: {text}"
 
 

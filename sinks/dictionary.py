@@ -16,7 +16,8 @@ def _lines() -> Iterator[str]:
     yield "# Data dictionary"
     yield ""
     yield f"Schema version {SCHEMA_VERSION}. Made from the schema by `make docs`; the same texts"
-    yield "stand in the database as comments (`FROM duckdb_columns()`). All times are in UTC."
+    yield "stand in the database as comments (`FROM duckdb_columns()`). Times are moments"
+    yield "(TIMESTAMPTZ): `newsbeam sql` shows them in UTC, other clients in a zone of their own."
     for table in TABLES:
         yield ""
         yield f"## {table.name}"
@@ -29,12 +30,17 @@ def _lines() -> Iterator[str]:
         for column in table.columns:
             yield f"| {column.name} | {column.type} | {column.meaning} |"
     yield ""
-    yield "## Views"
-    yield ""
-    yield "| view | answers |"
-    yield "|---|---|"
+    yield "# Views"
     for view in VIEWS:
-        yield f"| {view.name} | {view.meaning} |"
+        yield ""
+        yield f"## {view.name}"
+        yield ""
+        yield view.meaning
+        yield ""
+        yield "| column | meaning |"
+        yield "|---|---|"
+        for name, meaning in view.columns:
+            yield f"| {name} | {meaning} |"
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from config.errors import DatabaseError, QueryError
-from sinks.database import open_database
+from sinks.database import ABSENT, open_database
 
 BATCH = 1_000
 
@@ -31,7 +31,7 @@ def query(path: str | Path, sql: str, lock_timeout: float = 10.0) -> Iterator[Ro
         DatabaseError: the database cannot be opened.
     """
     if not Path(path).exists():
-        raise DatabaseError(f"{path}: no such database; `newsbeam run` makes one")
+        raise DatabaseError(f"{path}: {ABSENT}")
     try:
         sql.encode()
     except UnicodeEncodeError as error:

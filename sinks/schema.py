@@ -34,12 +34,19 @@ class View(NamedTuple):
 
     name: str
     meaning: str
+    columns: tuple[tuple[str, str], ...]
+    """(name, meaning)"""
     query: str
 
 
 def _table(name: str, meaning: str, key: str, columns: str) -> Table:
     rows = (line.split(maxsplit=2) for line in columns.strip().splitlines())
     return Table(name, meaning, tuple(key.split()), tuple(Column(*row) for row in rows))
+
+
+def _view(name: str, meaning: str, columns: str, query: str) -> View:
+    rows = (line.split(maxsplit=1) for line in columns.strip().splitlines())
+    return View(name, meaning, tuple((column, text) for column, text in rows), query)
 
 
 TABLES = (
@@ -77,8 +84,8 @@ TABLES = (
         article_id        VARCHAR      Article.
         topic             VARCHAR      Topic id.
         field             VARCHAR      Where: title or text.
-        start             INTEGER      Offset of the first character, in code points, from 0.
-        end               INTEGER      Offset after the last character.
+        start             INTEGER      Offset of the first character, in code points, from 0; in SQL: text[start + 1 : "end"].
+        end               INTEGER      Offset after the last character; a reserved word, to be quoted in SQL.
         matched           VARCHAR      The words that matched, as they stand there.
         phrase            VARCHAR      The phrase of the topic that they matched.
     """),
@@ -189,20 +196,48 @@ TABLES = (
 )  # fmt: skip
 
 VIEWS = (
-    View("topics_per_day", "Articles by topic and day of publication (UTC).", """
-        SELECT published_at::DATE AS day, topic, count(*) AS articles, round(avg(score), 3) AS mean_score
+    _view("topics_per_day", "Articles by topic and day of publication.", """
+        day               Day of publication, in UTC; NULL where nobody said.
+        topic             Topic id.
+        articles          Articles with the topic.
+        mean_score        Mean of their scores.
+    """, """
+        SELECT (published_at AT TIME ZONE 'UTC')::DATE AS day, topic, count(*) AS articles,
+               round(avg(score), 3) AS mean_score
         FROM article_topics JOIN articles USING (article_id)
-        GROUP BY ALL
+        GROUP BY ALL ORDER BY day, topic
     """),
-    View("topics_per_outlet", "Articles by outlet and topic, with the outlet's total.", """
+    _view("topics_per_outlet", "Articles by outlet and topic, with the outlet's total.", """
+        outlet            Outlet.
+        topic             Topic id.
+        articles          Its articles with the topic.
+        outlet_articles   All of its articles.
+        share             The first by the second.
+    """, """
         WITH totals AS (SELECT outlet, count(*) AS outlet_articles FROM articles GROUP BY outlet)
         SELECT outlet, topic, count(*) AS articles, outlet_articles,
                round(count(*) / outlet_articles, 3) AS share
         FROM article_topics JOIN articles USING (article_id) JOIN totals USING (outlet)
-        GROUP BY outlet, topic, outlet_articles
+        GROUP BY outlet, topic, outlet_articles ORDER BY outlet, topic
     """),
-    View("feed_health", "Each feed: is it alive, and what did it bring? The worst come first.", """
-        WITH polls AS (
+    _view("feed_health", "Each feed: is it alive, and what did it bring? The worst come first.", """
+        outlet            Outlet.
+        health            failing (the last poll failed), retired (410), silent (polled, never an entry), never polled, not listed (no longer in the feeds file), or ok.
+        failures          Polls that failed in a row.
+        last_error        Why the last poll failed.
+        feed_url          Feed.
+        last_polled_at    Last poll.
+        last_ok_at        Last poll that went well.
+        last_entry_at     Last poll that brought a new entry.
+        polls             Polls so far.
+        failed_polls      Those that failed.
+        new_entries       Entries that it brought.
+        fetched           Those that led to an article.
+        pending           Those still owed.
+        failed            Those given up.
+        next_poll_at      When it is due again.
+    """, """
+        WITH polled AS (
             SELECT feed_url, count(*) AS polls,
                    count(*) FILTER (status = 'failed') AS failed_polls,
                    sum(new_entries)::BIGINT AS new_entries
@@ -213,22 +248,36 @@ VIEWS = (
                    count(*) FILTER (state = 'failed') AS failed,
                    max(listed_at) AS last_entry_at
             FROM entries GROUP BY feed_url
+        ), judged AS (
+            SELECT *, CASE WHEN NOT listed THEN 'not listed'
+                           WHEN state = 'retired' THEN 'retired'
+                           WHEN last_polled_at IS NULL THEN 'never polled'
+                           WHEN failures > 0 THEN 'failing'
+                           WHEN coalesce(new_entries, 0) = 0 THEN 'silent'
+                           ELSE 'ok' END AS health
+            FROM feeds LEFT JOIN polled USING (feed_url) LEFT JOIN brought USING (feed_url)
         )
-        SELECT outlet, feed_url,
-               CASE WHEN state = 'retired' THEN 'retired'
-                    WHEN NOT listed THEN 'not listed'
-                    WHEN last_polled_at IS NULL THEN 'never polled'
-                    WHEN failures > 0 THEN 'failing'
-                    WHEN coalesce(new_entries, 0) = 0 THEN 'silent'
-                    ELSE 'ok' END AS health,
-               failures AS failures_in_row, last_error, last_polled_at, last_ok_at, last_entry_at,
+        SELECT outlet, health, failures, last_error, feed_url,
+               last_polled_at, last_ok_at, last_entry_at,
                coalesce(polls, 0) AS polls, coalesce(failed_polls, 0) AS failed_polls,
                coalesce(new_entries, 0) AS new_entries, coalesce(fetched, 0) AS fetched,
                coalesce(pending, 0) AS pending, coalesce(failed, 0) AS failed, next_poll_at
-        FROM feeds LEFT JOIN polls USING (feed_url) LEFT JOIN brought USING (feed_url)
-        ORDER BY failures DESC, health, feed_url
+        FROM judged
+        ORDER BY list_position(
+            ['failing', 'retired', 'silent', 'never polled', 'ok', 'not listed'], health
+        ), failures DESC, outlet, feed_url
     """),
-    View("evidence_in_context", "Each match with the words around it.", """
+    _view("evidence_in_context", "Each match with the words around it.", """
+        article_id        Article.
+        topic             Topic id.
+        field             Where: title or text.
+        phrase            The phrase of the topic.
+        start             Offset of the match in code points, from 0.
+        end               Offset after it.
+        before            Up to 60 characters before.
+        matched           The words that matched.
+        after             Up to 60 characters after.
+    """, """
         SELECT article_id, topic, field, phrase, start, "end",
                substring(body, greatest(start - 59, 1), least(start, 60)) AS before,
                matched,
@@ -251,6 +300,8 @@ def statements() -> Iterator[str]:
     for view in VIEWS:
         yield f'CREATE VIEW "{view.name}" AS {view.query}'
         yield f'COMMENT ON VIEW "{view.name}" IS {_quoted(view.meaning)}'
+        for name, meaning in view.columns:
+            yield f'COMMENT ON COLUMN "{view.name}"."{name}" IS {_quoted(meaning)}'
 
 
 def _quoted(text: str) -> str:

@@ -16,6 +16,7 @@ state, or a page with its article, topics and evidence. So any set of shards may
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -66,7 +67,12 @@ class RunFolder(NamedTuple):
         return content
 
     def remove(self) -> None:
-        """Remove the folder, which is committed or empty."""
+        """Remove the folder, which is committed or empty.
+
+        First what names it a run: half removed, it must not be taken for one that died.
+        """
+        with contextlib.suppress(OSError):
+            (self.path / "run.json").unlink()
         shutil.rmtree(self.path, ignore_errors=True)
 
 

@@ -2,7 +2,8 @@
 
 One asyncio loop in a thread of its own works while the caller consumes. Every host has a lane
 with so many requests at once and a pause between them; every lane has an HTTP client of its own,
-because one client for many hosts reuses no connection. What fails in an expected way comes out as
+because one client for many hosts reuses no connection; few clients are kept open that have nothing
+to do, because sockets are counted. What fails in an expected way comes out as
 an HttpFailure; the order is that of arrival.
 """
 
@@ -15,7 +16,7 @@ import ssl
 import threading
 import zlib
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -29,6 +30,7 @@ import httpx
 from config.models import FetchSettings
 from transforms.guard import AddressRefused, GuardedBackend
 from transforms.records import HttpFailure, Response
+from transforms.schedule import LONGEST_RETRY_AFTER
 from transforms.urls import absolute, host_of
 
 T = TypeVar("T")
@@ -37,8 +39,6 @@ RESULTS_WAITING = 32
 STOP_CHECK = 0.2
 TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-LONGEST_RETRY_AFTER = 30 * 86400
-"""Seconds; what asks for more is a mistake, or mischief, and may fit no calendar."""
 
 
 class Request(NamedTuple):
@@ -66,7 +66,7 @@ def fetch_all(
 ) -> Iterator[tuple[T, Response | HttpFailure]]:
     """Fetch every request; yield its key and its result as they arrive.
 
-    At most `RESULTS_WAITING` results wait for the caller, then the network waits too. Once
+    Once `RESULTS_WAITING` results wait for the caller, no request begins until it takes some. Once
     `stopped` says so, what is under way is dropped and the iterator ends.
     """
     mailbox: _Mailbox[T] = queue.Queue()
@@ -96,7 +96,9 @@ class _Work(Generic[T]):
     ) -> None:
         self.settings, self.stopped, self.mailbox = settings, stopped, mailbox
         self.loop = asyncio.new_event_loop()
-        self.room = asyncio.Semaphore(RESULTS_WAITING)
+        self.waiting = 0
+        self.taking = asyncio.Event()
+        self.taking.set()
         self.by_host: dict[str, deque[tuple[T, Request]]] = defaultdict(deque)
         for key, request in requests:
             self.by_host[host_of(request.url)].append((key, request))
@@ -122,7 +124,14 @@ class _Work(Generic[T]):
     def taken(self) -> None:
         """The caller took a result: there is room for one more."""
         with contextlib.suppress(RuntimeError):  # the loop has ended
-            self.loop.call_soon_threadsafe(self.room.release)
+            self.loop.call_soon_threadsafe(self._results, -1)
+
+    def _results(self, change: int) -> None:
+        self.waiting += change
+        if self.waiting < RESULTS_WAITING:
+            self.taking.set()
+        else:
+            self.taking.clear()
 
     def cancel(self) -> None:
         """Drop what is under way."""
@@ -134,7 +143,7 @@ class _Work(Generic[T]):
             self.task.cancel()
 
     async def _fetch_by_host(self) -> None:
-        async with Fetcher(self.settings) as fetcher:
+        async with Fetcher(self.settings, self.taking) as fetcher:
             hosts = [
                 asyncio.create_task(self._empty(fetcher, host, waiting))
                 for host, waiting in self.by_host.items()
@@ -150,14 +159,14 @@ class _Work(Generic[T]):
     async def _empty(self, fetcher: Fetcher, host: str, waiting: deque[tuple[T, Request]]) -> None:
         """Everything of one host, so many at once; then its connections are given back."""
         lines = min(self.settings.host_concurrency, len(waiting))
-        await asyncio.gather(*(self._line(fetcher, waiting) for _ in range(lines)))
-        await fetcher.leave(host)
+        async with fetcher.using(host):
+            await asyncio.gather(*(self._line(fetcher, waiting) for _ in range(lines)))
 
     async def _line(self, fetcher: Fetcher, waiting: deque[tuple[T, Request]]) -> None:
         while waiting:
             key, request = waiting.popleft()
             result = await fetcher.fetch(request)
-            await self.room.acquire()
+            self._results(+1)
             self.mailbox.put((key, result))
 
     async def _watch(self) -> None:
@@ -172,8 +181,10 @@ class _Lane:
     def __init__(self, settings: FetchSettings) -> None:
         self.settings = settings
         self.slots = asyncio.Semaphore(settings.host_concurrency)
+        self.turn = asyncio.Lock()
         self.free_at = 0.0
         self.users = 0
+        self.busy = 0
         self.client: httpx.AsyncClient | None = None
 
     def open(self) -> httpx.AsyncClient:
@@ -182,13 +193,16 @@ class _Lane:
             self.client = _client(self.settings)
         return self.client
 
-    async def turn(self) -> None:
-        """Wait for this host's next start."""
-        now = monotonic()
-        start = max(now, self.free_at)
-        self.free_at = start + self.settings.host_delay
-        if start > now:
-            await asyncio.sleep(start - now)
+    async def close(self) -> None:
+        """Give the connections back; the next request opens new ones."""
+        if self.client is not None:
+            client, self.client = self.client, None
+            await client.aclose()
+
+    async def rest(self) -> None:
+        """Wait for this host's next start; a pause asked for meanwhile counts too."""
+        while (wait := self.free_at - monotonic()) > 0:
+            await asyncio.sleep(wait)
 
     def pause(self, seconds: float) -> None:
         """No request starts before so many seconds have passed."""
@@ -198,9 +212,11 @@ class _Lane:
 class Fetcher:
     """Fetches single requests, with retries and redirects, through the lanes of their hosts."""
 
-    def __init__(self, settings: FetchSettings) -> None:
-        self.settings = settings
+    def __init__(self, settings: FetchSettings, taking: asyncio.Event) -> None:
+        """While `taking` is not set, no request begins."""
+        self.settings, self.taking = settings, taking
         self.lanes: dict[str, _Lane] = {}
+        self.idle: dict[_Lane, None] = {}  # in the order in which they fell idle
         self.in_flight = asyncio.Semaphore(settings.in_flight)
 
     async def __aenter__(self) -> Fetcher:
@@ -208,9 +224,7 @@ class Fetcher:
 
     async def __aexit__(self, *_: object) -> None:
         for lane in self.lanes.values():
-            if lane.client is not None:
-                await lane.client.aclose()
-                lane.client = None
+            await lane.close()
 
     async def fetch(self, request: Request) -> Response | HttpFailure:
         """The answer to a request, after retries of temporary failures."""
@@ -226,12 +240,47 @@ class Fetcher:
             self._lane(host_of(request.url)).pause(wait)
         raise AssertionError("unreachable")
 
-    async def leave(self, host: str) -> None:
-        """Close the connections to a host, unless a redirect is using them."""
+    @contextlib.asynccontextmanager
+    async def using(self, host: str) -> AsyncIterator[_Lane]:
+        """The lane of a host; its connections are closed when nobody uses it any more."""
         lane = self._lane(host)
-        if lane.users == 0 and lane.client is not None:
-            client, lane.client = lane.client, None
-            await client.aclose()
+        lane.users += 1
+        try:
+            yield lane
+        finally:
+            lane.users -= 1
+            if not lane.users:
+                self.idle.pop(lane, None)
+                await lane.close()
+
+    @contextlib.asynccontextmanager
+    async def _request(self, lane: _Lane) -> AsyncIterator[httpx.AsyncClient]:
+        """The client of a host for one request, once host, network and caller have room for it.
+
+        The pause after a start begins with the start itself: whoever reserved a time and then
+        waited for room would meet the next one.
+        """
+        async with lane.slots, contextlib.AsyncExitStack() as held:
+            async with lane.turn:
+                await lane.rest()
+                await held.enter_async_context(self.in_flight)
+                await self.taking.wait()
+                lane.pause(self.settings.host_delay)
+            lane.busy += 1
+            self.idle.pop(lane, None)
+            try:
+                yield lane.open()
+            finally:
+                lane.busy -= 1
+                if not lane.busy:
+                    await self._fell_idle(lane)
+
+    async def _fell_idle(self, lane: _Lane) -> None:
+        self.idle[lane] = None
+        if len(self.idle) > self.settings.idle_hosts:
+            longest = next(iter(self.idle))
+            del self.idle[longest]
+            await longest.close()
 
     def _lane(self, host: str) -> _Lane:
         if host not in self.lanes:
@@ -269,16 +318,18 @@ class Fetcher:
             url = target
 
     async def _hop(self, request: Request, url: str, at: datetime) -> Response | HttpFailure:
-        lane = self._lane(host_of(url))
-        lane.users += 1
         try:
-            async with lane.slots:
-                await lane.turn()
-                async with self.in_flight:
-                    return await asyncio.wait_for(
-                        self._send(lane.open(), request, url, at), self.settings.total_timeout
-                    )
-        except (asyncio.TimeoutError, httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+            async with self.using(host_of(url)) as lane, self._request(lane) as client:
+                return await asyncio.wait_for(
+                    self._send(client, request, url, at), self.settings.total_timeout
+                )
+        except (
+            asyncio.TimeoutError,
+            httpx.HTTPError,
+            httpx.InvalidURL,
+            OSError,
+            UnicodeError,
+        ) as error:
             return _network_failure(error, url, at, self.settings)
         except AddressRefused as error:
             return HttpFailure("AddressRefused", str(error), at, 0)
@@ -288,8 +339,6 @@ class Fetcher:
             )
         except (_BadEncoding, zlib.error) as error:
             return HttpFailure("BadEncoding", str(error), at, 0, temporary=True)
-        finally:
-            lane.users -= 1
 
     async def _send(
         self, client: httpx.AsyncClient, request: Request, url: str, at: datetime
@@ -385,7 +434,7 @@ def retry_after(value: str | None, now: datetime) -> float | None:
         return min(float(value), LONGEST_RETRY_AFTER)
     try:
         date = parsedate_to_datetime(value)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     if date.tzinfo is None:
         date = date.replace(tzinfo=timezone.utc)
@@ -405,6 +454,7 @@ def _network_failure(
         httpx.ConnectError: "ConnectError",
         httpx.RemoteProtocolError: "ProtocolError",
         httpx.NetworkError: "NetworkError",
+        OSError: "NetworkError",  # such as a TLS alert after the handshake, which httpx lets pass
     }
     name = next((name for kind, name in names.items() if isinstance(error, kind)), None)
     if name is None:

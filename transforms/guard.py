@@ -81,7 +81,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         refused = [address for address in addresses if not is_public(address)]
         if refused:
             raise AddressRefused(
-                f"{host} leads to {refused[0]}, which is not public; "
-                "--allow-private-hosts lets newsbeam go there"
+                ("" if host == refused[0] else f"{host} leads to ")
+                + f"{refused[0]}, which is not public; --allow-private-hosts lets newsbeam go there"
             )
         return list(dict.fromkeys(addresses))

@@ -48,6 +48,8 @@ def poll_record(
         return _failed(task, answer, "poll", answer.error_type, answer.message)
     if isinstance(document, Unreadable):
         return _failed(task, answer, "read feed", document.error_type, document.message)
+    if answer.status == NOT_MODIFIED and not (task.etag or task.last_modified):
+        return _failed(task, answer, "poll", "BadNotModified", "304 where nothing was known")
     due = next_poll(answer.fetched_at, task.interval, 0, answer.status, None)
     unchanged = document is None
     return Poll(

@@ -37,7 +37,9 @@ def page_record(
         return _failed(task, answer, "fetch", answer.error_type, answer.message, answer.temporary)
     if not isinstance(extraction, Extraction):
         problem = extraction or Unreadable("NoText", "nothing extracted")
-        return _failed(task, answer, "extract", problem.error_type, problem.message, False)
+        return _failed(
+            task, answer, "extract", problem.error_type, problem.message, problem.temporary
+        )
     article = _article(task, answer, extraction)
     return Page(
         url_id=task.url_id,

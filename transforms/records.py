@@ -103,6 +103,15 @@ class Unreadable(NamedTuple):
     error_type: str
     message: str
 
+    @property
+    def temporary(self) -> bool:
+        """Whether another try may go well.
+
+        A process that was lost need not be its document's fault: a service manager that stops a
+        run, or a lack of memory, ends processes too.
+        """
+        return self.error_type in ("ParserLost", "ParserTimeout")
+
 
 class Evidence(NamedTuple):
     """One place where a phrase matched: ``getattr(article, field)[start:end] == matched``."""

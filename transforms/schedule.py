@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 DEFAULT_INTERVAL = 30 * 60
 LONGEST_WAIT = 24 * 3600
+LONGEST_RETRY_AFTER = 30 * 86400
+"""Seconds; what asks for more is a mistake, or mischief, and may fit no calendar."""
 MAX_ATTEMPTS = 5
 FIRST_PAGE_WAIT = 10 * 60
 GONE = 410

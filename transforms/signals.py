@@ -22,13 +22,14 @@ class Signals:
 
     def __init__(self, folder: str) -> None:
         self._folder = Path(folder)
+        self._there = self._folder.is_dir()
         self._file = self._folder / f"{uuid.uuid4().hex}.json"
         self._counts: Counter[str] = Counter()
         self._written = 0.0
 
     def stopped(self) -> bool:
-        """Whether the run was asked to stop."""
-        return (self._folder / "stop").exists()
+        """Whether the run was asked to stop, or is over: a worker may outlive its launcher."""
+        return (self._folder / "stop").exists() or (self._there and not self._folder.exists())
 
     def count(self, what: str, number: int = 1) -> None:
         """Add to a count, and write it down now and then."""

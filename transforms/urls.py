@@ -7,6 +7,7 @@ parameter that might: two URLs too many cost a request, one too few loses an art
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import ipaddress
 from functools import lru_cache
@@ -32,7 +33,9 @@ def absolute(link: str | None, base: str) -> str | None:
     try:
         url = urljoin(base, (link or "").strip())
         parts = urlsplit(url)
-        _ = parts.port, url.encode()  # lone surrogates, which JSON can hold, fit no request
+        # Lone surrogates, which JSON can hold, fit no request; and what has no normal form has no
+        # identity, such as http://[::1]x/
+        _ = parts.port, url.encode(), canonical(url)
     except ValueError:
         return None
     if not link or parts.scheme not in ("http", "https") or not parts.hostname:
@@ -61,7 +64,7 @@ def _is_tracking(key: str) -> bool:
 
 
 def host_of(url: str) -> str:
-    """Whom a request burdens: the registered domain, or the address, without the port."""
+    """Whom a request burdens: the registered domain in ASCII, or the address, without the port."""
     return _registered(urlsplit(url).hostname or "")
 
 
@@ -70,6 +73,8 @@ def _registered(host: str) -> str:
     try:
         return str(ipaddress.ip_address(host))
     except ValueError:
+        with contextlib.suppress(UnicodeError):
+            host = host.encode("idna").decode()
         return get_fld(f"https://{host}/", fail_silently=True) or host
 
 

@@ -151,8 +151,10 @@ NO_LIST = "1: 'feeds' lists no feed"
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        pytest.param("", ["1: the file must be a mapping with feeds"], id="empty file"),
-        pytest.param("# nothing\n", ["1: the file must be a mapping with feeds"], id="comments"),
+        pytest.param("", ["1: the file is empty; it begins with 'feeds:'"], id="empty file"),
+        pytest.param("# none\n", ["1: the file is empty; it begins with 'feeds:'"], id="comments"),
+        pytest.param("topics: []", ["1: this is a file of topics, not of feeds; swapped?"],
+                     id="the other file"),
         pytest.param("- a\n", ["1: the file must be a mapping with feeds"], id="a list"),
         pytest.param("feeds: []", [NO_LIST], id="no feeds"),
         pytest.param("feeds: x", ["1: 'feeds' must be a list"], id="no list"),

@@ -300,14 +300,14 @@ def test_a_query_from_standard_input(database: Path) -> None:
 
 def test_a_missing_database_is_named_and_not_made(tmp_path: Path) -> None:
     text = sql(tmp_path / "absent.duckdb", "SELECT 1", expect=1)
-    assert "absent.duckdb: no such database; `newsbeam run` makes one" in text
+    assert "absent.duckdb: no such database; name one with --database" in text
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("form", ["table", "csv", "json", "markdown"])
 def test_a_reader_that_leaves_early_is_no_error(database: Path, form: str) -> None:
     process = subprocess.Popen(
-        [*PROGRAM, "sql", "FROM range(30000)", "--database", str(database), "--format", form],
+        [*PROGRAM, "sql", "FROM range(9000)", "--database", str(database), "--format", form],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None
@@ -435,7 +435,9 @@ def test_a_database_that_stays_locked_is_75(tmp_path: Path, feeds: Path, command
         result = newsbeam(
             command, *arguments, "--database", database, "--lock-timeout", "0.1", expect=75
         )
-    assert "another process held the database for 0.1 s" in complained(result)
+    assert "the database is locked by " in complained(result)
+    assert "(PID " in complained(result)
+    assert "waited 0.1 s" in complained(result)
 
 
 @contextmanager
@@ -485,3 +487,13 @@ def test_the_program_starts_without_beam() -> None:
     """Which takes seconds to load: not for a query or a wrong option."""
     code = "import sys, pipeline.cli; sys.exit('apache_beam' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_the_demo_does_not_touch_folders_of_others(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "feeds.yaml").write_text("my own")
+    result = newsbeam("demo", "--directory", mine, expect=2)
+    assert "name another --directory" in result.stderr
+    assert [path.name for path in mine.iterdir()] == ["feeds.yaml"]
+    assert (mine / "feeds.yaml").read_text() == "my own"

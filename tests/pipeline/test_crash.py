@@ -212,3 +212,19 @@ def test_a_reader_that_lets_go_in_time_does_not_fail_the_run(
         wait_until(process, lambda: staged(database, "finished.json"))
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_a_signal_while_the_commit_waits_does_not_end_it(
+    room: Newsroom, tmp_path: Path, number: signal.Signals
+) -> None:
+    database = tmp_path / "news.duckdb"
+    run_over(room, database)
+    process = start(room, database, "--now", "--lock-timeout", "60")
+    wait_until(process, lambda: staged(database, "run.json"))
+    with duckdb.connect(str(database), read_only=True):
+        wait_until(process, lambda: staged(database, "finished.json"))
+        process.send_signal(number)
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, errors
+    assert rows(database, "SELECT state FROM runs ORDER BY run_id") == [("done",), ("done",)]

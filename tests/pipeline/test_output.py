@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from pipeline.output import WRITERS, safe, shown, summary, summary_json
+from pipeline.output import TABLE_ROWS, WRITERS, safe, shown, summary, summary_json
 from pipeline.run import RunResult
 from tests.sinks.samples import FEED, LATER, OTHER, commit, failed_page, failed_poll, listed, page
 from tests.sinks.samples import poll as polled
@@ -68,12 +68,28 @@ def test_a_table_is_aligned_in_every_script() -> None:
     assert [line.split()[-1] for line in lines] == ["5", "12345", "産経", "7"]
 
 
-def test_text_is_left_and_wide_rows_stay_whole() -> None:
+def test_text_is_left_and_long_cells_are_cut_but_in_tables_only() -> None:
     long = "word " * 400
-    lines = written("table", ["id", "text"], [(1, long), (2, "two\nlines")]).splitlines()
+    rows = [(1, long), (2, "two\nlines")]
+    lines = written("table", ["id", "text"], rows).splitlines()
     assert len(lines) == 4
-    assert long.strip() in lines[2]
+    assert lines[2].endswith(f"{long[:99]}…")
     assert lines[3].endswith("two lines")
+    for form in ("csv", "json", "markdown"):
+        assert long in written(form, ["id", "text"], rows)
+
+
+def test_a_table_ends_where_people_stop_reading(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = written("table", ["n"], ((n,) for n in range(TABLE_ROWS + 1))).splitlines()
+    assert len(lines) == 2 + TABLE_ROWS
+    assert f"only the first {TABLE_ROWS:,} rows" in capsys.readouterr().err
+    written("table", ["n"], ((n,) for n in range(TABLE_ROWS)))
+    assert capsys.readouterr().err == ""
+
+
+def test_json_keeps_two_columns_of_one_name() -> None:
+    text = written("json", ["a", "a", "a_1"], [(1, 2, 3)])
+    assert json.loads(text) == [{"a": 1, "a_1": 2, "a_1_1": 3}]
 
 
 def test_brackets_are_no_markup() -> None:
@@ -82,6 +98,7 @@ def test_brackets_are_no_markup() -> None:
 
 def test_an_empty_result_has_its_head() -> None:
     assert written("table", ["a", "b"], []).split()[:2] == ["a", "b"]
+    assert written("table", ["a", "b"], []).endswith("no rows\n")
     assert written("csv", ["a", "b"], []) == "a,b\r\n"
     assert json.loads(written("json", ["a"], [])) == []
     assert written("markdown", ["a", "b"], []) == "| a | b |\n| --- | --- |\n"
@@ -138,8 +155,9 @@ def test_summary_for_people(result: RunResult) -> None:
         f"Run {LATER} done in {took:.1f} s.",
         "  feeds     2 polled: 1 with news, 0 unchanged, 1 failed; 1 left for the next run",
         "  entries   3 new",
-        "  articles  1 new from 3 pages: 0 known already, 1 failed, 1 to be tried again",
+        "  articles  1 new from 3 pages: 1 failed, 1 to be tried again",
         "  topics    taiwan 1",
+        "  left      1 page for the next run",
         "  failures  fetch: Http503 2",
         "            poll: Http500 1",
     ]
@@ -148,8 +166,18 @@ def test_summary_for_people(result: RunResult) -> None:
 
 def test_summary_of_nothing(tmp_path: Path) -> None:
     text = summary(RunResult(commit(tmp_path / "news.duckdb"), [], False))
-    assert "\n  topics    none\n" in text
-    assert "failures" not in text
+    assert [line.split()[0] for line in text.splitlines()] == ["Run", "feeds", "time"]
+
+
+def test_summary_when_no_feed_is_due(tmp_path: Path) -> None:
+    committed = commit(tmp_path / "news.duckdb", [polled(FEED, 0)])
+    nothing = committed._replace(run={**committed.run, "feeds_due": 0, "feeds_polled": 0})
+    assert "none is due; the next is at " in summary(RunResult(nothing, [], False))
+
+
+def test_summary_when_no_feed_could_be_read(tmp_path: Path) -> None:
+    text = summary(RunResult(commit(tmp_path / "news.duckdb", [failed_poll(FEED, 0)]), [], False))
+    assert text.splitlines()[-1].startswith("No feed could be read; the first: ")
 
 
 def test_summary_for_programs(result: RunResult) -> None:

@@ -52,6 +52,7 @@ POLLED = FeedState("active", '"v"', "then", "hash", 0, NOON, NOON + timedelta(ho
     ("changes", "interval", "minutes", "due"),
     [
         ({}, HOUR, 59, False),
+        ({}, HOUR, 59.7, True),  # a schedule that is seconds early misses no turn
         ({}, HOUR, 60, True),
         ({}, HOUR, 61, True),
         ({}, 600, 9, False),
@@ -61,11 +62,12 @@ POLLED = FeedState("active", '"v"', "then", "hash", 0, NOON, NOON + timedelta(ho
         ({"failures": 2}, 600, 60, True),
         ({"last_polled_at": None, "next_poll_at": None}, HOUR, 0, True),
         ({"next_poll_at": None}, HOUR, 0, True),
+        ({}, HOUR, -1, True),  # polled by a clock that was ahead
         ({"state": "retired"}, HOUR, 10**6, False),
         ({"state": "retired", "next_poll_at": None, "last_polled_at": None}, HOUR, 0, False),
     ],
 )
-def test_is_due(changes: dict[str, Any], interval: int, minutes: int, due: bool) -> None:
+def test_is_due(changes: dict[str, Any], interval: int, minutes: float, due: bool) -> None:
     now = NOON + timedelta(minutes=minutes)
     assert is_due(POLLED._replace(**changes), interval, now) is due
 
@@ -164,6 +166,16 @@ def test_a_pending_page_is_owed_when_its_time_comes(
         [failed_page(1, "pending", next_attempt_at=at(11))],
     )
     assert plan(tmp_path, minutes).pages_owed == owed
+
+
+def test_a_page_put_off_by_a_wrong_clock_is_owed_at_once(tmp_path: Path) -> None:
+    years_ahead = at(10**6)
+    commit(
+        tmp_path / "news.duckdb",
+        [poll(FEED, 10**6, [listed(FEED, 1)])],
+        [failed_page(1, "pending", fetched_at=years_ahead, next_attempt_at=years_ahead)],
+    )
+    assert plan(tmp_path, 0).pages_owed == 1
 
 
 @pytest.mark.parametrize("outcome", ["fetched", "failed"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Timer
@@ -238,6 +239,14 @@ def test_feed_state_never_goes_backwards(database: Path) -> None:
     assert rows(database, "SELECT count(*) FROM feed_polls") == [(3,)]
 
 
+def test_a_state_from_the_future_gives_way(database: Path) -> None:
+    """A clock that ran ahead must not hold a feed's state for years."""
+    ahead = datetime.now(timezone.utc) + timedelta(days=1000)
+    commit(database, [poll(FEED, 0, polled_at=ahead)])
+    commit(database, [poll(FEED, 60)], run_id=LATER)
+    assert (feed(database)["last_polled_at"], feed(database)["etag"]) == (at(60), '"60"')
+
+
 def test_feeds_left_out_keep_their_state(database: Path) -> None:
     commit(database, [poll(FEED, 0), poll(OTHER, 0)])
     before = feed(database, OTHER)
@@ -303,6 +312,22 @@ def test_a_run_that_died_gets_its_row(database: Path) -> None:
     assert Staging(database).runs() == []
 
 
+def test_a_removal_cut_short_does_not_make_a_run_one_that_died(
+    database: Path, tmp_path: Path
+) -> None:
+    """Behind a link the folder stays, as if the removal had been killed at its beginning."""
+    folder = new_run(database)
+    for records in NEWS:
+        shard(folder, *records)
+    folder.path.rename(tmp_path / "elsewhere")
+    folder.path.symlink_to(tmp_path / "elsewhere")
+    commit_run(database, folder, 0)
+    before = dump(database)
+    (folder.path / "finished.json").unlink()
+    assert recover(database, Staging(database), 0) == []
+    assert dump(database) == before
+
+
 def test_recovery_goes_from_old_to_new(database: Path) -> None:
     shard(new_run(database, LATER), failed_poll(FEED, 60), failed_poll(OTHER, 60))
     shard(new_run(database, RUN), poll(FEED, 0, [listed(FEED, 1)]))
@@ -349,7 +374,7 @@ def test_a_locked_database_leaves_all_staged(database: Path) -> None:
     commit(database)
     folder = new_run(database, LATER)
     path = shard(folder, poll(FEED, 60, [listed(FEED, 1)]))
-    with held(database), pytest.raises(DatabaseLocked, match="another process held"):
+    with held(database), pytest.raises(DatabaseLocked, match="the database is locked by"):
         commit_run(database, folder, 0.2)
     assert path.exists()
     assert commit_run(database, folder, 0).run["entries_new"] == 1

@@ -121,7 +121,10 @@ def test_a_text_file_is_refused_and_kept(tmp_path: Path, folder: str, read_only:
 
 @pytest.mark.parametrize("read_only", [False, True])
 def test_a_held_database_is_locked_after_the_timeout(database: Path, read_only: bool) -> None:
-    with held(database), pytest.raises(DatabaseLocked, match=r"held the database for 0\.2 s"):
+    with (
+        held(database),
+        pytest.raises(DatabaseLocked, match=r"locked by .*\(PID \d+\); waited 0\.2 s"),
+    ):
         opened(database, read_only=read_only, lock_timeout=0.2)
     opened(database, read_only=read_only)
 

@@ -361,6 +361,8 @@ def test_a_long_wait_is_left_to_a_later_run(site, value, seconds):
         pytest.param("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST_RETRY_AFTER, id="the end of time"),
         pytest.param("Mon, 99 Jan 2026 12:00:00 GMT", None, id="no day"),
         pytest.param("Mon, 05 Jan 2026 12:00:00 +9999999999", None, id="no offset"),
+        pytest.param(f"Mon, 05 Jan {'9' * 20} 12:00:00 GMT", None, id="a year past all numbers"),
+        pytest.param(f"Mon, 05 Jan 2026 12:00:00 +{'9' * 20}", None, id="an offset past them"),
     ],
 )
 def test_retry_after(value, seconds):
@@ -593,6 +595,67 @@ def test_a_caller_who_is_slow_is_waited_for(site):
     next(answers)
     assert not too_far.wait(0.3)
     assert len(list(answers)) == many - 1
+
+
+def spellings(number: int) -> list[str]:
+    """So many hosts that are all 127.0.0.1."""
+    return ["0" * zeros + "177.1" for zeros in range(1, number + 1)]
+
+
+def test_many_hosts_wait_for_a_slow_caller_too(site):
+    many = RESULTS_WAITING * 3
+    bound = RESULTS_WAITING + 4 + 1  # what waits, what is under way, and what the caller took
+    too_far = threading.Event()
+
+    def page(handler: BaseHTTPRequestHandler) -> None:
+        if len(site.headers) > bound:
+            too_far.set()
+        handler.reply(Reply(200, b"x"))  # type: ignore[attr-defined]
+
+    site.at("/", page)
+    answers = fetch_many([f"http://{host}:{site.port}/" for host in spellings(many)], in_flight=4)
+    next(answers)
+    assert not too_far.wait(0.3)
+    assert len(list(answers)) == many - 1
+
+
+def test_a_pause_is_kept_by_those_who_waited_for_room(site):
+    """Two requests whose time has come, while others are in the way, do not start together."""
+    second = threading.Event()
+
+    def in_the_way(handler: BaseHTTPRequestHandler) -> None:
+        site.closing.wait(0.8)
+        handler.reply(Reply(200, b"x"))  # type: ignore[attr-defined]
+
+    def polite(handler: BaseHTTPRequestHandler) -> None:
+        if site.seen()["/polite"] + site.seen()["/also"] > 1:
+            second.set()
+        handler.reply(Reply(200, b"second" if second.wait(0.2) else b"alone"))  # type: ignore[attr-defined]
+
+    site.at("/", in_the_way)
+    others = [f"http://{host}:{site.port}/" for host in spellings(2)]
+    urls = [site.at("/polite", polite), site.at("/also", polite)]
+    answers = dict(fetch_many([*others, *urls], host_delay=0.5, in_flight=2))
+    assert sorted(answers[url].body for url in urls) == [b"alone", b"second"]
+
+
+@pytest.mark.parametrize(("kept", "connections"), [(2, 2), (1, 4)])
+def test_few_hosts_keep_connections_that_do_nothing(site, kept, connections):
+    site.at("/", Reply(200, b"x"))
+    site.at("/2", Reply(200, b"x"))
+    hosts = [f"http://{host}:{site.port}" for host in spellings(2)]
+    urls = [host + path for host in hosts for path in ("/", "/2")]
+    limits = {"host_concurrency": 1, "in_flight": 1, "idle_hosts": kept}
+    assert len(list(fetch_many(urls, **limits))) == 4
+    assert len(site.connections) == connections
+
+
+def test_connections_behind_redirects_are_not_kept(site):
+    goal = f"http://localhost:{site.port}/goal"
+    site.at("/goal", Reply(200, b"x"))
+    urls = [site.at(f"/{n}", to(goal)) for n in range(3)]
+    assert len(list(fetch_many(urls, host_concurrency=1))) == 3
+    assert len(site.connections) == 3 + 3, "the goal is left each time, as the way to it"
 
 
 # The end

@@ -126,6 +126,14 @@ def test_a_temporary_failure_stays_pending():
     assert (page.article, page.topics) == (None, ())
 
 
+@pytest.mark.parametrize("lost", ["ParserLost", "ParserTimeout"])
+def test_a_page_whose_parser_was_ended_is_tried_again(lost):
+    page = page_record(TASK, answer(), Unreadable(lost, "its process was ended"), no_topics)
+    assert (page.state, page.attempts) == ("pending", 2)
+    assert (page.stage, page.error_type) == ("extract", lost)
+    assert page.next_attempt_at == NOW + timedelta(seconds=2_400)
+
+
 def test_the_server_may_ask_for_more_time():
     page = page_record(TASK, TEMPORARY._replace(retry_after=9_000.0), None, no_topics)
     assert page.next_attempt_at == NOW + timedelta(seconds=9_000)

@@ -131,6 +131,7 @@ def test_links_against_their_feed(link, url):
         pytest.param("http://me:pw@x.example/", id="user and password"),
         pytest.param("http://:pw@x.example/", id="password alone"),
         pytest.param("http://[::1", id="half a bracket"),
+        pytest.param("http://[::1]x?y=", id="more than an address"),
         pytest.param("http://x.example:99999/", id="port out of range"),
         pytest.param("http://x.example:http/", id="port in words"),
         pytest.param("http://x.example/\ud800", id="half a character"),
@@ -149,6 +150,9 @@ def test_no_links(link):
         pytest.param("http://127.0.0.1:8080/", "127.0.0.1", id="IPv4"),
         pytest.param("http://[2001:DB8:0::1]:80/", "2001:db8::1", id="IPv6"),
         pytest.param("http://localhost:81/", "localhost", id="no registered domain"),
+        pytest.param("https://www.bücher.de/", "xn--bcher-kva.de", id="IDN"),
+        pytest.param("https://xn--bcher-kva.de/", "xn--bcher-kva.de", id="IDN in Punycode"),
+        pytest.param("http://a..ü/", "a..ü", id="an IDN that is none"),
     ],
 )
 def test_whom_a_request_burdens(url, host):
