@@ -19,7 +19,7 @@ from w3lib.encoding import html_to_unicode
 from transforms.records import Extraction, Unreadable
 
 EXTRACTOR = f"trafilatura {trafilatura.__version__}"
-SAMPLE = 2_000
+SAMPLE = 1_000
 """Characters of text that decide the language."""
 ENOUGH_LETTERS = 60
 PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain", "application/xml", "text/xml")
@@ -71,7 +71,7 @@ def language_of(text: str, declared: str | None) -> str | None:
     counts where the text is too short to tell. Regions are left out.
     """
     sample = text[:SAMPLE]
-    letters = sum(c.isalpha() for c in sample)
+    letters = sum(map(str.isalpha, sample))
     tag = _language_and_script(declared)
     short = tag is not None and letters < ENOUGH_LETTERS
     detected = tag if short else str(classify(sample)[0]) if letters else None
@@ -84,9 +84,7 @@ def language_of(text: str, declared: str | None) -> str | None:
 
 def chinese_script(text: str) -> str:
     """zh-Hans or zh-Hant, by which legacy character set holds more of the text."""
-    simplified, traditional = (
-        sum(len(char.encode(codec, "ignore")) > 1 for char in text) for codec in ("gb2312", "big5")
-    )
+    simplified, traditional = (len(text.encode(codec, "ignore")) for codec in ("gb2312", "big5"))
     return "zh-Hans" if simplified >= traditional else "zh-Hant"
 
 
