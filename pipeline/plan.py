@@ -13,6 +13,7 @@ import duckdb
 
 from config.models import Feed
 from sinks.database import open_database
+from sinks.schema import quoted
 from transforms.records import FeedTask, PageTask
 from transforms.schedule import DEFAULT_INTERVAL, LONGEST_RETRY_AFTER
 
@@ -172,5 +173,5 @@ def _time(value: Any) -> Any:
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
-    quoted = str(path).replace("'", "''")
-    connection.execute(f"COPY ({query}) TO '{quoted}' (FORMAT parquet, COMPRESSION uncompressed)")
+    target = quoted(str(path))
+    connection.execute(f"COPY ({query}) TO {target} (FORMAT parquet, COMPRESSION uncompressed)")

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from config.errors import DatabaseError
 from sinks.database import open_database
+from sinks.schema import quoted
 from sinks.shards import SCHEMAS
 from sinks.staging import RunFolder, Staging
 
@@ -269,7 +270,7 @@ def _load(connection: duckdb.DuckDBPyConnection, folder: RunFolder, shards: Sequ
     defined = pa.Table.from_pylist(plan.get("topics", []), DEFINED)
     connection.register("configured", configured)
     connection.register("defined", defined)
-    names = {"run": _quoted(folder.run_id), "taxonomy": _quoted(plan["taxonomy_version"])}
+    names = {"run": quoted(folder.run_id), "taxonomy": quoted(plan["taxonomy_version"])}
     for statement in LOAD:
         connection.execute(statement.format(**names))
 
@@ -296,7 +297,7 @@ def _record(
         "plan_seconds")}  # fmt: skip
     row |= {name: end.get(name) for name in (
         "finished_at", "state", "message", "poll_seconds", "page_seconds")}  # fmt: skip
-    counts = connection.execute(RUN_COUNTS.format(run=_quoted(folder.run_id)))
+    counts = connection.execute(RUN_COUNTS.format(run=quoted(folder.run_id)))
     names = [item[0] for item in counts.description or []]
     row |= dict(zip(names, counts.fetchone() or (), strict=True))
     row |= {
@@ -331,7 +332,3 @@ def _report(connection: duckdb.DuckDBPyConnection, folder: RunFolder, shards: in
     (next_due,) = connection.execute(
         "SELECT min(next_poll_at) FROM feeds WHERE listed").fetchone() or (None,)  # fmt: skip
     return Committed(run, topics, failures, first, left, next_due, shards)
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -293,16 +293,17 @@ def statements() -> Iterator[str]:
     for table in TABLES:
         columns = ", ".join(f'"{column.name}" {column.type}' for column in table.columns)
         yield f'CREATE TABLE "{table.name}" ({columns})'
-        yield f'COMMENT ON TABLE "{table.name}" IS {_quoted(table.meaning)}'
+        yield f'COMMENT ON TABLE "{table.name}" IS {quoted(table.meaning)}'
         for column in table.columns:
             place = f'"{table.name}"."{column.name}"'
-            yield f"COMMENT ON COLUMN {place} IS {_quoted(column.meaning)}"
+            yield f"COMMENT ON COLUMN {place} IS {quoted(column.meaning)}"
     for view in VIEWS:
         yield f'CREATE VIEW "{view.name}" AS {view.query}'
-        yield f'COMMENT ON VIEW "{view.name}" IS {_quoted(view.meaning)}'
+        yield f'COMMENT ON VIEW "{view.name}" IS {quoted(view.meaning)}'
         for name, meaning in view.columns:
-            yield f'COMMENT ON COLUMN "{view.name}"."{name}" IS {_quoted(meaning)}'
+            yield f'COMMENT ON COLUMN "{view.name}"."{name}" IS {quoted(meaning)}'
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text as a literal of SQL."""
     return "'" + text.replace("'", "''") + "'"

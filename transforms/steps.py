@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from time import time
 from typing import Any, NamedTuple
 
@@ -276,7 +277,7 @@ class _FindNew(beam.DoFn):
         self.path = known
 
     def setup(self) -> None:
-        self.known = KnownIds.read(self.path)
+        self.known = _known(self.path)
 
     def process(self, read: Read) -> Iterator[PolledFeed]:
         yield (
@@ -290,7 +291,7 @@ class _Owe(beam.DoFn):
         self.path = known
 
     def setup(self) -> None:
-        self.known = KnownIds.read(self.path)
+        self.known = _known(self.path)
 
     def process(self, polled: PolledFeed) -> Iterator[PageTask]:
         yield from page_tasks(*polled, self.known.__contains__)
@@ -309,6 +310,12 @@ class _Tag(beam.DoFn):
         page = page_record(read.task, read.answer, read.document, self.tagger.tag)  # type: ignore[arg-type]
         (self.failures if page.article is None else self.articles).inc()
         yield page
+
+
+@lru_cache(maxsize=1)
+def _known(path: str) -> KnownIds:
+    """Read once for all steps of a worker."""
+    return KnownIds.read(path)
 
 
 def _now_ms() -> int:
