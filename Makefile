@@ -36,7 +36,7 @@ docs: $(READY)  ## renew the data dictionary from the schema
 lock: $(READY)  ## renew requirements.lock for all supported versions of Python
 	@$(BIN)/pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 \
-	    --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade \
+	    --generate-hashes --no-annotate --no-header --upgrade \
 	    --quiet --output-file requirements.lock
 
 $(READY): requirements.lock pyproject.toml
