@@ -213,13 +213,14 @@ def commit_run(database: str | Path, folder: RunFolder, lock_timeout: float) -> 
         DatabaseLocked: another process held the database; everything stays staged.
         DatabaseError: the database could not take the rows; everything stays staged.
     """
+    plan = folder.read_json("run.json") or {}
     with open_database(database, read_only=False, lock_timeout=lock_timeout) as opened:
         connection, started = opened.connection, time.monotonic()
         try:
             connection.execute("BEGIN")
             shards = _new_shards(connection, folder)
-            _load(connection, folder, shards)
-            _record(connection, folder, shards, opened.waited, started)
+            _load(connection, folder, plan, shards)
+            _record(connection, folder, plan, shards, opened.waited, started)
             committed = _report(connection, folder, len(shards))
             connection.execute("COMMIT")
         except duckdb.Error as error:
@@ -258,8 +259,12 @@ def _shard_name(folder: RunFolder, path: Path) -> str:
     return f"{folder.run_id}/{path.name}"
 
 
-def _load(connection: duckdb.DuckDBPyConnection, folder: RunFolder, shards: Sequence[Path]) -> None:
-    plan = folder.read_json("run.json") or {}
+def _load(
+    connection: duckdb.DuckDBPyConnection,
+    folder: RunFolder,
+    plan: dict[str, Any],
+    shards: Sequence[Path],
+) -> None:
     for kind, schema in SCHEMAS.items():
         paths = [str(path) for path in shards if path.name.startswith(kind)]
         staged = (
@@ -278,6 +283,7 @@ def _load(connection: duckdb.DuckDBPyConnection, folder: RunFolder, shards: Sequ
 def _record(
     connection: duckdb.DuckDBPyConnection,
     folder: RunFolder,
+    plan: dict[str, Any],
     shards: Sequence[Path],
     waited: float,
     started: float,
@@ -290,7 +296,6 @@ def _record(
             "INSERT INTO staged_shards VALUES (?, ?, ?, ?, now())",
             [_shard_name(folder, path), folder.run_id, rows and rows[0], path.stat().st_size],
         )
-    plan = folder.read_json("run.json") or {}
     end = folder.read_json("finished.json") or {"state": "died"}
     row = {name: plan.get(name) for name in (
         "started_at", "newsbeam_version", "runner", "taxonomy_version", "feeds_due",

@@ -3,8 +3,8 @@
 One asyncio loop in a thread of its own works while the caller consumes. Every host has a lane
 with so many requests at once and a pause between them; every lane has an HTTP client of its own,
 because one client for many hosts reuses no connection; few clients are kept open that have nothing
-to do, because sockets are counted. What fails in an expected way comes out as
-an HttpFailure; the order is that of arrival.
+to do, because sockets are counted. What fails in an expected way comes out as an HttpFailure; the
+order is that of arrival.
 """
 
 from __future__ import annotations

@@ -50,27 +50,19 @@ def poll_record(
         return _failed(task, answer, "read feed", document.error_type, document.message)
     if answer.status == NOT_MODIFIED and not (task.etag or task.last_modified):
         return _failed(task, answer, "poll", "BadNotModified", "304 where nothing was known")
-    due = next_poll(answer.fetched_at, task.interval, 0, answer.status, None)
-    unchanged = document is None
-    return Poll(
-        feed_url=task.url,
-        polled_at=answer.fetched_at,
-        status="unchanged" if unchanged else "ok",
-        http_status=answer.status,
-        entries=None if document is None else len(document.entries),
-        bytes=answer.received,
-        milliseconds=answer.milliseconds,
-        stage=None,
-        error_type=None,
-        error=None if document is None else document.warning,
-        etag=answer.headers.get("etag") or (task.etag if unchanged else None),
-        last_modified=answer.headers.get("last-modified")
-        or (task.last_modified if unchanged else None),
-        body_hash=task.body_hash if unchanged else body_hash(answer.body),
-        failures=0,
-        state=due.state,
-        next_poll_at=due.at,
-        listed=() if document is None else tuple(_new(task, document.entries, known)),
+    poll = _poll(task, answer, "unchanged" if document is None else "ok", failures=0)
+    etag, last_modified = answer.headers.get("etag"), answer.headers.get("last-modified")
+    if document is None:
+        return poll._replace(
+            etag=etag or task.etag, last_modified=last_modified or task.last_modified
+        )
+    return poll._replace(
+        entries=len(document.entries),
+        error=document.warning,
+        etag=etag,
+        last_modified=last_modified,
+        body_hash=body_hash(answer.body),
+        listed=tuple(_new(task, document.entries, known)),
     )
 
 
@@ -129,20 +121,25 @@ def _listed(task: FeedTask, entry: Entry) -> Listed:
 def _failed(
     task: FeedTask, answer: Response | HttpFailure, stage: str, error_type: str, error: str
 ) -> Poll:
-    failures = task.failures + 1
+    poll = _poll(task, answer, "failed", task.failures + 1)
+    return poll._replace(stage=stage, error_type=error_type, error=error[:LONGEST_ERROR])
+
+
+def _poll(task: FeedTask, answer: Response | HttpFailure, status: str, failures: int) -> Poll:
+    """A poll that brought nothing and leaves what is known of the feed as it was."""
     wait = answer.retry_after if isinstance(answer, HttpFailure) else None
     due = next_poll(answer.fetched_at, task.interval, failures, answer.status, wait)
     return Poll(
         feed_url=task.url,
         polled_at=answer.fetched_at,
-        status="failed",
+        status=status,
         http_status=answer.status,
         entries=None,
         bytes=answer.received,
         milliseconds=answer.milliseconds,
-        stage=stage,
-        error_type=error_type,
-        error=error[:LONGEST_ERROR],
+        stage=None,
+        error_type=None,
+        error=None,
         etag=task.etag,
         last_modified=task.last_modified,
         body_hash=task.body_hash,

@@ -41,23 +41,8 @@ def page_record(
             task, answer, "extract", problem.error_type, problem.message, problem.temporary
         )
     article = _article(task, answer, extraction)
-    return Page(
-        url_id=task.url_id,
-        url=task.url,
-        feed_url=task.feed_url,
-        feed_position=task.feed_position,
-        fetched_at=answer.fetched_at,
-        state="fetched",
-        attempts=task.attempts + 1,
-        next_attempt_at=None,
-        stage=None,
-        error_type=None,
-        error=None,
-        http_status=answer.status,
-        milliseconds=answer.milliseconds,
-        article=article,
-        topics=tag(article.title, article.text),
-    )
+    topics = tag(article.title, article.text)
+    return _page(task, answer, "fetched")._replace(article=article, topics=topics)
 
 
 def _article(task: PageTask, answer: Response, extraction: Extraction) -> Article:
@@ -96,21 +81,27 @@ def _failed(
     error: str,
     temporary: bool,
 ) -> Page:
-    attempts = task.attempts + 1
     wait = answer.retry_after if isinstance(answer, HttpFailure) else None
-    due = next_attempt(answer.fetched_at, attempts, temporary, wait)
+    due = next_attempt(answer.fetched_at, task.attempts + 1, temporary, wait)
+    return _page(task, answer, due.state)._replace(
+        next_attempt_at=due.at, stage=stage, error_type=error_type, error=error[:LONGEST_ERROR]
+    )
+
+
+def _page(task: PageTask, answer: Response | HttpFailure, state: str) -> Page:
+    """What every try of a page leaves, whatever came of it."""
     return Page(
         url_id=task.url_id,
         url=task.url,
         feed_url=task.feed_url,
         feed_position=task.feed_position,
         fetched_at=answer.fetched_at,
-        state=due.state,
-        attempts=attempts,
-        next_attempt_at=due.at,
-        stage=stage,
-        error_type=error_type,
-        error=error[:LONGEST_ERROR],
+        state=state,
+        attempts=task.attempts + 1,
+        next_attempt_at=None,
+        stage=None,
+        error_type=None,
+        error=None,
         http_status=answer.status,
         milliseconds=answer.milliseconds,
         article=None,
