@@ -1,4 +1,4 @@
-"""The command line. Every option can also be set by NEWSBEAM_ and its name."""
+"""The command line."""
 
 from __future__ import annotations
 
@@ -6,25 +6,18 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from config.errors import ConfigError, NewsbeamError
 from config.load import load_feeds, load_topics, shipped
 from config.models import VERSION, FetchSettings
+from pipeline.options import database_option, feeds_option, lock_option, option, topics_option
 
-F = TypeVar("F", bound=Callable[..., Any])
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-
-
-def option(name: str, *more: str, **settings: Any) -> Callable[[F], F]:
-    """An option that NEWSBEAM_NAME sets too."""
-    variable = "NEWSBEAM_" + name.removeprefix("--").split("/")[0].replace("-", "_").upper()
-    return click.option(name, *more, envvar=variable, show_envvar=True, **settings)
 
 
 class _Commands(click.Group):
@@ -66,29 +59,6 @@ def main(verbose: bool) -> None:
     logging.basicConfig(level=logging.INFO if verbose else logging.ERROR)
     if not verbose:
         logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # failures are our errors
-
-
-feeds_option = option(
-    "--feeds", type=click.Path(path_type=Path), help="Feeds file; default: the shipped catalogue."
-)
-topics_option = option(
-    "--topics", type=click.Path(path_type=Path), help="Topics file; default: the shipped one."
-)
-database_option = option(
-    "--database",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("newsbeam.duckdb"),
-    show_default=True,
-    help="Database file.",
-)
-lock_option = option(
-    "--lock-timeout",
-    type=click.FloatRange(min=0),
-    default=60.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long to wait for another process that holds the database.",
-)
 
 
 @main.command(short_help="Poll what is due, fetch, extract, tag, commit.")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
 import apache_beam as beam
 
 from config.models import ExtractSettings, FetchSettings, Taxonomy
 from pipeline.plan import Plan, read_feed_tasks, read_page_tasks
+from sinks.connector.tables import Misfit
+from sinks.connector.write import MISFITS, StageRows
+from sinks.shards import TABLES
 from sinks.staging import RunFolder
-from sinks.write import WriteShards
 from transforms.steps import (
     ByHost,
     ExtractText,
@@ -18,6 +22,9 @@ from transforms.steps import (
     ReadFeeds,
     TagTopics,
 )
+
+SHARD_ROWS, SHARD_SECONDS = 200, 10.0
+"""A shard is written after so many rows, or so long: what a crash may cost to fetch again."""
 
 
 def ingest(
@@ -34,7 +41,7 @@ def ingest(
     Each of the two halves is one fused stage after a grouping by host: bodies never cross a
     shuffle, and each host is one worker's, but for redirects from elsewhere.
     """
-    known, signals, shards = str(plan.known), str(folder.signals), str(folder.path)
+    known, signals = str(plan.known), str(folder.signals)
 
     polls = (
         pipeline
@@ -45,7 +52,7 @@ def ingest(
         | "Read feeds" >> ReadFeeds(extracting)
         | "Find new entries" >> FindNewEntries(known)
     )
-    polls | "Polls" >> beam.Values() | "Stage polls" >> WriteShards(shards, "polls")
+    staged_polls = polls | "Polls" >> beam.Values() | "Stage polls" >> _stage("polls", folder)
 
     owed = (
         pipeline
@@ -53,12 +60,40 @@ def ingest(
         | "Owed pages" >> beam.FlatMap(read_page_tasks)
     )
     new = polls | "New pages" >> OwePages(known)
-    (
+    staged_pages = (
         (owed, new)
         | "All pages" >> beam.Flatten()
         | "Pages by host" >> ByHost(workers)
         | "Fetch pages" >> FetchPages(fetching, signals)
         | "Extract text" >> ExtractText(extracting)
         | "Tag topics" >> TagTopics(taxonomy)
-        | "Stage pages" >> WriteShards(shards, "pages")
+        | "Stage pages" >> _stage("pages", folder)
     )
+    (
+        (staged_polls[MISFITS], staged_pages[MISFITS])
+        | "All misfits" >> beam.Flatten()
+        | "Say why" >> beam.Map(_misfit)
+        | "Stage misfits" >> _stage("misfits", folder)
+    )
+
+
+def _stage(kind: str, folder: RunFolder) -> StageRows:
+    return StageRows(
+        TABLES[kind],
+        str(folder.path),
+        folder.run_id,
+        rows=SHARD_ROWS,
+        seconds=SHARD_SECONDS,
+        namespace="newsbeam",
+    )
+
+
+def _misfit(misfit: Misfit) -> dict[str, object]:
+    """A failure for the database: a row of ours that its own table refuses."""
+    address = misfit.row.feed_url if misfit.table == "polls" else misfit.row.url
+    return {
+        "input": address,
+        "feed_url": misfit.row.feed_url,
+        "reason": f"{misfit.table}: {misfit.reason}",
+        "failed_at": datetime.now(timezone.utc),
+    }

@@ -23,6 +23,7 @@ schedule of 30 minutes."""
 KNOWN = """
 SELECT DISTINCT unhex(id) AS id FROM (
     SELECT entry_id AS id FROM entries
+    UNION ALL SELECT listing_id FROM entries WHERE listing_id IS NOT NULL
     UNION ALL SELECT url_id FROM entries WHERE url_id IS NOT NULL
     UNION ALL SELECT url_id FROM articles
 ) ORDER BY id
@@ -32,13 +33,19 @@ STATES = """
 SELECT feed_url, state, etag, last_modified, body_hash, failures, last_polled_at, next_poll_at
 FROM feeds
 """
-# One task for a page, in the name of the feed that listed it first. What is to wait longer than
-# anything may was put down by a clock that was wrong.
+# One task for a page that is pending, or whose listing has changed since it was fetched, in the
+# name of the feed that listed it first. What is to wait longer than anything may was put down by a
+# clock that was wrong.
 OWED = """
 SELECT e.url_id, e.url, e.feed_url, f.position, coalesce(f.outlet, e.feed_url), f.country,
        f.language, e.title, e.byline, e.published_at, e.listed_at, e.attempts
-FROM entries e LEFT JOIN feeds f USING (feed_url)
-WHERE e.state = 'pending' AND (e.next_attempt_at <= $now OR e.next_attempt_at > $latest)
+FROM (
+    SELECT *, next_attempt_at AS due_at FROM entries WHERE state = 'pending'
+    UNION ALL
+    SELECT * REPLACE (rechecks AS attempts), recheck_at
+    FROM entries WHERE state = 'fetched' AND recheck_at IS NOT NULL
+) e LEFT JOIN feeds f USING (feed_url)
+WHERE e.due_at <= $now OR e.due_at > $latest
 QUALIFY row_number() OVER (PARTITION BY e.url_id ORDER BY e.run_id, f.position, e.url) = 1
 ORDER BY e.url_id
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,7 @@ from config.models import VERSION, ExtractSettings, Feed, FetchSettings, Taxonom
 from pipeline.interrupt import Abandoned, finish, listening
 from pipeline.plan import Plan, interval_of, make_plan, outlet_of
 from sinks.commit import Committed, commit_run, recover
+from sinks.database import bring_up_to_date
 from sinks.staging import RunFolder, Staging
 from transforms.signals import ask_to_stop, counts
 
@@ -87,6 +89,7 @@ def run_batch(options: RunOptions, watcher: Watcher | None = None) -> RunResult:
     with _only_run(options.database):
         staging = Staging(options.database)
         watcher.phase("recover")
+        bring_up_to_date(options.database, options.lock_timeout)
         recovered = recover(options.database, staging, options.lock_timeout)
         watcher.phase("plan")
         folder = staging.new_run(_run_id())
@@ -204,10 +207,17 @@ def _run_graph(
             "finished_at": datetime.now(timezone.utc).isoformat(),
             "state": "failed" if failure else "stopped" if asked_at else "done",
             "message": _first_line(failure) if failure else None,
+            "cpu_seconds": _cpu_seconds(),
             **times,
         },
     )
     return _End(failure, abandoned)
+
+
+def _cpu_seconds() -> float:
+    """CPU time of this process and of those that it has started and seen end."""
+    spent = os.times()
+    return round(spent.user + spent.system + spent.children_user + spent.children_system, 2)
 
 
 def _execute(

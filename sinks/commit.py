@@ -6,6 +6,7 @@ the database has, by stable ids. So a commit may be repeated, or done by a later
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,9 +17,10 @@ import duckdb
 import pyarrow as pa
 
 from config.errors import DatabaseError
+from sinks.connector.commit import Shard, record, transaction, unrecorded
 from sinks.database import open_database
 from sinks.schema import quoted
-from sinks.shards import SCHEMAS
+from sinks.shards import TABLES
 from sinks.staging import RunFolder, Staging
 
 CONFIGURED = pa.schema([
@@ -31,7 +33,14 @@ DEFINED = pa.schema([
     ("definition", pa.list_(pa.string())),
 ])  # fmt: skip
 
-# What staged rows become. In this order, inside one transaction; {run} is the run's id, quoted.
+MOST_RECHECKS = 8
+"""Times that a page is read again because its listing changed; each wait is twice the last."""
+STORY = r"""md5(regexp_replace(lower(list_filter(
+    string_split(text, chr(10)), lambda p: length(p) >= 40)[1]), '[^\p{{L}}\p{{N}}]', '', 'g'))"""
+"""The story_id of a text; braces doubled for `format`."""
+
+# What staged rows become. In this order, inside one transaction; {run} is the run's id, quoted,
+# {sequence} the number of this commit.
 POLLS = """
 CREATE OR REPLACE TEMP TABLE polls AS
 SELECT * FROM staged_polls
@@ -42,12 +51,67 @@ CREATE OR REPLACE TEMP TABLE pages AS
 SELECT * FROM staged_pages
 QUALIFY row_number() OVER (PARTITION BY url_id ORDER BY article IS NULL, fetched_at, url) = 1
 """
-LISTED = """
-CREATE OR REPLACE TEMP TABLE listed AS
+SHOWN = """
+CREATE OR REPLACE TEMP TABLE shown AS
 SELECT feed_url, polled_at AS listed_at, entry.*
 FROM (SELECT feed_url, polled_at, unnest(listed) AS entry FROM polls)
-WHERE entry.entry_id NOT IN (SELECT entry_id FROM entries)
 QUALIFY row_number() OVER (PARTITION BY entry.entry_id ORDER BY polled_at) = 1
+"""
+LISTED = """
+CREATE OR REPLACE TEMP TABLE listed AS SELECT * FROM shown ANTI JOIN entries USING (entry_id)
+"""
+# Known entries with another headline or date of change; one whose listing was never noted, by an
+# earlier version of the program, is only noted.
+CHANGED = """
+CREATE OR REPLACE TEMP TABLE changed AS
+SELECT s.*, e.listing_id IS NOT NULL AS told
+FROM shown s JOIN entries e USING (entry_id)
+WHERE e.listing_id IS DISTINCT FROM s.listing_id
+"""
+# Pages that were read again; what they say now, where that is something else. The headline is the
+# listing feed's, so that two feeds with two headlines do not make a change of each poll.
+RECHECKED = """
+CREATE OR REPLACE TEMP TABLE rechecked AS
+SELECT * FROM pages SEMI JOIN (
+    SELECT url_id FROM entries WHERE state = 'fetched' AND recheck_at IS NOT NULL
+) USING (url_id)
+"""
+REVISED = """
+CREATE OR REPLACE TEMP TABLE revised AS
+SELECT a.* REPLACE (
+           if(p.feed_url = a.feed_url, p.article.title, a.title) AS title,
+           p.article.byline AS byline, p.article.published_at AS published_at,
+           p.article.published_source AS published_source, p.article.fetched_at AS fetched_at,
+           p.article.language AS language, p.article.text AS text,
+           p.article.word_count AS word_count, p.article.text_hash AS text_hash,
+           p.article.body_hash AS body_hash, p.article.bytes AS bytes,
+           p.article.redirects AS redirects, p.article.extractor AS extractor,
+           {run} AS run_id, a.version + 1 AS version, {sequence} AS sequence
+       ), p.topics
+FROM rechecked p JOIN articles a
+    ON a.article_id = p.article.article_id AND a.url_id = p.url_id
+WHERE a.text_hash <> p.article.text_hash
+   OR (p.feed_url = a.feed_url AND a.title IS DISTINCT FROM p.article.title)
+"""
+KEEP_VERSIONS = """
+INSERT INTO article_versions BY NAME
+SELECT a.* EXCLUDE (url, canonical_url, feed_url, outlet, country, published_source, listed_at,
+                    redirects, url_id, story_id, sequence),
+       (SELECT to_json(list({{
+            'topic': t.topic, 'score': t.score, 'taxonomy_version': t.taxonomy_version,
+            'evidence': (SELECT list({{'field': e.field, 'start': e.start, 'end': e."end",
+                                      'matched': e.matched, 'phrase': e.phrase}}
+                                     ORDER BY e.field DESC, e.start)
+                         FROM topic_evidence e
+                         WHERE e.article_id = t.article_id AND e.topic = t.topic)
+        }} ORDER BY t.topic)) FROM article_topics t WHERE t.article_id = a.article_id) AS topics,
+       {run} AS replaced_run_id
+FROM articles a SEMI JOIN revised USING (article_id)
+"""
+MAKE_ROOM = """
+DELETE FROM articles WHERE article_id IN (SELECT article_id FROM revised);
+DELETE FROM article_topics WHERE article_id IN (SELECT article_id FROM revised);
+DELETE FROM topic_evidence WHERE article_id IN (SELECT article_id FROM revised)
 """
 TOUCHED = """
 CREATE OR REPLACE TEMP TABLE touched AS
@@ -58,7 +122,10 @@ SELECT url_id FROM listed WHERE url_id IS NOT NULL UNION SELECT url_id FROM page
 VERDICTS = """
 CREATE OR REPLACE TEMP TABLE verdicts AS
 SELECT * EXCLUDE source FROM (
-    SELECT url_id, state, error_type || ': ' || error AS reason, attempts, next_attempt_at,
+    SELECT url_id,
+           if(article.article_id IN (SELECT article_id FROM pruned_articles), 'pruned', state)
+               AS state,
+           error_type || ': ' || error AS reason, attempts, next_attempt_at,
            article.article_id AS article_id, 1 AS source
     FROM pages
     UNION ALL
@@ -68,28 +135,51 @@ SELECT * EXCLUDE source FROM (
     SELECT url_id, 'fetched', NULL, NULL, NULL, article_id, 3
     FROM articles SEMI JOIN touched USING (url_id)
 )
-QUALIFY row_number() OVER (PARTITION BY url_id ORDER BY state <> 'fetched', source, attempts DESC)
-    = 1
+QUALIFY row_number() OVER (PARTITION BY url_id ORDER BY state NOT IN ('fetched', 'pruned'),
+                              source, attempts DESC) = 1
 """
 FRESH = """
 CREATE OR REPLACE TEMP TABLE fresh AS
 SELECT article.*, topics FROM pages
 WHERE article IS NOT NULL AND article.article_id NOT IN (SELECT article_id FROM articles)
+  AND article.article_id NOT IN (SELECT article_id FROM pruned_articles)
 QUALIFY row_number() OVER (PARTITION BY article.article_id ORDER BY feed_position, url) = 1
 """
-ARTICLES = """
-INSERT INTO articles BY NAME SELECT * EXCLUDE topics, {run} AS run_id FROM fresh
+WRITTEN = """
+CREATE OR REPLACE TEMP TABLE written AS
+SELECT *, {run} AS run_id, 1 AS version, {sequence} AS sequence FROM fresh
+UNION ALL BY NAME SELECT * EXCLUDE story_id FROM revised
+"""
+ARTICLES = f"""
+INSERT INTO articles BY NAME SELECT * EXCLUDE topics, {STORY} AS story_id FROM written
 """
 ARTICLE_TOPICS = """
 INSERT INTO article_topics BY NAME
 SELECT article_id, topic.topic, topic.score, {taxonomy} AS taxonomy_version
-FROM (SELECT article_id, unnest(topics) AS topic FROM fresh)
+FROM (SELECT article_id, unnest(topics) AS topic FROM written)
 """
 TOPIC_EVIDENCE = """
 INSERT INTO topic_evidence BY NAME
 SELECT article_id, topic, place.*
 FROM (SELECT article_id, topic.topic AS topic, unnest(topic.evidence) AS place
-      FROM (SELECT article_id, unnest(topics) AS topic FROM fresh))
+      FROM (SELECT article_id, unnest(topics) AS topic FROM written))
+"""
+RECHECKED_ENTRIES = """
+UPDATE entries
+SET recheck_at = CASE WHEN p.state = 'pending' THEN p.next_attempt_at END, rechecks = rechecks + 1
+FROM rechecked p
+WHERE entries.url_id = p.url_id AND entries.recheck_at IS NOT NULL
+"""
+CHANGED_ENTRIES = f"""
+UPDATE entries
+SET listing_id = c.listing_id, title = c.title, byline = c.byline, summary = c.summary,
+    published_at = c.published_at, published_raw = c.published_raw,
+    changed_at = if(c.told, c.listed_at, entries.changed_at),
+    recheck_at = CASE WHEN c.told AND entries.state = 'fetched' AND rechecks < {MOST_RECHECKS}
+                      THEN c.listed_at + to_hours(if(rechecks = 0, 0, (1 << (rechecks - 1))))
+                      ELSE recheck_at END
+FROM changed c
+WHERE entries.entry_id = c.entry_id
 """
 KNOWN_ENTRIES = """
 UPDATE entries
@@ -97,12 +187,13 @@ SET state = v.state, reason = v.reason, attempts = coalesce(v.attempts, entries.
     next_attempt_at = v.next_attempt_at, article_id = v.article_id
 FROM verdicts v
 WHERE entries.url_id = v.url_id
-  AND (entries.state = 'pending' OR (entries.state = 'failed' AND v.state = 'fetched'))
+  AND (entries.state = 'pending'
+       OR (entries.state = 'failed' AND v.state IN ('fetched', 'pruned')))
 """
 NEW_ENTRIES = """
 INSERT INTO entries BY NAME
 SELECT l.* REPLACE (coalesce(v.state, l.state) AS state, coalesce(v.reason, l.reason) AS reason),
-       {run} AS run_id, coalesce(v.attempts, 0) AS attempts,
+       {run} AS run_id, coalesce(v.attempts, 0) AS attempts, 0 AS rechecks,
        CASE WHEN coalesce(v.state, l.state) = 'pending'
             THEN coalesce(v.next_attempt_at, l.listed_at) END AS next_attempt_at,
        v.article_id
@@ -142,7 +233,8 @@ FEED_POLLS = """
 INSERT INTO feed_polls BY NAME
 SELECT {run} AS run_id, feed_url, polled_at, status, http_status, entries,
        (SELECT count(*) FROM listed l WHERE l.feed_url = p.feed_url) AS new_entries,
-       bytes, milliseconds, error_type, error
+       (SELECT count(*) FROM changed c WHERE c.feed_url = p.feed_url AND c.told) AS changed_entries,
+       overflow, bytes, milliseconds, error_type, error
 FROM polls p
 WHERE feed_url NOT IN (SELECT feed_url FROM feed_polls WHERE run_id = {run})
 """
@@ -155,6 +247,9 @@ SELECT *, {run} AS run_id FROM (
     UNION ALL
     SELECT md5({run} || stage || url), stage, url, feed_url, error_type, error, fetched_at, attempts
     FROM pages WHERE error_type IS NOT NULL
+    UNION ALL
+    SELECT md5({run} || 'stage' || input), 'stage', input, feed_url, 'Misfit', reason, failed_at, 1
+    FROM staged_misfits
 )
 WHERE failure_id NOT IN (SELECT failure_id FROM failures WHERE run_id = {run})
 """
@@ -162,13 +257,16 @@ TOPICS = """
 INSERT INTO topics BY NAME SELECT * FROM defined ANTI JOIN topics USING (topic, taxonomy_version)
 """
 LOAD = (
-    POLLS, PAGES, LISTED, TOUCHED, VERDICTS, FRESH, ARTICLES, ARTICLE_TOPICS, TOPIC_EVIDENCE,
-    KNOWN_ENTRIES, NEW_ENTRIES, FEEDS, REPLACE_FEEDS, FEED_POLLS, FAILURES, TOPICS,
+    POLLS, PAGES, SHOWN, LISTED, CHANGED, TOUCHED, VERDICTS, RECHECKED, REVISED, FRESH, WRITTEN,
+    KEEP_VERSIONS, MAKE_ROOM, ARTICLES, ARTICLE_TOPICS, TOPIC_EVIDENCE, KNOWN_ENTRIES,
+    RECHECKED_ENTRIES, CHANGED_ENTRIES, NEW_ENTRIES, FEEDS, REPLACE_FEEDS, FEED_POLLS, FAILURES,
+    TOPICS,
 )  # fmt: skip
 # A late shard of the same run adds to what its row said before.
 RUN_COUNTS = """
 WITH before AS (
-    SELECT max(pages) AS pages, max(pages_failed) AS failed, max(pages_pending) AS pending
+    SELECT max(pages) AS pages, max(pages_failed) AS failed, max(pages_pending) AS pending,
+           max(articles_changed) AS changed
     FROM runs WHERE run_id = {run}
 ), polled AS (
     SELECT count(*) AS feeds_polled,
@@ -185,7 +283,8 @@ SELECT polled.*,
        tried.pages + coalesce(before.pages, 0) AS pages,
        tried.failed + coalesce(before.failed, 0) AS pages_failed,
        tried.pending + coalesce(before.pending, 0) AS pages_pending,
-       (SELECT count(*) FROM articles WHERE run_id = {run}) AS articles_new
+       (SELECT count(*) FROM articles WHERE run_id = {run} AND version = 1) AS articles_new,
+       (SELECT count(*) FROM revised) + coalesce(before.changed, 0) AS articles_changed
 FROM polled, tried, before
 """
 
@@ -217,19 +316,32 @@ def commit_run(database: str | Path, folder: RunFolder, lock_timeout: float) -> 
     with open_database(database, read_only=False, lock_timeout=lock_timeout) as opened:
         connection, started = opened.connection, time.monotonic()
         try:
-            connection.execute("BEGIN")
-            shards = _new_shards(connection, folder)
-            _load(connection, folder, plan, shards)
-            _record(connection, folder, plan, shards, opened.waited, started)
-            committed = _report(connection, folder, len(shards))
-            connection.execute("COMMIT")
+            with transaction(connection):
+                shards = unrecorded(connection, folder.shards())
+                _load(connection, folder, plan, shards)
+                record(connection, shards, [Path(shard.address) for shard in shards])
+                _record_run(connection, folder, plan, opened.waited)
+                committed = _report(connection, folder, len(shards))
+            held = _settle(connection, folder, started)
         except duckdb.Error as error:
             raise DatabaseError(
                 f"{database}: could not commit run {folder.run_id}, "
                 f"which stays staged in {folder.path}: {error}"
             ) from error
     folder.remove()
-    return committed
+    return committed._replace(run=committed.run | {"commit_seconds": held})
+
+
+def _settle(connection: duckdb.DuckDBPyConnection, folder: RunFolder, started: float) -> float:
+    """Bring what is committed from the log to the file, and note how long it all took."""
+    held = 0.0
+    with contextlib.suppress(duckdb.Error):  # the rows are safe; DuckDB does this when it can
+        connection.execute("CHECKPOINT")
+        held = round(time.monotonic() - started, 3)
+        connection.execute(
+            "UPDATE runs SET commit_seconds = ? WHERE run_id = ?", [held, folder.run_id]
+        )
+    return held
 
 
 def recover(database: str | Path, staging: Staging, lock_timeout: float) -> list[Committed]:
@@ -247,68 +359,54 @@ def recover(database: str | Path, staging: Staging, lock_timeout: float) -> list
     return recovered
 
 
-def _new_shards(connection: duckdb.DuckDBPyConnection, folder: RunFolder) -> list[Path]:
-    recorded = connection.execute(
-        "SELECT shard FROM staged_shards WHERE run_id = ?", [folder.run_id]
-    )
-    known = {name for (name,) in recorded.fetchall()}
-    return [path for path in folder.shards() if _shard_name(folder, path) not in known]
-
-
-def _shard_name(folder: RunFolder, path: Path) -> str:
-    return f"{folder.run_id}/{path.name}"
-
-
 def _load(
     connection: duckdb.DuckDBPyConnection,
     folder: RunFolder,
     plan: dict[str, Any],
-    shards: Sequence[Path],
+    shards: Sequence[Shard],
 ) -> None:
-    for kind, schema in SCHEMAS.items():
-        paths = [str(path) for path in shards if path.name.startswith(kind)]
-        staged = (
-            connection.read_parquet(paths) if paths else connection.from_arrow(schema.empty_table())
-        )
+    for kind, table in TABLES.items():
+        paths = [shard.address for shard in shards if shard.table == kind]
+        nothing = table.arrow.empty_table()
+        staged = connection.read_parquet(paths) if paths else connection.from_arrow(nothing)
         connection.register(f"staged_{kind}", staged)
     configured = pa.Table.from_pylist(plan.get("feeds", []), CONFIGURED)
     defined = pa.Table.from_pylist(plan.get("topics", []), DEFINED)
     connection.register("configured", configured)
     connection.register("defined", defined)
-    names = {"run": quoted(folder.run_id), "taxonomy": quoted(plan["taxonomy_version"])}
+    names = {
+        "run": quoted(folder.run_id),
+        "taxonomy": quoted(plan["taxonomy_version"]),
+        "sequence": next_sequence(connection),
+    }
     for statement in LOAD:
         connection.execute(statement.format(**names))
 
 
-def _record(
-    connection: duckdb.DuckDBPyConnection,
-    folder: RunFolder,
-    plan: dict[str, Any],
-    shards: Sequence[Path],
-    waited: float,
-    started: float,
+def next_sequence(connection: duckdb.DuckDBPyConnection) -> int:
+    """The number of the commit that is under way: one more than any before."""
+    ((last,),) = connection.execute(
+        "SELECT max(last) FROM (SELECT max(sequence) AS last FROM articles "
+        "UNION ALL SELECT max(sequence) FROM pruned_articles)").fetchall()  # fmt: skip
+    return (last or 0) + 1
+
+
+def _record_run(
+    connection: duckdb.DuckDBPyConnection, folder: RunFolder, plan: dict[str, Any], waited: float
 ) -> None:
-    for path in shards:
-        rows = connection.execute(
-            "SELECT num_rows FROM parquet_file_metadata(?)", [str(path)]
-        ).fetchone()
-        connection.execute(
-            "INSERT INTO staged_shards VALUES (?, ?, ?, ?, now())",
-            [_shard_name(folder, path), folder.run_id, rows and rows[0], path.stat().st_size],
-        )
     end = folder.read_json("finished.json") or {"state": "died"}
     row = {name: plan.get(name) for name in (
         "started_at", "newsbeam_version", "runner", "taxonomy_version", "feeds_due",
         "plan_seconds")}  # fmt: skip
     row |= {name: end.get(name) for name in (
-        "finished_at", "state", "message", "poll_seconds", "page_seconds")}  # fmt: skip
+        "finished_at", "state", "message", "poll_seconds", "page_seconds",
+        "cpu_seconds")}  # fmt: skip
     counts = connection.execute(RUN_COUNTS.format(run=quoted(folder.run_id)))
     names = [item[0] for item in counts.description or []]
     row |= dict(zip(names, counts.fetchone() or (), strict=True))
     row |= {
         "run_id": folder.run_id,
         "lock_seconds": round(waited, 3),
-        "commit_seconds": round(time.monotonic() - started, 3),
     }
     connection.execute("DELETE FROM runs WHERE run_id = ?", [folder.run_id])
     columns = ", ".join(row)

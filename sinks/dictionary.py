@@ -28,7 +28,7 @@ def _lines() -> Iterator[str]:
         yield "| column | type | meaning |"
         yield "|---|---|---|"
         for column in table.columns:
-            yield f"| {column.name} | {column.type} | {column.meaning} |"
+            yield f"| {column.name} | {column.type} | {column.comment} |"
     yield ""
     yield "# Views"
     for view in VIEWS:

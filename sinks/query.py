@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from config.errors import DatabaseError, QueryError
-from sinks.database import ABSENT, open_database
+from config.errors import QueryError
+from sinks.database import open_database
 
 BATCH = 1_000
 
@@ -30,13 +30,11 @@ def query(path: str | Path, sql: str, lock_timeout: float = 10.0) -> Iterator[Ro
         QueryError: DuckDB refuses the query.
         DatabaseError: the database cannot be opened.
     """
-    if not Path(path).exists():
-        raise DatabaseError(f"{path}: {ABSENT}")
     try:
         sql.encode()
     except UnicodeEncodeError as error:
         raise QueryError(f"the query is not UTF-8: {error}") from None
-    with open_database(path, read_only=True, lock_timeout=lock_timeout) as opened:
+    with open_database(path, read_only=True, lock_timeout=lock_timeout, any_version=True) as opened:
         connection = opened.connection
         try:
             _close_off(connection, connection.extract_statements(sql))

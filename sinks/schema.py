@@ -6,10 +6,11 @@ and is checked, because keys make large loads fifty times slower.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Column(NamedTuple):
@@ -18,6 +19,17 @@ class Column(NamedTuple):
     name: str
     type: str
     meaning: str
+    values: tuple[str, ...] = ()
+    """All values that it may have, where they are few; the table checks them."""
+    references: str = ""
+    """TABLE.COLUMN that holds each of its values; `newsbeam db check` verifies that."""
+
+    @property
+    def comment(self) -> str:
+        """The meaning, with what may stand there, and where it leads."""
+        values = f"{', '.join(self.values)}. " if self.values else ""
+        target = f" References {self.references}." if self.references else ""
+        return f"{values}{self.meaning}{target}"
 
 
 class Table(NamedTuple):
@@ -41,7 +53,17 @@ class View(NamedTuple):
 
 def _table(name: str, meaning: str, key: str, columns: str) -> Table:
     rows = (line.split(maxsplit=2) for line in columns.strip().splitlines())
-    return Table(name, meaning, tuple(key.split()), tuple(Column(*row) for row in rows))
+    return Table(name, meaning, tuple(key.split()), tuple(_column(*row) for row in rows))
+
+
+def _column(name: str, kind: str, meaning: str) -> Column:
+    """NAME TYPE meaning, with `(one|two)` first where values are few, `->TABLE.COLUMN` last."""
+    values = re.match(r"\(([^)]+)\) ", meaning)
+    target = re.search(r" ->(\S+)$", meaning)
+    text = meaning[values.end() if values else 0 : target.start() if target else None]
+    return Column(
+        name, kind, text, tuple(values[1].split("|")) if values else (), target[1] if target else ""
+    )
 
 
 def _view(name: str, meaning: str, columns: str, query: str) -> View:
@@ -50,17 +72,17 @@ def _view(name: str, meaning: str, columns: str, query: str) -> View:
 
 
 TABLES = (
-    _table("articles", "One article, as it was first fetched.", "article_id", """
+    _table("articles", "One article, as it was last read; `article_versions` keeps what it said before.", "article_id", """
         article_id        VARCHAR      Stable hash of canonical_url.
         url               VARCHAR      Address as the feed listed it.
         canonical_url     VARCHAR      Normal form of what the page says its address is, or of where redirects led.
-        feed_url          VARCHAR      Feed that listed it first.
+        feed_url          VARCHAR      Feed that listed it first. ->feeds.feed_url
         outlet            VARCHAR      Outlet of that feed.
         country           VARCHAR      Country of the outlet, ISO 3166-1 alpha-2.
         title             VARCHAR      Headline, as listed; the page's own where the feed has none.
         byline            VARCHAR      Authors, as the page says, or else the feed.
         published_at      TIMESTAMPTZ  Publication as the feed says, or else the page (then midnight UTC of the day).
-        published_source  VARCHAR      Who says so: feed or page.
+        published_source  VARCHAR      (feed|page) Who says so.
         listed_at         TIMESTAMPTZ  When a feed first showed it to us.
         fetched_at        TIMESTAMPTZ  When the page was asked for.
         language          VARCHAR      Language of the text, BCP 47.
@@ -72,18 +94,39 @@ TABLES = (
         redirects         VARCHAR[]    Addresses that led to the page, first the one asked for.
         extractor         VARCHAR      Tool and version that found the text.
         url_id            VARCHAR      Stable hash of the listed address in its normal form.
-        run_id            VARCHAR      Run that brought it.
+        run_id            VARCHAR      Run that brought it. ->runs.run_id
+        version           INTEGER      1, and one more for each change of headline or text that was seen.
+        story_id          VARCHAR      Hash of the letters and digits of the first paragraph of 40 characters or more; articles that print one text share it.
+        sequence          BIGINT       Number of the commit that wrote this row; grows, so that readers can ask for what is new.
+    """),
+    _table("article_versions", "One earlier version of an article: what it said before a change was seen.", "article_id version", """
+        article_id        VARCHAR      Article. ->articles.article_id
+        version           INTEGER      1 for the first.
+        title             VARCHAR      Headline.
+        byline            VARCHAR      Authors.
+        published_at      TIMESTAMPTZ  Publication, as it was said then.
+        fetched_at        TIMESTAMPTZ  When the page was asked for.
+        language          VARCHAR      Language of the text, BCP 47.
+        text              VARCHAR      Article text.
+        word_count        INTEGER      Words of the text.
+        text_hash         VARCHAR      SHA-256 of the text.
+        body_hash         VARCHAR      SHA-256 of the page's bytes, unpacked.
+        bytes             BIGINT       Size of the page, unpacked.
+        extractor         VARCHAR      Tool and version that found the text.
+        run_id            VARCHAR      Run that brought it. ->runs.run_id
+        topics            JSON         Its topics with their evidence, as in article_topics and topic_evidence.
+        replaced_run_id   VARCHAR      Run that brought the next version. ->runs.run_id
     """),
     _table("article_topics", "One topic of an article.", "article_id topic", """
-        article_id        VARCHAR      Article.
-        topic             VARCHAR      Topic id.
+        article_id        VARCHAR      Article. ->articles.article_id
+        topic             VARCHAR      Topic id. ->topics.topic
         score             DOUBLE       w / (w + 3), where w counts the matches, those in the title three times.
-        taxonomy_version  VARCHAR      Version of the topics that decided.
+        taxonomy_version  VARCHAR      Version of the topics that decided. ->topics.taxonomy_version
     """),
     _table("topic_evidence", "One place in an article that speaks for a topic.", "article_id topic field start", """
-        article_id        VARCHAR      Article.
-        topic             VARCHAR      Topic id.
-        field             VARCHAR      Where: title or text.
+        article_id        VARCHAR      Article. ->articles.article_id
+        topic             VARCHAR      Topic id. ->topics.topic
+        field             VARCHAR      (title|text) Where.
         start             INTEGER      Offset of the first character, in code points, from 0; in SQL: text[start + 1 : "end"].
         end               INTEGER      Offset after the last character; a reserved word, to be quoted in SQL.
         matched           VARCHAR      The words that matched, as they stand there.
@@ -104,7 +147,7 @@ TABLES = (
         interval_seconds  INTEGER      Time between polls, in seconds.
         position          INTEGER      Place in the feeds file, from 0.
         listed            BOOLEAN      Whether the feeds file of the last run lists it.
-        state             VARCHAR      active, or retired by the server (410).
+        state             VARCHAR      (active|retired) Retired by the server (410), or active.
         etag              VARCHAR      Validator of the last good answer.
         last_modified     VARCHAR      Validator of the last good answer.
         body_hash         VARCHAR      SHA-256 of the last good body.
@@ -115,13 +158,15 @@ TABLES = (
         next_poll_at      TIMESTAMPTZ  When it is due again; NULL for never.
     """),
     _table("feed_polls", "One poll of a feed.", "run_id feed_url", """
-        run_id            VARCHAR      Run that polled.
-        feed_url          VARCHAR      Feed.
+        run_id            VARCHAR      Run that polled. ->runs.run_id
+        feed_url          VARCHAR      Feed. ->feeds.feed_url
         polled_at         TIMESTAMPTZ  When.
-        status            VARCHAR      ok, unchanged or failed.
+        status            VARCHAR      (ok|unchanged|failed) How it went.
         http_status       INTEGER      Status of the answer; NULL without one.
         entries           INTEGER      Entries in the feed; NULL where it was not read.
         new_entries       INTEGER      Entries seen for the first time.
+        changed_entries   INTEGER      Entries known before, whose headline or date of change is another now.
+        overflow          BOOLEAN      Every entry was new, though the feed was read before: some between may never have been seen.
         bytes             BIGINT       Bytes received.
         milliseconds      INTEGER      Duration, in milliseconds.
         error_type        VARCHAR      Kind of failure.
@@ -129,29 +174,33 @@ TABLES = (
     """),
     _table("entries", "One page that one feed listed.", "entry_id", """
         entry_id          VARCHAR      Stable hash of feed and page.
-        feed_url          VARCHAR      Feed.
+        feed_url          VARCHAR      Feed. ->feeds.feed_url
         url_id            VARCHAR      Stable hash of the address in its normal form; entries of several feeds share it.
         url               VARCHAR      Address as listed, made absolute.
         guid              VARCHAR      The feed's own id for it.
-        title             VARCHAR      Headline as listed.
-        byline            VARCHAR      Authors as listed.
-        summary           VARCHAR      Summary as listed, without markup.
-        published_at      TIMESTAMPTZ  Publication as listed.
+        title             VARCHAR      Headline as last listed.
+        byline            VARCHAR      Authors as last listed.
+        summary           VARCHAR      Summary as last listed, without markup.
+        published_at      TIMESTAMPTZ  Publication as last listed.
         published_raw     VARCHAR      Publication, as it is written in the feed.
+        listing_id        VARCHAR      Stable hash of entry, headline and date of change as last listed; another one tells of an edit.
         listed_at         TIMESTAMPTZ  Poll that first brought it.
-        run_id            VARCHAR      Run of that poll.
-        state             VARCHAR      pending, fetched, failed or skipped.
+        changed_at        TIMESTAMPTZ  Last poll that showed it changed; NULL for never.
+        run_id            VARCHAR      Run of the first poll. ->runs.run_id
+        state             VARCHAR      (pending|fetched|failed|skipped|pruned) What became of its page.
         reason            VARCHAR      Why it is not fetched.
         attempts          INTEGER      Runs that tried to fetch the page.
         next_attempt_at   TIMESTAMPTZ  When a pending page is tried again.
-        article_id        VARCHAR      The article that it led to.
+        recheck_at        TIMESTAMPTZ  When a fetched page is read again, because its listing changed; NULL for not.
+        rechecks          INTEGER      How often it was read again.
+        article_id        VARCHAR      The article that it led to; where pruned, one of pruned_articles. ->articles.article_id
     """),
     _table("failures", "One thing that went wrong with a feed or a page.", "failure_id", """
         failure_id        VARCHAR      Stable hash of run, stage and input.
-        run_id            VARCHAR      Run.
-        stage             VARCHAR      poll, read feed, fetch or extract.
+        run_id            VARCHAR      Run. ->runs.run_id
+        stage             VARCHAR      (poll|read feed|fetch|extract|stage) Where; stage: the row did not fit its table.
         input             VARCHAR      Address of the feed or page.
-        feed_url          VARCHAR      Feed that it belongs to.
+        feed_url          VARCHAR      Feed that it belongs to. ->feeds.feed_url
         error_type        VARCHAR      Kind of failure, such as Http404, Timeout or NoText.
         message           VARCHAR      What happened.
         failed_at         TIMESTAMPTZ  When.
@@ -161,7 +210,7 @@ TABLES = (
         run_id            VARCHAR      Begins with its start in UTC, so that runs sort.
         started_at        TIMESTAMPTZ  Start.
         finished_at       TIMESTAMPTZ  End of the work; NULL for a run that died.
-        state             VARCHAR      done, stopped (on request), failed or died; what was fetched is there in each case.
+        state             VARCHAR      (done|stopped|failed|died) Stopped is on request; what was fetched is there in each case.
         message           VARCHAR      Why it failed.
         newsbeam_version  VARCHAR      Version of the program.
         runner            VARCHAR      Beam runner.
@@ -175,37 +224,54 @@ TABLES = (
         pages_failed      INTEGER      … and failed for good.
         pages_pending     INTEGER      … and failed for now; a later run tries them again.
         articles_new      INTEGER      Articles added.
+        articles_changed  INTEGER      Articles that got another version.
         plan_seconds      DOUBLE       Time to find out what is due, in seconds.
         poll_seconds      DOUBLE       Time to poll and read feeds.
         page_seconds      DOUBLE       Time to fetch, extract, tag and stage pages.
-        commit_seconds    DOUBLE       Time that the commit held the database, up to the writing of this row.
+        commit_seconds    DOUBLE       Time that the commit held the database to itself, from its opening until all was on disk.
         lock_seconds      DOUBLE       Time that the commit waited for the database.
+        cpu_seconds       DOUBLE       CPU time of the run's processes on this machine, before the commit.
     """),
     _table("staged_shards", "One staged file that was committed.", "shard", """
         shard             VARCHAR      Run and name of the file; its name is a hash of its content.
-        run_id            VARCHAR      Run that wrote it.
+        run_id            VARCHAR      Run that wrote it. ->runs.run_id
         rows              BIGINT       Rows in it.
         bytes             BIGINT       Size of the file.
         committed_at      TIMESTAMPTZ  When its rows were committed.
+    """),
+    _table("pruned_articles", "One article that was removed on request; it is not fetched again.", "article_id", """
+        article_id        VARCHAR      Stable hash of its canonical address.
+        url_id            VARCHAR      Stable hash of its listed address in normal form.
+        outlet            VARCHAR      Outlet.
+        published_at      TIMESTAMPTZ  Publication.
+        text_hash         VARCHAR      SHA-256 of its text.
+        pruned_at         TIMESTAMPTZ  When it was removed.
+        sequence          BIGINT       Number of the commit that removed it.
     """),
     _table("newsbeam_schema", "The version of this schema.", "version", """
         version           INTEGER      Version of the tables.
         newsbeam_version  VARCHAR      Program that made them.
         created_at        TIMESTAMPTZ  When.
+        database_id       VARCHAR      Drawn when the database was made; what is derived from it, such as the search index, names it.
     """),
 )  # fmt: skip
 
 VIEWS = (
-    _view("topics_per_day", "Articles by topic and day of publication.", """
+    _view("topics_per_day", "Articles by topic and day of publication, with all articles of the day.", """
         day               Day of publication, in UTC; NULL where nobody said.
         topic             Topic id.
         articles          Articles with the topic.
         mean_score        Mean of their scores.
+        day_articles      All articles of the day.
+        share             The first by the last.
     """, """
-        SELECT (published_at AT TIME ZONE 'UTC')::DATE AS day, topic, count(*) AS articles,
-               round(avg(score), 3) AS mean_score
-        FROM article_topics JOIN articles USING (article_id)
-        GROUP BY ALL ORDER BY day, topic
+        WITH days AS (SELECT (published_at AT TIME ZONE 'UTC')::DATE AS day, article_id FROM articles),
+             totals AS (SELECT day, count(*) AS day_articles FROM days GROUP BY day)
+        SELECT d.day, topic, count(*) AS articles, round(avg(score), 3) AS mean_score,
+               day_articles, round(count(*) / day_articles, 3) AS share
+        FROM article_topics JOIN days d USING (article_id)
+        JOIN totals t ON t.day IS NOT DISTINCT FROM d.day
+        GROUP BY d.day, topic, day_articles ORDER BY d.day, topic
     """),
     _view("topics_per_outlet", "Articles by outlet and topic, with the outlet's total.", """
         outlet            Outlet.
@@ -285,20 +351,280 @@ VIEWS = (
         FROM (SELECT e.*, CASE field WHEN 'title' THEN a.title ELSE a.text END AS body
               FROM topic_evidence e JOIN articles a USING (article_id))
     """),
+    _view("topic_share", "Each topic's share of what an outlet published on a day, and how much of the outlet was looked at. Zero is a row too.", """
+        day               Day of publication, in UTC.
+        outlet            Outlet.
+        topic             Topic id.
+        articles          Its articles of the day with the topic.
+        outlet_articles   All of its articles of the day: the denominator.
+        share             The first by the second; NULL where there was no article.
+        feeds             Its feeds that were polled on the day.
+        feeds_up          … and answered well at least once.
+    """, """
+        WITH published AS (
+            SELECT (published_at AT TIME ZONE 'UTC')::DATE AS day, outlet, article_id
+            FROM articles WHERE published_at IS NOT NULL
+        ), totals AS (
+            SELECT day, outlet, count(*) AS outlet_articles FROM published GROUP BY ALL
+        ), polled AS (
+            SELECT (polled_at AT TIME ZONE 'UTC')::DATE AS day, outlet,
+                   count(DISTINCT feed_url) AS feeds,
+                   count(DISTINCT feed_url) FILTER (status <> 'failed') AS feeds_up
+            FROM feed_polls JOIN feeds USING (feed_url) GROUP BY ALL
+        ), days AS (
+            SELECT day, outlet, coalesce(outlet_articles, 0) AS outlet_articles,
+                   coalesce(feeds, 0) AS feeds, coalesce(feeds_up, 0) AS feeds_up
+            FROM totals FULL JOIN polled USING (day, outlet)
+        ), tagged AS (
+            SELECT day, outlet, topic, count(*) AS articles
+            FROM published JOIN article_topics USING (article_id) GROUP BY ALL
+        )
+        SELECT day, outlet, topic, coalesce(articles, 0) AS articles, outlet_articles,
+               round(coalesce(articles, 0) / nullif(outlet_articles, 0), 3) AS share,
+               feeds, feeds_up
+        FROM days CROSS JOIN (SELECT DISTINCT topic FROM topics)
+        LEFT JOIN tagged USING (day, outlet, topic)
+        ORDER BY day, outlet, topic
+    """),
+    _view("first_to_report", "Each text that several outlets printed: who had it first. Those who printed it most come first.", """
+        story_id          Hash of the text's first paragraph.
+        outlet            Outlet whose article is the oldest.
+        title             Its headline.
+        published_at      Its publication, or else when a feed first listed it.
+        article_id        That article.
+        outlets           Outlets that printed it.
+        articles          Articles that print it.
+        followers         The other outlets, each with the seconds that it came later.
+    """, """
+        WITH dated AS (
+            SELECT story_id, outlet, title, article_id,
+                   coalesce(published_at, listed_at) AS published_at
+            FROM articles WHERE story_id IS NOT NULL
+        ), earliest AS (
+            SELECT story_id, outlet, min(published_at) AS published_at, count(*) AS articles,
+                   arg_min(title, (published_at, article_id)) AS title,
+                   arg_min(article_id, (published_at, article_id)) AS article_id
+            FROM dated GROUP BY story_id, outlet
+        ), ranked AS (
+            SELECT *, row_number() OVER (PARTITION BY story_id ORDER BY published_at, outlet) AS place,
+                   first_value(published_at) OVER (PARTITION BY story_id ORDER BY published_at, outlet)
+                       AS first_at
+            FROM earliest
+        )
+        SELECT story_id,
+               max(outlet) FILTER (place = 1) AS outlet,
+               max(title) FILTER (place = 1) AS title,
+               max(published_at) FILTER (place = 1) AS published_at,
+               max(article_id) FILTER (place = 1) AS article_id,
+               count(*) AS outlets, sum(articles)::BIGINT AS articles,
+               list({'outlet': outlet, 'seconds': epoch(published_at - first_at)::BIGINT}
+                    ORDER BY place) FILTER (place > 1) AS followers
+        FROM ranked GROUP BY story_id HAVING count(*) > 1
+        ORDER BY outlets DESC, published_at, story_id
+    """),
+    _view("coverage", "Each feed and hour since its first poll: could an entry of that hour have been missed?", """
+        feed_url          Feed.
+        outlet            Its outlet.
+        hour              Start of the hour.
+        polls             Polls in the hour.
+        good_polls        Those that went well.
+        new_entries       Entries that they brought.
+        overflow          Whether one of them found only new entries.
+        coverage          polled (a good poll in the hour), caught up (a later poll still saw what had been listed before), overflow (the next good poll saw only new entries: some may be missing), or open (no good poll since).
+    """, """
+        WITH span AS (
+            SELECT feed_url, date_trunc('hour', min(polled_at)) AS first_hour FROM feed_polls GROUP BY ALL
+        ), hours AS (
+            SELECT feed_url, unnest(generate_series(first_hour,
+                       (SELECT date_trunc('hour', max(polled_at)) FROM feed_polls), INTERVAL 1 HOUR)) AS hour
+            FROM span
+        ), polled AS (
+            SELECT feed_url, date_trunc('hour', polled_at) AS hour, count(*) AS polls,
+                   count(*) FILTER (status <> 'failed') AS good_polls,
+                   coalesce(sum(new_entries), 0)::BIGINT AS new_entries,
+                   coalesce(bool_or(overflow), false) AS overflow,
+                   arg_min(coalesce(overflow, false), polled_at) FILTER (status <> 'failed')
+                       AS first_overflow
+            FROM feed_polls GROUP BY ALL
+        ), judged AS (
+            SELECT h.feed_url, h.hour, coalesce(polls, 0) AS polls, coalesce(good_polls, 0) AS good_polls,
+                   coalesce(new_entries, 0) AS new_entries, coalesce(overflow, false) AS overflow,
+                   first_value(first_overflow IGNORE NULLS) OVER (PARTITION BY h.feed_url ORDER BY h.hour
+                       ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS next_overflow
+            FROM hours h LEFT JOIN polled USING (feed_url, hour)
+        )
+        SELECT feed_url, outlet, hour, polls, good_polls, new_entries, overflow,
+               CASE WHEN overflow THEN 'overflow' WHEN good_polls > 0 THEN 'polled'
+                    WHEN next_overflow IS NULL THEN 'open'
+                    WHEN next_overflow THEN 'overflow' ELSE 'caught up' END AS coverage
+        FROM judged JOIN feeds USING (feed_url)
+        ORDER BY feed_url, hour
+    """),
+    _view("topic_articles", "Articles by topic, the newest first, each with its evidence in context.", """
+        topic             Topic id.
+        published_at      Publication.
+        outlet            Outlet.
+        language          Language of the text.
+        title             Headline.
+        score             Score of the topic.
+        evidence          The places that speak for it, each as: words before [match] words after.
+        url               Address as listed.
+        article_id        Article.
+    """, """
+        WITH places AS (
+            SELECT article_id, topic,
+                   list(trim(before || '[' || matched || ']' || after) ORDER BY field DESC, start) AS evidence
+            FROM evidence_in_context GROUP BY ALL
+        )
+        SELECT topic, published_at, outlet, language, title, score, evidence, url, article_id
+        FROM article_topics JOIN articles USING (article_id) LEFT JOIN places USING (article_id, topic)
+        ORDER BY published_at DESC NULLS LAST, article_id, topic
+    """),
+    _view("article_history", "Every version of every article, earlier ones and the one of today.", """
+        article_id        Article.
+        version           1 for the first.
+        current           Whether it is the one of today.
+        outlet            Outlet.
+        title             Headline.
+        fetched_at        When the page was asked for.
+        text              Article text.
+        text_hash         SHA-256 of the text.
+        body_hash         SHA-256 of the page's bytes, unpacked.
+        run_id            Run that brought it.
+    """, """
+        SELECT article_id, version, true AS current, outlet, title, fetched_at, text, text_hash, body_hash, run_id
+        FROM articles
+        UNION ALL
+        SELECT v.article_id, v.version, false, a.outlet, v.title, v.fetched_at, v.text, v.text_hash, v.body_hash, v.run_id
+        FROM article_versions v JOIN articles a USING (article_id)
+    """),
+    _view("article_changes", "What changed in an article: each change that was seen, the newest first.", """
+        article_id        Article.
+        version           Version after the change.
+        changed_at        When the changed page was fetched.
+        unchanged_at      When it was last seen as before.
+        outlet            Outlet.
+        title_before      Headline before.
+        title             Headline after.
+        removed           Paragraphs that are gone, in their order.
+        added             Paragraphs that are new, in their order.
+        topics_before     Topics before.
+        topics            Topics of the article today.
+        url               Address as listed.
+    """, """
+        WITH chain AS (
+            SELECT article_id, version, title, fetched_at, text,
+                   json_extract_string(topics, '$[*].topic') AS topics
+            FROM article_versions
+            UNION ALL
+            SELECT a.article_id, a.version, a.title, a.fetched_at, a.text,
+                   (SELECT list(t.topic ORDER BY t.topic) FROM article_topics t WHERE t.article_id = a.article_id)
+            FROM articles a WHERE a.version > 1
+        )
+        SELECT after.article_id, after.version, after.fetched_at AS changed_at,
+               before.fetched_at AS unchanged_at, a.outlet,
+               before.title AS title_before, after.title,
+               list_filter(string_split(before.text, chr(10)),
+                           lambda p: NOT list_contains(string_split(after.text, chr(10)), p)) AS removed,
+               list_filter(string_split(after.text, chr(10)),
+                           lambda p: NOT list_contains(string_split(before.text, chr(10)), p)) AS added,
+               coalesce(before.topics, []) AS topics_before, coalesce(after.topics, []) AS topics, a.url
+        FROM chain after
+        JOIN chain before ON before.article_id = after.article_id AND before.version = after.version - 1
+        JOIN articles a ON a.article_id = after.article_id
+        ORDER BY changed_at DESC, after.article_id, after.version DESC
+    """),
+    _view("failure_causes", "Dead letters by cause: what keeps going wrong, where, and since when. The most frequent come first.", """
+        stage             poll, read feed, fetch, extract or stage.
+        error_type        Kind of failure.
+        outlet            Outlet of the feed.
+        failures          How often.
+        inputs            Feeds or pages that it befell.
+        unsolved          … of which are still failing or owed today.
+        first_at          First time.
+        last_at           Last time.
+        message           What happened last.
+        last_input        To which address.
+    """, """
+        WITH open AS (
+            SELECT feed_url AS input FROM feeds WHERE failures > 0
+            UNION SELECT url FROM entries WHERE state IN ('pending', 'failed')
+        )
+        SELECT stage, error_type, outlet, count(*) AS failures, count(DISTINCT f.input) AS inputs,
+               count(DISTINCT open.input) AS unsolved,
+               min(failed_at) AS first_at, max(failed_at) AS last_at,
+               arg_max(message, failed_at) AS message, arg_max(f.input, failed_at) AS last_input
+        FROM failures f JOIN feeds USING (feed_url) LEFT JOIN open ON open.input = f.input
+        GROUP BY stage, error_type, outlet ORDER BY failures DESC, last_at DESC, stage, error_type, outlet
+    """),
+    _view("run_costs", "What each run cost and brought, the newest first.", """
+        run_id            Run.
+        started_at        Start.
+        state             How it ended.
+        seconds           From its start to the end of its commit.
+        plan_seconds      … of which for finding out what is due.
+        poll_seconds      … for polling and reading feeds.
+        page_seconds      … for fetching, extracting and tagging pages.
+        lock_seconds      … for waiting until the database was free.
+        commit_seconds    … for the commit, the time that no one else could use the database.
+        cpu_seconds       CPU time of its processes.
+        feeds_polled      Feeds polled.
+        pages             Pages tried.
+        articles          Articles added or changed.
+        seconds_per_page  CPU seconds by pages.
+        feed_bytes        Bytes received for feeds.
+        page_bytes        Size of the pages of its articles, unpacked.
+        staged_bytes      Size of its staged files.
+        failures          What went wrong.
+    """, """
+        WITH polls AS (SELECT run_id, sum(bytes)::BIGINT AS feed_bytes FROM feed_polls GROUP BY ALL),
+             brought AS (SELECT run_id, sum(bytes)::BIGINT AS page_bytes FROM articles GROUP BY ALL),
+             staged AS (SELECT run_id, sum(bytes)::BIGINT AS staged_bytes FROM staged_shards GROUP BY ALL),
+             wrong AS (SELECT run_id, count(*) AS failures FROM failures GROUP BY ALL)
+        SELECT run_id, started_at, state,
+               round(epoch(finished_at - started_at) + lock_seconds + commit_seconds, 3) AS seconds,
+               plan_seconds, poll_seconds, page_seconds, lock_seconds, commit_seconds, cpu_seconds,
+               feeds_polled, pages, articles_new + coalesce(articles_changed, 0) AS articles,
+               round(cpu_seconds / nullif(pages, 0), 4) AS seconds_per_page,
+               coalesce(feed_bytes, 0) AS feed_bytes, coalesce(page_bytes, 0) AS page_bytes,
+               coalesce(staged_bytes, 0) AS staged_bytes, coalesce(failures, 0) AS failures
+        FROM runs LEFT JOIN polls USING (run_id) LEFT JOIN brought USING (run_id)
+        LEFT JOIN staged USING (run_id) LEFT JOIN wrong USING (run_id)
+        ORDER BY run_id DESC
+    """),
 )  # fmt: skip
 
 
 def statements() -> Iterator[str]:
     """The SQL that makes an empty database, comments included."""
     for table in TABLES:
-        columns = ", ".join(f'"{column.name}" {column.type}' for column in table.columns)
-        yield f'CREATE TABLE "{table.name}" ({columns})'
+        yield create_table(table)
+    yield from describe()
+
+
+def create_table(table: Table) -> str:
+    """Its key must not be NULL, and columns of few values are checked."""
+    parts = [
+        f'"{column.name}" {column.type}' + (" NOT NULL" if column.name in table.key else "")
+        for column in table.columns
+    ]
+    parts += [
+        f'CHECK ("{column.name}" IN ({", ".join(map(quoted, column.values))}))'
+        for column in table.columns
+        if column.values
+    ]
+    return f'CREATE TABLE "{table.name}" ({", ".join(parts)})'
+
+
+def describe() -> Iterator[str]:
+    """The SQL that makes the views anew, and all comments."""
+    for table in TABLES:
         yield f'COMMENT ON TABLE "{table.name}" IS {quoted(table.meaning)}'
         for column in table.columns:
             place = f'"{table.name}"."{column.name}"'
-            yield f"COMMENT ON COLUMN {place} IS {quoted(column.meaning)}"
+            yield f"COMMENT ON COLUMN {place} IS {quoted(column.comment)}"
     for view in VIEWS:
-        yield f'CREATE VIEW "{view.name}" AS {view.query}'
+        yield f'CREATE OR REPLACE VIEW "{view.name}" AS {view.query}'
         yield f'COMMENT ON VIEW "{view.name}" IS {quoted(view.meaning)}'
         for name, meaning in view.columns:
             yield f'COMMENT ON COLUMN "{view.name}"."{name}" IS {quoted(meaning)}'

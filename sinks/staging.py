@@ -9,6 +9,7 @@
         signals/               progress and the request to stop
         polls-HASH.parquet     shards: complete or invisible, named by content
         pages-HASH.parquet
+        misfits-HASH.parquet
 
 A shard is one file, and each of its rows is whole: a poll with its entries and the feed's next
 state, or a page with its article, topics and evidence. So any set of shards may be committed.
@@ -17,17 +18,17 @@ state, or a page with its article, topics and evidence. So any set of shards may
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from config.errors import StagingError
+from sinks.connector.commit import Shard
+from sinks.connector.files import write_whole
+from sinks.shards import TABLES
 
-LAYOUT = "1"
-KINDS = ("polls", "pages")
+LAYOUT = "2"
 
 
 class RunFolder(NamedTuple):
@@ -50,9 +51,13 @@ class RunFolder(NamedTuple):
         """Where launcher and workers leave each other signs."""
         return self.path / "signals"
 
-    def shards(self) -> list[Path]:
+    def shards(self) -> list[Shard]:
         """All complete shards, by name."""
-        return sorted(path for kind in KINDS for path in self.path.glob(f"{kind}-*.parquet"))
+        return sorted(
+            Shard(kind, self.run_id, str(path))
+            for kind in TABLES
+            for path in self.path.glob(f"{kind}-*.parquet")
+        )
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Write a small file whole or not at all."""
@@ -113,31 +118,3 @@ class Staging:
         for path in (folder.path, folder.plan, folder.signals):
             path.mkdir()
         return folder
-
-
-def write_shard(folder: Path, kind: str, content: bytes) -> Path:
-    """Write a shard under the name of its content; to write the same again changes nothing."""
-    path = folder / f"{kind}-{hashlib.sha256(content).hexdigest()[:32]}.parquet"
-    write_whole(path, content)
-    return path
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write, fsync, rename: a reader sees all of the file or none of it, after a crash too."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with open(temporary, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

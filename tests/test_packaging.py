@@ -15,7 +15,8 @@ import apache_beam as beam
 import pytest
 from apache_beam.internal import cloudpickle_pickler
 
-import sinks.write
+import sinks.connector.read
+import sinks.connector.write
 import transforms.steps
 from config.models import ExtractSettings, FetchSettings, Taxonomy, Topic
 
@@ -44,7 +45,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
 }
 STEPS = {
     name: kind
-    for module in (transforms.steps, sinks.write)
+    for module in (transforms.steps, sinks.connector.read, sinks.connector.write)
     for name, kind in vars(module).items()
     if isinstance(kind, type)
     and issubclass(kind, (beam.DoFn, beam.PTransform))

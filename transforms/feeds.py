@@ -122,6 +122,7 @@ def _xml_entry(item: Any, base: str) -> Entry:
         _plain(item.get("summary")),
         parse_date(raw) or _foreign_date(raw, parsed),
         raw,
+        item.get("updated"),
     )
 
 
@@ -166,7 +167,8 @@ def _parse_json(body: bytes, url: str) -> FeedDocument | Unreadable:
 
 
 def _json_entry(item: dict[str, Any], base: str) -> Entry:
-    raw = item.get("date_published") or item.get("date_modified")
+    modified = item.get("date_modified")
+    raw = item.get("date_published") or modified
     link = item.get("url") or item.get("external_url")
     guid = item.get("id")
     return Entry(
@@ -177,6 +179,7 @@ def _json_entry(item: dict[str, Any], base: str) -> Entry:
         _plain(item.get("summary")),
         parse_date(raw if isinstance(raw, str) else None),
         raw if isinstance(raw, str) else None,
+        modified if isinstance(modified, str) else None,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from transforms.records import (
     Entry,
@@ -39,7 +40,7 @@ def poll_record(
     document: FeedDocument | Unreadable | None,
     known: Callable[[str], bool],
 ) -> Poll:
-    """What a poll brought: only entries that are not known yet, and the feed's next state.
+    """What a poll brought: only entries that are new or changed, and the feed's next state.
 
     `document` is None when the answer failed or is unchanged. A failed poll keeps the validators
     of the last good one, so that nothing it hid is taken for seen.
@@ -62,7 +63,7 @@ def poll_record(
         etag=etag,
         last_modified=last_modified,
         body_hash=body_hash(answer.body),
-        listed=tuple(_new(task, document.entries, known)),
+        **_listing(task, document.entries, known),
     )
 
 
@@ -85,15 +86,19 @@ def page_tasks(task: FeedTask, poll: Poll, known: Callable[[str], bool]) -> Iter
             )
 
 
-def _new(
+def _listing(
     task: FeedTask, entries: tuple[Entry, ...], known: Callable[[str], bool]
-) -> Iterator[Listed]:
-    seen: set[str] = set()
+) -> dict[str, Any]:
+    """New and changed entries, and whether the feed has moved on past all that was known."""
+    found: dict[str, Listed] = {}
     for entry in entries:
         listed = _listed(task, entry)
-        if listed.entry_id not in seen and not known(listed.entry_id):
-            seen.add(listed.entry_id)
-            yield listed
+        found.setdefault(listed.entry_id, listed)
+    news = [not known(entry_id) for entry_id in found]
+    return {
+        "overflow": bool(news) and all(news) and task.body_hash is not None,
+        "listed": tuple(listed for listed in found.values() if not known(listed.listing_id)),
+    }
 
 
 def _listed(task: FeedTask, entry: Entry) -> Listed:
@@ -103,8 +108,10 @@ def _listed(task: FeedTask, entry: Entry) -> Listed:
     """
     url_id = digest(canonical(entry.url)) if entry.url else None
     identity = url_id or entry.guid or f"{entry.title}\n{entry.published_raw}\n{entry.summary}"
+    entry_id = digest(task.url, identity)
     return Listed(
-        entry_id=digest(task.url, identity),
+        entry_id=entry_id,
+        listing_id=digest(entry_id, f"{entry.title}\n{entry.updated_raw}"),
         url_id=url_id,
         url=entry.url,
         guid=entry.guid,
@@ -146,5 +153,6 @@ def _poll(task: FeedTask, answer: Response | HttpFailure, status: str, failures:
         failures=failures,
         state=due.state,
         next_poll_at=due.at,
+        overflow=False,
         listed=(),
     )

@@ -83,6 +83,8 @@ class Entry(NamedTuple):
     published_at: datetime | None
     published_raw: str | None
     """The date as written, where there is one."""
+    updated_raw: str | None = None
+    """The date of the last change as written, where there is one."""
 
 
 class FeedDocument(NamedTuple):
@@ -145,9 +147,11 @@ class Extraction(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """An entry that a poll brought for the first time, as it goes to the database."""
+    """An entry that a poll brought for the first time, or changed, as it goes to the database."""
 
     entry_id: str
+    listing_id: str
+    """Another one for each headline and date of change."""
     url_id: str | None
     url: str | None
     guid: str | None
@@ -183,6 +187,8 @@ class Poll(NamedTuple):
     failures: int
     state: str
     next_poll_at: datetime | None
+    overflow: bool
+    """Every entry was new, though the feed was read before."""
     listed: tuple[Listed, ...]
 
 

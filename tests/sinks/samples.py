@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from sinks.commit import Committed, commit_run
-from sinks.shards import parquet
-from sinks.staging import RunFolder, Staging, write_shard
+from sinks.connector.commit import Shard
+from sinks.connector.files import parquet, write_shard
+from sinks.connector.tables import batches
+from sinks.shards import TABLES
+from sinks.staging import RunFolder, Staging
 from tests.conftest import rows
 from transforms.records import Article, Evidence, Listed, Page, Poll, TopicMatch
 from transforms.urls import digest
@@ -22,6 +25,7 @@ FEED, OTHER, THIRD = (f"https://{name}.example/feed" for name in ("dawn", "gazet
 FEEDS = (FEED, OTHER, THIRD)
 NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 RUN, LATER = "20260301T120000000000Z-aaaaaa", "20260301T130000000000Z-bbbbbb"
+LATEST = "20260301T140000000000Z-cccccc"
 TOPICS = [{"topic": "taiwan", "name": "Taiwan", "taxonomy_version": "v1", "definition": ["Taiwan"]}]
 
 
@@ -40,6 +44,7 @@ def url_id(number: int) -> str:
 def listed(feed: str, number: int, **changes: Any) -> Listed:
     entry = Listed(
         entry_id=digest(feed, url_id(number)),
+        listing_id=digest(feed, url_id(number), f"Headline {number}"),
         url_id=url_id(number),
         url=address(number),
         guid=f"guid-{number}",
@@ -71,6 +76,7 @@ def poll(feed: str, minute: float, found: Sequence[Listed] = (), **changes: Any)
         failures=0,
         state="active",
         next_poll_at=at(minute + 30),
+        overflow=False,
         listed=tuple(found),
     )
     return record._replace(**changes)
@@ -144,10 +150,16 @@ def failed_page(number: int, state: str = "failed", **changes: Any) -> Page:
     )._replace(**changes)  # fmt: skip
 
 
-def shard(folder: RunFolder, *records: Poll | Page) -> Path:
+def content(kind: str, records: Sequence[Any]) -> bytes:
+    """A shard's bytes."""
+    return parquet(TABLES[kind].arrow, batches(TABLES[kind], records))
+
+
+def shard(folder: RunFolder, *records: Poll | Page) -> Shard:
     """A shard of records of one kind."""
     kind = "polls" if isinstance(records[0], Poll) else "pages"
-    return write_shard(folder.path, kind, parquet(kind, records))
+    path = write_shard(folder.path, kind, content(kind, records))
+    return Shard(kind, folder.run_id, str(path))
 
 
 def new_run(
@@ -185,7 +197,7 @@ def commit(
 
 
 ALL_TABLES = {
-    "articles": "*",
+    "articles": "* EXCLUDE sequence",
     "article_topics": "*",
     "topic_evidence": "*",
     "topics": "*",

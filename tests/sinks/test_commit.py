@@ -376,7 +376,7 @@ def test_a_locked_database_leaves_all_staged(database: Path) -> None:
     path = shard(folder, poll(FEED, 60, [listed(FEED, 1)]))
     with held(database), pytest.raises(DatabaseLocked, match="the database is locked by"):
         commit_run(database, folder, 0.2)
-    assert path.exists()
+    assert folder.shards() == [path]
     assert commit_run(database, folder, 0).run["entries_new"] == 1
 
 

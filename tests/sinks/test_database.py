@@ -9,10 +9,24 @@ import duckdb
 import pytest
 
 from config.errors import DatabaseError, DatabaseLocked, SchemaMismatch
-from sinks.database import STORAGE_VERSION, open_database
+from sinks.connector.connection import STORAGE_VERSION
+from sinks.database import open_database
 from sinks.schema import SCHEMA_VERSION, TABLES, VIEWS
 from tests.conftest import rows
-from tests.sinks.samples import FEED, commit, held, listed, page, poll
+from tests.sinks.samples import (
+    FEED,
+    LATER,
+    LATEST,
+    OTHER,
+    article,
+    at,
+    commit,
+    failed_page,
+    held,
+    listed,
+    page,
+    poll,
+)
 
 
 @pytest.fixture
@@ -37,7 +51,7 @@ def test_every_table_and_column_has_its_comment(database: Path) -> None:
         "USING (table_name)",
     )
     assert sorted(columns) == sorted(
-        (table.name, column.name, column.meaning) for table in TABLES for column in table.columns
+        (table.name, column.name, column.comment) for table in TABLES for column in table.columns
     )
     assert all(meaning for *_, meaning in columns)
 
@@ -51,8 +65,21 @@ def test_every_view_has_its_comment_and_runs(database: Path) -> None:
 
 @pytest.mark.parametrize("view", [view.name for view in VIEWS])
 def test_every_view_answers(tmp_path: Path, view: str) -> None:
-    commit(tmp_path / "news.duckdb", [poll(FEED, 0, [listed(FEED, 1)])], [page(1)])
-    assert rows(tmp_path / "news.duckdb", f'FROM "{view}"')
+    """A story that two outlets print, one of them with an edit, and a page that failed."""
+    database = tmp_path / "news.duckdb"
+    text = "Taiwan held talks on trade and on the ports of the north."
+    other = article(2, outlet="The Gazette", text=text, feed_url=OTHER)
+    first = article(1, text=text, text_hash="1")
+    commit(
+        database,
+        [poll(FEED, 0, [listed(FEED, n) for n in (1, 2, 3)])],
+        [page(1, first), page(2, other), failed_page(3)],
+    )
+    again = listed(FEED, 1, listing_id="another", title="Headline 1, corrected")
+    commit(database, [poll(FEED, 60, [again])], run_id=LATER)
+    changed = first._replace(title=again.title, text=text + "\nMore.", text_hash="2")
+    commit(database, [page(1, changed, fetched_at=at(90))], run_id=LATEST)
+    assert rows(database, f'FROM "{view}"')
 
 
 def test_times_are_with_time_zone(database: Path) -> None:
@@ -91,7 +118,7 @@ def test_reading_creates_nothing(tmp_path: Path) -> None:
 def test_another_schema_version_is_refused(database: Path, read_only: bool) -> None:
     with duckdb.connect(str(database)) as connection:
         connection.execute("UPDATE newsbeam_schema SET version = 99")
-    with pytest.raises(SchemaMismatch, match=f"schema version 99.* reads {SCHEMA_VERSION}"):
+    with pytest.raises(SchemaMismatch, match=f"schema version 99 is newer .*{SCHEMA_VERSION}"):
         opened(database, read_only=read_only)
 
 

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sinks.shards import SCHEMAS, as_row, parquet
+from sinks.connector.tables import as_row
+from sinks.shards import TABLES
 from tests.conftest import rows
 from tests.sinks.samples import (
     FEED,
@@ -19,6 +20,7 @@ from tests.sinks.samples import (
     article,
     at,
     commit,
+    content,
     failed_page,
     failed_poll,
     listed,
@@ -42,8 +44,8 @@ TEXTS = {
 }
 
 
-def read(kind: str, content: bytes) -> list[dict[str, Any]]:
-    return pq.read_table(io.BytesIO(content)).to_pylist()
+def read(kind: str, shard: bytes) -> list[dict[str, Any]]:
+    return pq.read_table(io.BytesIO(shard)).to_pylist()
 
 
 def names(hint: Any, kind: pa.DataType | pa.Schema) -> None:
@@ -59,7 +61,7 @@ def names(hint: Any, kind: pa.DataType | pa.Schema) -> None:
 
 @pytest.mark.parametrize("kind", RECORDS)
 def test_schemas_have_the_fields_of_the_records(kind: str) -> None:
-    names(RECORDS[kind], SCHEMAS[kind])
+    names(RECORDS[kind], TABLES[kind].arrow)
 
 
 FULL = {
@@ -81,18 +83,18 @@ FULL = {
 
 @pytest.mark.parametrize("kind", RECORDS)
 def test_every_field_survives_the_file(kind: str) -> None:
-    assert read(kind, parquet(kind, FULL[kind])) == [as_row(record) for record in FULL[kind]]
+    assert read(kind, content(kind, FULL[kind])) == [as_row(record) for record in FULL[kind]]
 
 
 def test_same_records_same_bytes() -> None:
-    assert parquet("pages", FULL["pages"]) == parquet("pages", FULL["pages"])
-    assert parquet("pages", FULL["pages"]) != parquet("pages", FULL["pages"][::-1])
+    assert content("pages", FULL["pages"]) == content("pages", FULL["pages"])
+    assert content("pages", FULL["pages"]) != content("pages", FULL["pages"][::-1])
 
 
 @pytest.mark.parametrize("language", TEXTS)
 def test_text_comes_back_letter_by_letter(language: str) -> None:
     record = page(1, article(1, text=TEXTS[language], title=TEXTS[language]))
-    (row,) = read("pages", parquet("pages", [record]))
+    (row,) = read("pages", content("pages", [record]))
     assert row["article"]["text"] == row["article"]["title"] == TEXTS[language]
 
 
@@ -103,7 +105,7 @@ def test_lone_surrogates_are_replaced_wherever_they_stand() -> None:
         article(1, text=lone, redirects=(lone,)),
         topics=(TopicMatch("iran", 1.0, (Evidence("text", 0, 1, lone, lone),)),),
     )
-    (row,) = read("pages", parquet("pages", [record]))
+    (row,) = read("pages", content("pages", [record]))
     assert row["article"]["text"] == "a?b"
     assert row["article"]["redirects"] == ["a?b"]
     assert row["topics"][0]["evidence"][0]["matched"] == "a?b"
@@ -137,7 +139,7 @@ def test_a_poll_reaches_its_tables_with_every_field(tmp_path: Path) -> None:
     columns = ", ".join(name for name in entry._fields)
     assert rows(database, f"SELECT {columns} FROM entries") == [tuple(entry)]
     assert rows(database, "SELECT * FROM feed_polls") == [
-        (RUN, FEED, at(3), "ok", 200, 1, 1, 4000, 12, None, "odd date")
+        (RUN, FEED, at(3), "ok", 200, 1, 1, 0, False, 4000, 12, None, "odd date")
     ]
     state = rows(
         database,

@@ -10,9 +10,9 @@ import pytest
 from apache_beam.metrics import MetricsFilter
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that, equal_to
+from sinks.write import ROWS, WriteShards
 
 from sinks.staging import RunFolder
-from sinks.write import ROWS, WriteShards
 from tests.sinks.samples import FEED, failed_page, page, poll
 
 

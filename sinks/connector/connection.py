@@ -1,0 +1,75 @@
+"""Opening a database file: who may, for how long, and what to say when it cannot be."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import duckdb
+
+from config.errors import DatabaseError, DatabaseLocked
+
+STORAGE_VERSION = "v1.2.0"
+"""Files can be read by duckdb 1.2 and newer, whichever version writes them."""
+LOCKED = ("Could not set lock on file", "being used by another process")
+"""What DuckDB says of a file that another process holds, on POSIX and on Windows."""
+FIRST_WAIT, LONGEST_WAIT = 0.05, 1.0
+
+
+class Opened(NamedTuple):
+    """A connection, and how many seconds it waited for the lock."""
+
+    connection: duckdb.DuckDBPyConnection
+    waited: float
+
+
+@contextmanager
+def open_file(path: str | Path, *, read_only: bool, lock_timeout: float) -> Iterator[Opened]:
+    """Open a database file, waiting so many seconds at most for other processes.
+
+    Opened for writing, an absent file is created. Times are shown in UTC.
+
+    Raises:
+        DatabaseLocked: another process held it all the time.
+        DatabaseError: anything else is wrong with the file.
+    """
+    opened = _connect(str(path), read_only, lock_timeout)
+    try:
+        opened.connection.execute("SET TimeZone = 'UTC'")
+        yield opened
+    finally:
+        opened.connection.close()
+
+
+def _connect(path: str, read_only: bool, lock_timeout: float) -> Opened:
+    started, wait = time.monotonic(), FIRST_WAIT
+    config: dict[str, Any] = {} if read_only else {"storage_compatibility_version": STORAGE_VERSION}
+    while True:
+        try:
+            connection = duckdb.connect(path, read_only=read_only, config=config)
+            return Opened(connection, time.monotonic() - started)
+        except duckdb.Error as error:
+            waited = time.monotonic() - started
+            if not any(sign in str(error) for sign in LOCKED):
+                raise DatabaseError(_explain(path, error)) from error
+            if waited >= lock_timeout:
+                raise DatabaseLocked(_locked(path, lock_timeout, error)) from error
+        time.sleep(min(wait * random.uniform(0.5, 1.5), max(lock_timeout - waited, 0.01)))
+        wait = min(wait * 2, LONGEST_WAIT)
+
+
+def _locked(path: str, lock_timeout: float, error: duckdb.Error) -> str:
+    holder = re.search(r"Conflicting lock is held in (.*?)(?: by user [^.]*)?\. ", str(error))
+    who = holder[1] if holder else "another process"
+    return f"{path}: the database is locked by {who}; waited {lock_timeout:g} s"
+
+
+def _explain(path: str, error: duckdb.Error) -> str:
+    if not Path(path).exists():
+        return f"{path}: no such database"
+    return f"{path}: {str(error).strip().splitlines()[0]}"

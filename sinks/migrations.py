@@ -1,0 +1,66 @@
+"""Bringing a database of an earlier schema up to date: numbered steps, inside one transaction.
+
+A step is written once and never changed. What no step needs to say, such as checks of values and
+the texts of comments and views, is brought in line at the end.
+"""
+
+from __future__ import annotations
+
+import duckdb
+
+from sinks.schema import SCHEMA_VERSION, TABLES, VIEWS, Table, create_table, describe
+
+STEPS: dict[int, dict[str, str]] = {
+    2: {
+        "articles": r"""SELECT *, 1 AS version, 1::BIGINT AS sequence, md5(regexp_replace(lower(
+            list_filter(string_split(text, chr(10)), lambda p: length(p) >= 40)[1]),
+            '[^\p{L}\p{N}]', '', 'g')) AS story_id FROM articles""",
+        "entries": "SELECT *, 0 AS rechecks FROM entries",
+        "runs": "SELECT *, 0 AS articles_changed FROM runs",
+        "newsbeam_schema": "SELECT *, uuid()::VARCHAR AS database_id FROM newsbeam_schema",
+    },
+}
+"""What leads from the version before to each version: tables, and their rows from the old ones.
+
+Columns that no step fills become NULL.
+"""
+
+
+def migrate(connection: duckdb.DuckDBPyConnection, version: int) -> None:
+    """Bring the tables from `version` to this program's; the caller owns the transaction."""
+    for view in VIEWS:
+        connection.execute(f'DROP VIEW IF EXISTS "{view.name}"')
+    for step in range(version + 1, SCHEMA_VERSION + 1):
+        for name, query in STEPS[step].items():
+            connection.execute(f"CREATE OR REPLACE TEMP TABLE earlier AS {query}")
+            connection.execute(f'DROP TABLE "{name}"')
+            connection.execute(f'CREATE TABLE "{name}" AS FROM earlier')
+    for table in TABLES:
+        _conform(connection, table)
+    for statement in describe():
+        connection.execute(statement)
+
+
+def _conform(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Make a table that is absent, and anew one whose columns or checks differ."""
+    with duckdb.connect() as memory:
+        memory.execute(create_table(table))
+        wanted = _definition(memory, table.name)
+    found = _definition(connection, table.name)
+    if found == wanted:
+        return
+    if found:
+        connection.execute(f'CREATE OR REPLACE TEMP TABLE earlier AS FROM "{table.name}"')
+        connection.execute(f'DROP TABLE "{table.name}"')
+    connection.execute(create_table(table))
+    if found:
+        connection.execute(f'INSERT INTO "{table.name}" BY NAME FROM earlier')
+        connection.execute("DROP TABLE earlier")
+
+
+def _definition(connection: duckdb.DuckDBPyConnection, name: str) -> str | None:
+    """A table's columns and checks, as DuckDB words them."""
+    found = connection.execute(
+        "SELECT sql FROM duckdb_tables() WHERE table_name = ?", [name]
+    ).fetchone()
+    return str(found[0]) if found else None
