@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import duckdb
+import pyarrow as pa
 
 from config.models import Feed
 from sinks.database import open_database
-from sinks.schema import quoted
+from transforms.known import write_known
 from transforms.records import FeedTask, PageTask
 from transforms.schedule import DEFAULT_INTERVAL, LONGEST_RETRY_AFTER
 
@@ -21,14 +21,11 @@ EARLY = 30.0
 """Seconds that a poll may be early, so that a feed of 30m is not missed every other time by a
 schedule of 30 minutes."""
 KNOWN = """
-SELECT DISTINCT unhex(id) AS id FROM (
-    SELECT entry_id AS id FROM entries
-    UNION ALL SELECT listing_id FROM entries WHERE listing_id IS NOT NULL
+SELECT unhex(id) AS id FROM (
+    SELECT listing_id AS id FROM entries WHERE listing_id IS NOT NULL
     UNION ALL SELECT url_id FROM entries WHERE url_id IS NOT NULL
-    UNION ALL SELECT url_id FROM articles
-) ORDER BY id
+)
 """
-NOTHING_KNOWN = "SELECT NULL::BLOB AS id WHERE false"
 STATES = """
 SELECT feed_url, state, etag, last_modified, body_hash, failures, last_polled_at, next_poll_at
 FROM feeds
@@ -89,17 +86,17 @@ def make_plan(
     """
     states: dict[str, FeedState] = {}
     owed: list[PageTask] = []
-    known = folder / "known.parquet"
+    known = folder / "known.npy"
     if Path(database).exists():
         with open_database(database, read_only=True, lock_timeout=lock_timeout) as opened:
             rows = opened.connection.execute(STATES).fetchall()
             states = {url: FeedState(*state) for url, *state in rows}
             times = {"now": now, "latest": now + timedelta(seconds=LONGEST_RETRY_AFTER)}
             owed = [PageTask(*row) for row in opened.connection.execute(OWED, times).fetchall()]
-            _copy(opened.connection, KNOWN, known)
+            ids = opened.connection.execute(KNOWN).to_arrow_table().column(0)
     else:
-        with duckdb.connect() as connection:
-            _copy(connection, NOTHING_KNOWN, known)
+        ids = pa.chunked_array([], pa.binary())
+    write_known(known, ids)
     due = list(due_feeds(catalogue, states, now, poll_all))
     plan = Plan(folder / "feeds.jsonl", folder / "owed.jsonl", known, len(due), len(owed))
     _write(plan.feeds, due)
@@ -177,8 +174,3 @@ def _write(path: Path, tasks: Iterable[FeedTask | PageTask]) -> None:
 
 def _time(value: Any) -> Any:
     return datetime.fromisoformat(value) if value else None
-
-
-def _copy(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
-    target = quoted(str(path))
-    connection.execute(f"COPY ({query}) TO {target} (FORMAT parquet, COMPRESSION uncompressed)")

@@ -207,17 +207,10 @@ def _run_graph(
             "finished_at": datetime.now(timezone.utc).isoformat(),
             "state": "failed" if failure else "stopped" if asked_at else "done",
             "message": _first_line(failure) if failure else None,
-            "cpu_seconds": _cpu_seconds(),
             **times,
         },
     )
     return _End(failure, abandoned)
-
-
-def _cpu_seconds() -> float:
-    """CPU time of this process and of those that it has started and seen end."""
-    spent = os.times()
-    return round(spent.user + spent.system + spent.children_user + spent.children_system, 2)
 
 
 def _execute(
@@ -244,7 +237,19 @@ def _execute(
             result.wait_until_finish()
         finally:
             close_pools()
-    return _phase_seconds(result)
+    return {**_phase_seconds(result), "cpu_seconds": _cpu_seconds(result)}
+
+
+def _cpu_seconds(result: Any) -> float:
+    """CPU time of this process, of the workers that it has seen end, and of the parsers."""
+    spent = os.times()
+    ours = spent.user + spent.system + spent.children_user + spent.children_system
+    parsers: int = sum(
+        found.committed
+        for found in result.metrics().query()["counters"]
+        if found.key.metric.name == "parser_cpu_ms"
+    )
+    return float(round(ours + parsers / 1000, 2))
 
 
 def _phase_seconds(result: Any) -> dict[str, float]:

@@ -93,20 +93,27 @@ FROM rechecked p JOIN articles a
 WHERE a.text_hash <> p.article.text_hash
    OR (p.feed_url = a.feed_url AND a.title IS DISTINCT FROM p.article.title)
 """
+FORMER_TOPICS = """
+CREATE OR REPLACE TEMP TABLE former_topics AS
+WITH places AS (
+    SELECT article_id, topic,
+           list({{'field': field, 'start': start, 'end': "end", 'matched': matched,
+                 'phrase': phrase}} ORDER BY field DESC, start) AS evidence
+    FROM topic_evidence SEMI JOIN revised USING (article_id) GROUP BY article_id, topic
+)
+SELECT article_id,
+       to_json(list({{'topic': topic, 'score': score, 'taxonomy_version': taxonomy_version,
+                     'evidence': evidence}} ORDER BY topic)) AS topics
+FROM (FROM article_topics SEMI JOIN revised USING (article_id))
+LEFT JOIN places USING (article_id, topic) GROUP BY article_id
+"""
 KEEP_VERSIONS = """
 INSERT INTO article_versions BY NAME
 SELECT a.* EXCLUDE (url, canonical_url, feed_url, outlet, country, published_source, listed_at,
                     redirects, url_id, story_id, sequence),
-       (SELECT to_json(list({{
-            'topic': t.topic, 'score': t.score, 'taxonomy_version': t.taxonomy_version,
-            'evidence': (SELECT list({{'field': e.field, 'start': e.start, 'end': e."end",
-                                      'matched': e.matched, 'phrase': e.phrase}}
-                                     ORDER BY e.field DESC, e.start)
-                         FROM topic_evidence e
-                         WHERE e.article_id = t.article_id AND e.topic = t.topic)
-        }} ORDER BY t.topic)) FROM article_topics t WHERE t.article_id = a.article_id) AS topics,
-       {run} AS replaced_run_id
-FROM articles a SEMI JOIN revised USING (article_id)
+       topics, {run} AS replaced_run_id
+FROM (FROM articles SEMI JOIN revised USING (article_id)) a
+LEFT JOIN former_topics USING (article_id)
 """
 MAKE_ROOM = """
 DELETE FROM articles WHERE article_id IN (SELECT article_id FROM revised);
@@ -140,10 +147,10 @@ QUALIFY row_number() OVER (PARTITION BY url_id ORDER BY state NOT IN ('fetched',
 """
 FRESH = """
 CREATE OR REPLACE TEMP TABLE fresh AS
-SELECT article.*, topics FROM pages
-WHERE article IS NOT NULL AND article.article_id NOT IN (SELECT article_id FROM articles)
-  AND article.article_id NOT IN (SELECT article_id FROM pruned_articles)
-QUALIFY row_number() OVER (PARTITION BY article.article_id ORDER BY feed_position, url) = 1
+SELECT * EXCLUDE feed_position
+FROM (SELECT article.*, topics, feed_position FROM pages WHERE article IS NOT NULL)
+ANTI JOIN articles USING (article_id) ANTI JOIN pruned_articles USING (article_id)
+QUALIFY row_number() OVER (PARTITION BY article_id ORDER BY feed_position, url) = 1
 """
 WRITTEN = """
 CREATE OR REPLACE TEMP TABLE written AS
@@ -234,7 +241,8 @@ INSERT INTO feed_polls BY NAME
 SELECT {run} AS run_id, feed_url, polled_at, status, http_status, entries,
        (SELECT count(*) FROM listed l WHERE l.feed_url = p.feed_url) AS new_entries,
        (SELECT count(*) FROM changed c WHERE c.feed_url = p.feed_url AND c.told) AS changed_entries,
-       overflow, bytes, milliseconds, error_type, error
+       overflow AND feed_url NOT IN (SELECT feed_url FROM changed) AS overflow,
+       bytes, milliseconds, error_type, error
 FROM polls p
 WHERE feed_url NOT IN (SELECT feed_url FROM feed_polls WHERE run_id = {run})
 """
@@ -258,9 +266,9 @@ INSERT INTO topics BY NAME SELECT * FROM defined ANTI JOIN topics USING (topic, 
 """
 LOAD = (
     POLLS, PAGES, SHOWN, LISTED, CHANGED, TOUCHED, VERDICTS, RECHECKED, REVISED, FRESH, WRITTEN,
-    KEEP_VERSIONS, MAKE_ROOM, ARTICLES, ARTICLE_TOPICS, TOPIC_EVIDENCE, KNOWN_ENTRIES,
-    RECHECKED_ENTRIES, CHANGED_ENTRIES, NEW_ENTRIES, FEEDS, REPLACE_FEEDS, FEED_POLLS, FAILURES,
-    TOPICS,
+    FORMER_TOPICS, KEEP_VERSIONS, MAKE_ROOM, ARTICLES, ARTICLE_TOPICS, TOPIC_EVIDENCE,
+    KNOWN_ENTRIES, RECHECKED_ENTRIES, CHANGED_ENTRIES, NEW_ENTRIES, FEEDS, REPLACE_FEEDS,
+    FEED_POLLS, FAILURES, TOPICS,
 )  # fmt: skip
 # A late shard of the same run adds to what its row said before.
 RUN_COUNTS = """
@@ -420,9 +428,8 @@ def _report(connection: duckdb.DuckDBPyConnection, folder: RunFolder, shards: in
     names = [item[0] for item in result.description or []]
     run = dict(zip(names, result.fetchone() or (), strict=True))
     topics = connection.execute(
-        "SELECT topic, count(*) AS n FROM article_topics SEMI JOIN "
-        "(SELECT article_id FROM articles WHERE run_id = ?) USING (article_id) "
-        "GROUP BY topic ORDER BY n DESC, topic", run_id).fetchall()  # fmt: skip
+        "SELECT topic.topic AS name, count(*) AS n FROM (SELECT unnest(topics) AS topic FROM written) "
+        "GROUP BY ALL ORDER BY n DESC, name").fetchall()  # fmt: skip
     failures = connection.execute(
         "SELECT stage, error_type, count(*) AS n FROM failures WHERE run_id = ? "
         "GROUP BY ALL ORDER BY stage, n DESC, error_type", run_id).fetchall()  # fmt: skip

@@ -230,7 +230,7 @@ TABLES = (
         page_seconds      DOUBLE       Time to fetch, extract, tag and stage pages.
         commit_seconds    DOUBLE       Time that the commit held the database to itself, from its opening until all was on disk.
         lock_seconds      DOUBLE       Time that the commit waited for the database.
-        cpu_seconds       DOUBLE       CPU time of the run's processes on this machine, before the commit.
+        cpu_seconds       DOUBLE       CPU time of the run's processes on this machine, before the commit; NULL for a run that did not come to its end.
     """),
     _table("staged_shards", "One staged file that was committed.", "shard", """
         shard             VARCHAR      Run and name of the file; its name is a hash of its content.

@@ -89,16 +89,14 @@ def page_tasks(task: FeedTask, poll: Poll, known: Callable[[str], bool]) -> Iter
 def _listing(
     task: FeedTask, entries: tuple[Entry, ...], known: Callable[[str], bool]
 ) -> dict[str, Any]:
-    """New and changed entries, and whether the feed has moved on past all that was known."""
+    """Entries that are new or changed, and whether they are all that the feed has now."""
     found: dict[str, Listed] = {}
     for entry in entries:
         listed = _listed(task, entry)
         found.setdefault(listed.entry_id, listed)
-    news = [not known(entry_id) for entry_id in found]
-    return {
-        "overflow": bool(news) and all(news) and task.body_hash is not None,
-        "listed": tuple(listed for listed in found.values() if not known(listed.listing_id)),
-    }
+    news = tuple(listed for listed in found.values() if not known(listed.listing_id))
+    moved_on = bool(news) and len(news) == len(found) and task.body_hash is not None
+    return {"overflow": moved_on, "listed": news}
 
 
 def _listed(task: FeedTask, entry: Entry) -> Listed:

@@ -9,6 +9,7 @@ import atexit
 import multiprocessing
 import os
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError, TimeoutError
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ DOCUMENTS_PER_PROCESS = 5_000
 """After which a process is replaced: parsers leak."""
 
 _pools: dict[int, ProcessPool] = {}
+_spent: list[float] = []
 _lock = threading.Lock()
 
 
@@ -49,10 +51,12 @@ def close_pools() -> None:
         pool.join()
 
 
-def outcome(future: ProcessFuture[T | Unreadable], timeout: float) -> T | Unreadable:
+def outcome(
+    future: ProcessFuture[tuple[T | Unreadable, float]], timeout: float
+) -> T | Unreadable:
     """What the function returned; losing its process counts as an unreadable document."""
     try:
-        return future.result()
+        result, seconds = future.result()
     except TimeoutError:
         return Unreadable("ParserTimeout", f"not done after {timeout:g} s; its process was ended")
     except ProcessExpired as error:
@@ -61,13 +65,30 @@ def outcome(future: ProcessFuture[T | Unreadable], timeout: float) -> T | Unread
         raise
     except (Exception, SystemExit) as error:  # whatever a parser raises is about the document
         return Unreadable(type(error).__name__, str(error)[:500])
+    with _lock:
+        _spent.append(seconds)
+    return result
 
 
 def submit(
     processes: int, timeout: float, function: Callable[..., T], *args: object
-) -> ProcessFuture[T]:
-    """Run a function in the pool, for so many seconds at most."""
-    return shared_pool(processes).schedule(function, args=args, timeout=timeout)
+) -> ProcessFuture[tuple[T, float]]:
+    """Run a function in the pool, for so many seconds at most; `outcome` tells what came of it."""
+    return shared_pool(processes).schedule(_timed, args=(function, *args), timeout=timeout)
+
+
+def take_cpu_seconds() -> float:
+    """CPU time of the documents whose outcomes were taken since the last call."""
+    with _lock:
+        seconds = sum(_spent)
+        _spent.clear()
+    return seconds
+
+
+def _timed(function: Callable[..., T], *args: object) -> tuple[T, float]:
+    started = time.process_time()
+    result = function(*args)
+    return result, time.process_time() - started
 
 
 def _context() -> Any:

@@ -188,7 +188,7 @@ class Poll(NamedTuple):
     state: str
     next_poll_at: datetime | None
     overflow: bool
-    """Every entry was new, though the feed was read before."""
+    """Every entry is new or changed, though the feed was read before."""
     listed: tuple[Listed, ...]
 
 

@@ -244,6 +244,7 @@ class _InPool(beam.DoFn):
         settings: ExtractSettings,
     ) -> None:
         self.job, self.settings = job, settings
+        self.cpu = Metrics.counter(NAMESPACE, "parser_cpu_ms")
 
     def start_bundle(self) -> None:
         self.waiting: deque[tuple[Any, Any, ProcessFuture[Any] | None]] = deque()
@@ -261,6 +262,7 @@ class _InPool(beam.DoFn):
     def finish_bundle(self) -> Iterator[WindowedValue]:
         while self.waiting:
             yield GlobalWindows.windowed_value(self._take())
+        self.cpu.inc(round(pool.take_cpu_seconds() * 1000))
 
     def _ready(self) -> bool:
         return bool(self.waiting) and (self.waiting[0][2] is None or self.waiting[0][2].done())
