@@ -62,9 +62,7 @@ def make_archive(path: Path, articles: int) -> None:
         for _ in range(20_000)
     ]
     weights = [1 / rank for rank in range(1, len(words) + 1)]
-    paragraphs = [
-        " ".join(chance.choices(words, weights, k=WORDS)) for _ in range(PARAGRAPHS)
-    ]
+    paragraphs = [" ".join(chance.choices(words, weights, k=WORDS)) for _ in range(PARAGRAPHS)]
     with open_database(path, read_only=False, lock_timeout=0) as opened:
         connection = opened.connection
         for start in range(0, articles, BATCH):

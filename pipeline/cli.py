@@ -15,6 +15,7 @@ import click
 from config.errors import ConfigError, NewsbeamError
 from config.load import load_feeds, load_topics, shipped
 from config.models import VERSION, FetchSettings
+from pipeline.commands.retag import retag
 from pipeline.options import database_option, feeds_option, lock_option, option, topics_option
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -248,6 +249,9 @@ def _load(feeds: Path | None, topics: Path | None) -> tuple[Any, Any]:
     if problems:
         raise ConfigError("the configuration is wrong\n" + "\n".join(problems))
     return loaded[0], loaded[1]
+
+
+main.add_command(retag)
 
 
 if __name__ == "__main__":

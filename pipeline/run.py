@@ -92,7 +92,7 @@ def run_batch(options: RunOptions, watcher: Watcher | None = None) -> RunResult:
         bring_up_to_date(options.database, options.lock_timeout)
         recovered = recover(options.database, staging, options.lock_timeout)
         watcher.phase("plan")
-        folder = staging.new_run(_run_id())
+        folder = staging.new_run(new_run_id())
         plan = _plan(options, folder, chosen.name)
 
         def stop() -> None:
@@ -124,7 +124,7 @@ def _only_run(database: Path) -> Iterator[None]:
         raise DatabaseError(f"{database}: {error}") from error
 
 
-def _run_id() -> str:
+def new_run_id() -> str:
     """Sorts by time, and differs between runs of one second."""
     return f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(3)}"
 
@@ -148,7 +148,7 @@ def _plan(options: RunOptions, folder: RunFolder, runner: str) -> Plan:
             "feeds_due": plan.feeds_due,
             "plan_seconds": round(monotonic() - started, 3),
             "feeds": [_configured(position, feed) for position, feed in enumerate(options.feeds)],
-            **_defined(options.taxonomy),
+            **defined(options.taxonomy),
         },
     )
     return plan
@@ -166,7 +166,8 @@ def _configured(position: int, feed: Feed) -> dict[str, Any]:
     }
 
 
-def _defined(taxonomy: Taxonomy) -> dict[str, Any]:
+def defined(taxonomy: Taxonomy) -> dict[str, Any]:
+    """Topics, and what names them all, as a run's plan notes them."""
     version = taxonomy.version
     return {
         "taxonomy_version": version,

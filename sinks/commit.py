@@ -160,16 +160,38 @@ UNION ALL BY NAME SELECT * EXCLUDE story_id FROM revised
 ARTICLES = f"""
 INSERT INTO articles BY NAME SELECT * EXCLUDE topics, {STORY} AS story_id FROM written
 """
+# Articles that were tagged anew. Only those whose set of topics changed are news to readers.
+RETAGGED = """
+CREATE OR REPLACE TEMP TABLE retagged AS
+SELECT article_id, topics FROM staged_tags SEMI JOIN articles USING (article_id)
+ANTI JOIN written USING (article_id)
+QUALIFY row_number() OVER (PARTITION BY article_id) = 1
+"""
+REPLACE_TOPICS = """
+UPDATE articles SET sequence = {sequence} WHERE article_id IN (
+    SELECT article_id FROM retagged LEFT JOIN (
+        SELECT article_id, list(topic ORDER BY topic) AS before
+        FROM article_topics SEMI JOIN retagged USING (article_id) GROUP BY article_id
+    ) USING (article_id)
+    WHERE coalesce(before, []) <> list_sort(list_transform(topics, lambda t: t.topic))
+);
+DELETE FROM article_topics WHERE article_id IN (SELECT article_id FROM retagged);
+DELETE FROM topic_evidence WHERE article_id IN (SELECT article_id FROM retagged)
+"""
+TAGGED = """
+CREATE OR REPLACE TEMP TABLE tagged AS
+SELECT article_id, topics FROM written UNION ALL FROM retagged
+"""
 ARTICLE_TOPICS = """
 INSERT INTO article_topics BY NAME
 SELECT article_id, topic.topic, topic.score, {taxonomy} AS taxonomy_version
-FROM (SELECT article_id, unnest(topics) AS topic FROM written)
+FROM (SELECT article_id, unnest(topics) AS topic FROM tagged)
 """
 TOPIC_EVIDENCE = """
 INSERT INTO topic_evidence BY NAME
 SELECT article_id, topic, place.*
 FROM (SELECT article_id, topic.topic AS topic, unnest(topic.evidence) AS place
-      FROM (SELECT article_id, unnest(topics) AS topic FROM written))
+      FROM (SELECT article_id, unnest(topics) AS topic FROM tagged))
 """
 RECHECKED_ENTRIES = """
 UPDATE entries
@@ -266,9 +288,9 @@ INSERT INTO topics BY NAME SELECT * FROM defined ANTI JOIN topics USING (topic, 
 """
 LOAD = (
     POLLS, PAGES, SHOWN, LISTED, CHANGED, TOUCHED, VERDICTS, RECHECKED, REVISED, FRESH, WRITTEN,
-    FORMER_TOPICS, KEEP_VERSIONS, MAKE_ROOM, ARTICLES, ARTICLE_TOPICS, TOPIC_EVIDENCE,
-    KNOWN_ENTRIES, RECHECKED_ENTRIES, CHANGED_ENTRIES, NEW_ENTRIES, FEEDS, REPLACE_FEEDS,
-    FEED_POLLS, FAILURES, TOPICS,
+    FORMER_TOPICS, KEEP_VERSIONS, MAKE_ROOM, ARTICLES, RETAGGED, REPLACE_TOPICS, TAGGED,
+    ARTICLE_TOPICS, TOPIC_EVIDENCE, KNOWN_ENTRIES, RECHECKED_ENTRIES, CHANGED_ENTRIES,
+    NEW_ENTRIES, FEEDS, REPLACE_FEEDS, FEED_POLLS, FAILURES, TOPICS,
 )  # fmt: skip
 # A late shard of the same run adds to what its row said before.
 RUN_COUNTS = """
@@ -378,7 +400,11 @@ def _load(
         nothing = table.arrow.empty_table()
         staged = connection.read_parquet(paths) if paths else connection.from_arrow(nothing)
         connection.register(f"staged_{kind}", staged)
-    configured = pa.Table.from_pylist(plan.get("feeds", []), CONFIGURED)
+    if "feeds" in plan:
+        configured = connection.from_arrow(pa.Table.from_pylist(plan["feeds"], CONFIGURED))
+    else:  # a run that looked at no feeds
+        columns = ", ".join(CONFIGURED.names)
+        configured = connection.sql(f"SELECT {columns} FROM feeds WHERE listed")
     defined = pa.Table.from_pylist(plan.get("topics", []), DEFINED)
     connection.register("configured", configured)
     connection.register("defined", defined)
@@ -428,8 +454,9 @@ def _report(connection: duckdb.DuckDBPyConnection, folder: RunFolder, shards: in
     names = [item[0] for item in result.description or []]
     run = dict(zip(names, result.fetchone() or (), strict=True))
     topics = connection.execute(
-        "SELECT topic.topic AS name, count(*) AS n FROM (SELECT unnest(topics) AS topic FROM written) "
-        "GROUP BY ALL ORDER BY n DESC, name").fetchall()  # fmt: skip
+        "SELECT topic.topic AS name, count(*) AS n "
+        "FROM (SELECT unnest(topics) AS topic FROM tagged) GROUP BY ALL ORDER BY n DESC, name"
+    ).fetchall()
     failures = connection.execute(
         "SELECT stage, error_type, count(*) AS n FROM failures WHERE run_id = ? "
         "GROUP BY ALL ORDER BY stage, n DESC, error_type", run_id).fetchall()  # fmt: skip

@@ -1,4 +1,4 @@
-"""The staged rows of newsbeam: a poll, a page, or a row that did not fit."""
+"""The staged rows of newsbeam: a poll, a page, an article tagged anew, a row that did not fit."""
 
 from __future__ import annotations
 
@@ -40,6 +40,9 @@ TABLES = {
             url_id=TEXT, url=TEXT, feed_url=TEXT, feed_position=COUNT, fetched_at=TIME, state=TEXT,
             attempts=COUNT, next_attempt_at=TIME, stage=TEXT, error_type=TEXT, error=TEXT,
             http_status=COUNT, milliseconds=COUNT, article=_ARTICLE, topics=pa.list_(_TOPIC),
+        ))),
+        Table("tags", "article_id", pa.schema(_struct(
+            article_id=TEXT, topics=pa.list_(_TOPIC),
         ))),
         Table("misfits", "input", pa.schema(_struct(
             input=TEXT, feed_url=TEXT, reason=TEXT, failed_at=TIME,

@@ -51,9 +51,7 @@ def close_pools() -> None:
         pool.join()
 
 
-def outcome(
-    future: ProcessFuture[tuple[T | Unreadable, float]], timeout: float
-) -> T | Unreadable:
+def outcome(future: ProcessFuture[tuple[T | Unreadable, float]], timeout: float) -> T | Unreadable:
     """What the function returned; losing its process counts as an unreadable document."""
     try:
         result, seconds = future.result()

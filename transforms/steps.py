@@ -175,6 +175,18 @@ class TagTopics(beam.PTransform):
         return read | beam.ParDo(_Tag(self.taxonomy))
 
 
+class TagAgain(beam.PTransform):
+    """Articles of the database, as dictionaries, to their ids with their topics."""
+
+    def __init__(self, taxonomy: Taxonomy) -> None:
+        super().__init__()
+        self.taxonomy = taxonomy
+
+    def expand(self, articles: beam.PCollection) -> beam.PCollection:
+        """Tag."""
+        return articles | beam.ParDo(_TagAgain(self.taxonomy))
+
+
 def once(tasks: Iterable[PageTask]) -> list[PageTask]:
     """Each page once, for the first feed of the feeds file that lists it."""
     best: dict[str, PageTask] = {}
@@ -312,6 +324,18 @@ class _Tag(beam.DoFn):
         page = page_record(read.task, read.answer, read.document, self.tagger.tag)  # type: ignore[arg-type]
         (self.failures if page.article is None else self.articles).inc()
         yield page
+
+
+class _TagAgain(beam.DoFn):
+    def __init__(self, taxonomy: Taxonomy) -> None:
+        self.taxonomy = taxonomy
+
+    def setup(self) -> None:
+        self.tagger = Tagger(self.taxonomy)
+
+    def process(self, article: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        topics = self.tagger.tag(article["title"], article["text"])
+        yield {"article_id": article["article_id"], "topics": topics}
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,36 @@
+"""newsbeam retag"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from config.load import load_topics, shipped
+from pipeline.options import database_option, lock_option, option, topics_option
+
+
+@click.command(short_help="Tag all articles anew, after the topics have changed.")
+@topics_option
+@database_option
+@lock_option
+@option("--runner", default="DirectRunner", show_default=True, help="Beam runner.")
+@click.argument("beam_options", nargs=-1, type=click.UNPROCESSED, metavar="[-- BEAM OPTION…]")
+def retag(
+    topics: Path | None,
+    database: Path,
+    lock_timeout: float,
+    runner: str,
+    beam_options: tuple[str, ...],
+) -> None:
+    """Tag all articles of the database by the topics of a file, without fetching anything.
+
+    What earlier topics said of them is replaced, in one commit; their definitions stay in the
+    table topics. Articles that come later are tagged by the file that `newsbeam run` is given.
+    """
+    from pipeline.retag import retag as tag_again
+
+    taxonomy = load_topics(topics or shipped("topics.yaml"))
+    committed = tag_again(database, taxonomy, lock_timeout, runner, beam_options)
+    found = ", ".join(f"{topic} {count}" for topic, count in committed.topics)
+    click.echo(f"Tagged by version {taxonomy.version} of the topics: {found or 'no article'}.")

@@ -1,0 +1,38 @@
+"""The lock of a database: one program at a time changes it, from its first look to its last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from config.errors import DatabaseError, RunActive
+
+
+@contextmanager
+def only_one(database: Path) -> Iterator[None]:
+    """Be the only one that works on a database, by a lock on NAME.lock beside it.
+
+    Raises:
+        RunActive: another one does.
+        DatabaseError: there can be no such lock.
+    """
+    if not database.parent.is_dir():
+        raise DatabaseError(f"{database}: no such folder {database.parent}")
+    lock = FileLock(f"{database}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise RunActive(f"{database}: another run is active; this one did nothing") from None
+    except (OSError, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DatabaseError(
+            f"{database}.lock: cannot be locked: {reason}; the database must lie in a folder "
+            "that may be written, on a drive that knows locks"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
