@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-fast lint format bench real-pages docs lock help clean
+.PHONY: demo test test-fast lint format bench bench-sink bench-search real-pages docs lock help clean
 
 demo: $(READY)  ## run the main job on the embedded newsroom
 	@$(BIN)/newsbeam demo
@@ -27,6 +27,12 @@ format: $(READY)  ## mend what ruff can
 bench: $(READY)  ## ratios of one run against the bare extraction
 	@$(BIN)/python -m benchmarks.pipeline
 
+bench-sink: $(READY)  ## ratios of the way into the database, with a million articles (half an hour)
+	@$(BIN)/python -m benchmarks.sink
+
+bench-search: $(READY)  ## ratios of full-text search, with a million articles (a quarter of an hour)
+	@$(BIN)/python -m benchmarks.search
+
 real-pages: $(READY)  ## the pipeline over real pages and feeds, if ../shared/eval is there
 	@$(BIN)/python -m benchmarks.real_pages
 
@@ -38,12 +44,17 @@ lock: $(READY)  ## renew requirements.lock for all supported versions of Python
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 \
 	    --generate-hashes --no-annotate --no-header --upgrade \
 	    --quiet --output-file requirements.lock
+	@echo 'duckdb>=2,<2.1' | $(BIN)/uv pip compile - --no-config --universal --python-version 3.10 \
+	    --generate-hashes --no-annotate --no-header --upgrade \
+	    --quiet --output-file requirements-duckdb-2.lock
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock requirements-duckdb-2.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Setting up .venv (once; a minute or two) …"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@rm -rf .venv/duckdb-2 && $(BIN)/python -m pip install -qq --disable-pip-version-check \
+	    --require-hashes --target .venv/duckdb-2 -r requirements-duckdb-2.lock
 	@touch $(READY)
 
 help:  ## this list

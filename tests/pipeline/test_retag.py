@@ -1,4 +1,4 @@
-"""Tagging anew: the rows that a run with these topics would have made, whatever happens on the way."""
+"""Tagging anew: the rows that a run with these topics would have made."""
 
 from __future__ import annotations
 

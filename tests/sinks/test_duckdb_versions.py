@@ -1,0 +1,70 @@
+"""duckdb 1.5, which is locked, and 2.0: the same tests pass, each reads what the other wrote."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sinks.schema import VIEWS
+from tests.conftest import rows
+from tests.sinks.samples import FEED, LATER, LATEST, commit, listed, page, poll
+
+ROOT = Path(__file__).parents[2]
+OTHER = ROOT / ".venv" / "duckdb-2"
+"""Where the Makefile installs the other version."""
+TESTS = ("test_commit", "test_database", "test_migrations", "test_query", "test_shards",
+         "test_versions", "test_views", "test_connector_write", "test_check")  # fmt: skip
+COMMIT = """
+import sys
+from pathlib import Path
+from tests.sinks.samples import FEED, commit, listed, page, poll
+number = int(sys.argv[2])
+commit(Path(sys.argv[1]), [poll(FEED, number, [listed(FEED, number)])], [page(number)],
+       run_id=sys.argv[3])
+"""
+
+
+def with_other(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run Python with duckdb 2 in the place of the locked one."""
+    environment = {**os.environ, "PYTHONPATH": f"{OTHER}{os.pathsep}{ROOT}"}
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_other_version_is_the_other_version() -> None:
+    version = with_other("-c", "import duckdb; print(duckdb.__version__)")
+    assert version.stdout.startswith("2."), version.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TESTS)
+def test_the_tests_of_the_sink_pass_on_the_other_version(name: str, tmp_path: Path) -> None:
+    result = with_other(
+        "-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider",
+        f"--basetemp={tmp_path / 'base'}", f"tests/sinks/{name}.py",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-1000:]
+
+
+@pytest.mark.slow
+def test_a_file_goes_to_and_fro(tmp_path: Path) -> None:
+    for order in ("this first", "other first"):
+        database = tmp_path / f"{order}.duckdb"
+        runs = [(1, "20260301T110000000000Z-000000"), (2, LATER), (3, LATEST)]
+        for step, (number, run_id) in enumerate(runs):
+            if (step % 2 == 0) == (order == "this first"):
+                commit(database, [poll(FEED, number, [listed(FEED, number)])], [page(number)],
+                       run_id=run_id)  # fmt: skip
+            else:
+                done = with_other("-c", COMMIT, database, number, run_id)
+                assert done.returncode == 0, done.stderr
+        assert rows(database, "SELECT count(*), max(sequence) FROM articles") == [(3, 3)]
+        for view in VIEWS:
+            rows(database, f'FROM "{view.name}"')
