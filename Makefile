@@ -44,7 +44,7 @@ lock: $(READY)  ## renew requirements.lock for all supported versions of Python
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 \
 	    --generate-hashes --no-annotate --no-header --upgrade \
 	    --quiet --output-file requirements.lock
-	@echo 'duckdb>=2,<2.1' | $(BIN)/uv pip compile - --no-config --universal --python-version 3.10 \
+	@echo 'duckdb>=2,<2.1; python_version >= "3.11"' | $(BIN)/uv pip compile - --no-config --universal --python-version 3.10 \
 	    --generate-hashes --no-annotate --no-header --upgrade \
 	    --quiet --output-file requirements-duckdb-2.lock
 

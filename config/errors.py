@@ -5,6 +5,7 @@ NewsbeamError                 anything that newsbeam reports to its user
 ├── DatabaseError             the database cannot be used (exit 1)
 │   ├── DatabaseLocked        … because another process holds it (exit 75)
 │   └── SchemaMismatch        … because it is of another version
+├── ExportError               an export cannot be written, or a snapshot is not as it says (exit 1)
 ├── QueryError                DuckDB refuses a query (exit 2)
 ├── RunActive                 another run works on this database (exit 75)
 └── StagingError              the staging folder cannot be used (exit 1)
@@ -37,6 +38,10 @@ class DatabaseLocked(DatabaseError):
 
 class SchemaMismatch(DatabaseError):
     """The file is no newsbeam database, or one of another schema version."""
+
+
+class ExportError(NewsbeamError):
+    """An export cannot be written where it was asked for, or a snapshot is not as it says."""
 
 
 class QueryError(NewsbeamError):

@@ -15,6 +15,7 @@ import click
 from config.errors import ConfigError, NewsbeamError
 from config.load import load_feeds, load_topics, shipped
 from config.models import VERSION, FetchSettings
+from pipeline.commands.export import export
 from pipeline.commands.retag import retag
 from pipeline.options import database_option, feeds_option, lock_option, option, topics_option
 
@@ -253,6 +254,7 @@ def _load(feeds: Path | None, topics: Path | None) -> tuple[Any, Any]:
 
 main.add_command(retag)
 
+main.add_command(export)
 
 if __name__ == "__main__":
     main()

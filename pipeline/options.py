@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
+UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def moment(text: str) -> datetime:
+    """A moment in UTC: 2026-11-20, 2026-11-20T06:30, or 7d for seven days ago."""
+    try:
+        if ago := re.fullmatch(r"(\d+)([mhdw])", text):
+            return datetime.now(timezone.utc) - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+        at = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text))
+        return at.astimezone(timezone.utc) if at.tzinfo else at.replace(tzinfo=timezone.utc)
+    except (ValueError, OverflowError):
+        wanted = "write 2026-11-20, 2026-11-20T06:30 or 7d"
+        raise click.BadParameter(f"{text!r} is no moment; {wanted}") from None
+
+
+class Several(click.types.StringParamType):
+    """Texts that may hold spaces: in a variable they are separated by semicolons."""
+
+    envvar_list_splitter = ";"
 
 
 def option(name: str, *more: str, **settings: Any) -> Callable[[F], F]:

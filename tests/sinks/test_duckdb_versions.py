@@ -27,6 +27,8 @@ commit(Path(sys.argv[1]), [poll(FEED, number, [listed(FEED, number)])], [page(nu
        run_id=sys.argv[3])
 """
 
+pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="duckdb 2 needs Python 3.11")
+
 
 def with_other(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Run Python with duckdb 2 in the place of the locked one."""
