@@ -36,8 +36,9 @@ bench-search: $(READY)  ## ratios of full-text search, with a million articles (
 real-pages: $(READY)  ## the pipeline over real pages and feeds, if ../shared/eval is there
 	@$(BIN)/python -m benchmarks.real_pages
 
-docs: $(READY)  ## renew the data dictionary from the schema
+docs: $(READY)  ## renew the data dictionary, and the answers in docs/sql.md
 	@$(BIN)/python -m sinks.dictionary > docs/data-dictionary.md
+	@$(BIN)/python -m tests.test_sql_docs
 
 lock: $(READY)  ## renew requirements.lock for all supported versions of Python
 	@$(BIN)/pip install --quiet uv

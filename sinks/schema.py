@@ -263,12 +263,12 @@ VIEWS = (
         articles          Articles with the topic.
         mean_score        Mean of their scores.
         day_articles      All articles of the day.
-        share             The first by the last.
+        share             The first by the last, 0 to 1.
     """, """
         WITH days AS (SELECT (published_at AT TIME ZONE 'UTC')::DATE AS day, article_id FROM articles),
              totals AS (SELECT day, count(*) AS day_articles FROM days GROUP BY day)
         SELECT d.day, topic, count(*) AS articles, round(avg(score), 3) AS mean_score,
-               day_articles, round(count(*) / day_articles, 3) AS share
+               day_articles, round(count(*) / day_articles, 4) AS share
         FROM article_topics JOIN days d USING (article_id)
         JOIN totals t ON t.day IS NOT DISTINCT FROM d.day
         GROUP BY d.day, topic, day_articles ORDER BY d.day, topic
@@ -278,11 +278,11 @@ VIEWS = (
         topic             Topic id.
         articles          Its articles with the topic.
         outlet_articles   All of its articles.
-        share             The first by the second.
+        share             The first by the second, 0 to 1.
     """, """
         WITH totals AS (SELECT outlet, count(*) AS outlet_articles FROM articles GROUP BY outlet)
         SELECT outlet, topic, count(*) AS articles, outlet_articles,
-               round(count(*) / outlet_articles, 3) AS share
+               round(count(*) / outlet_articles, 4) AS share
         FROM article_topics JOIN articles USING (article_id) JOIN totals USING (outlet)
         GROUP BY outlet, topic, outlet_articles ORDER BY outlet, topic
     """),
@@ -351,13 +351,13 @@ VIEWS = (
         FROM (SELECT e.*, CASE field WHEN 'title' THEN a.title ELSE a.text END AS body
               FROM topic_evidence e JOIN articles a USING (article_id))
     """),
-    _view("topic_share", "Each topic's share of what an outlet published on a day, and how much of the outlet was looked at. Zero is a row too.", """
+    _view("topic_share", "Each topic's share of what an outlet published on a day, and how much of the outlet was looked at. A row for each topic where the outlet was polled or has an article, also if no article has the topic; articles without a date are left out.", """
         day               Day of publication, in UTC.
         outlet            Outlet.
-        topic             Topic id.
+        topic             Topic id, of every taxonomy that ever decided; a day before a topic was defined has 0 of it.
         articles          Its articles of the day with the topic.
         outlet_articles   All of its articles of the day: the denominator.
-        share             The first by the second; NULL where there was no article.
+        share             The first by the second, 0 to 1; NULL where there was no article.
         feeds             Its feeds that were polled on the day.
         feeds_up          … and answered well at least once.
     """, """
@@ -366,11 +366,13 @@ VIEWS = (
             FROM articles WHERE published_at IS NOT NULL
         ), totals AS (
             SELECT day, outlet, count(*) AS outlet_articles FROM published GROUP BY ALL
+        ), feed_days AS (
+            SELECT (polled_at AT TIME ZONE 'UTC')::DATE AS day, feed_url,
+                   bool_or(status <> 'failed') AS up
+            FROM feed_polls GROUP BY ALL
         ), polled AS (
-            SELECT (polled_at AT TIME ZONE 'UTC')::DATE AS day, outlet,
-                   count(DISTINCT feed_url) AS feeds,
-                   count(DISTINCT feed_url) FILTER (status <> 'failed') AS feeds_up
-            FROM feed_polls JOIN feeds USING (feed_url) GROUP BY ALL
+            SELECT day, outlet, count(*) AS feeds, count(*) FILTER (up) AS feeds_up
+            FROM feed_days JOIN feeds USING (feed_url) GROUP BY ALL
         ), days AS (
             SELECT day, outlet, coalesce(outlet_articles, 0) AS outlet_articles,
                    coalesce(feeds, 0) AS feeds, coalesce(feeds_up, 0) AS feeds_up
@@ -380,83 +382,80 @@ VIEWS = (
             FROM published JOIN article_topics USING (article_id) GROUP BY ALL
         )
         SELECT day, outlet, topic, coalesce(articles, 0) AS articles, outlet_articles,
-               round(coalesce(articles, 0) / nullif(outlet_articles, 0), 3) AS share,
+               round(coalesce(articles, 0) / nullif(outlet_articles, 0), 4) AS share,
                feeds, feeds_up
         FROM days CROSS JOIN (SELECT DISTINCT topic FROM topics)
         LEFT JOIN tagged USING (day, outlet, topic)
         ORDER BY day, outlet, topic
     """),
-    _view("first_to_report", "Each text that several outlets printed: who had it first. Those who printed it most come first.", """
+    _view("first_to_report", "Each text that several outlets printed, and who had it first. What most outlets printed comes first.", """
         story_id          Hash of the text's first paragraph.
-        outlet            Outlet whose article is the oldest.
+        outlet            Outlet that had it first; of several at one moment the first by name.
         title             Its headline.
-        published_at      Its publication, or else when a feed first listed it.
+        published_at      When, at the latest: its publication, or the end of the day where the page names but a day; never after a feed listed it to us.
         article_id        That article.
         outlets           Outlets that printed it.
-        articles          Articles that print it.
-        followers         The other outlets, each with the seconds that it came later.
+        articles          Articles that print it; an outlet may do so twice.
+        followers         The other outlets in their order, each with the seconds that it came later; 0 is a tie.
     """, """
-        WITH dated AS (
+        WITH printed AS (
             SELECT story_id, outlet, title, article_id,
-                   coalesce(published_at, listed_at) AS published_at
-            FROM articles WHERE story_id IS NOT NULL
+                   least(published_at + if(published_source = 'page', INTERVAL 1 DAY, INTERVAL 0 DAY),
+                         listed_at) AS printed_at
+            FROM articles WHERE story_id IN (
+                SELECT story_id FROM articles GROUP BY story_id HAVING min(outlet) <> max(outlet))
         ), earliest AS (
-            SELECT story_id, outlet, min(published_at) AS published_at, count(*) AS articles,
-                   arg_min(title, (published_at, article_id)) AS title,
-                   arg_min(article_id, (published_at, article_id)) AS article_id
-            FROM dated GROUP BY story_id, outlet
+            SELECT *, count(*) OVER (PARTITION BY story_id, outlet) AS articles
+            FROM printed
+            QUALIFY row_number() OVER (PARTITION BY story_id, outlet ORDER BY printed_at, article_id) = 1
         ), ranked AS (
-            SELECT *, row_number() OVER (PARTITION BY story_id ORDER BY published_at, outlet) AS place,
-                   first_value(published_at) OVER (PARTITION BY story_id ORDER BY published_at, outlet)
-                       AS first_at
+            SELECT *, row_number() OVER (PARTITION BY story_id ORDER BY printed_at, outlet) AS place,
+                   epoch(printed_at - min(printed_at) OVER (PARTITION BY story_id))::BIGINT AS seconds
             FROM earliest
         )
         SELECT story_id,
-               max(outlet) FILTER (place = 1) AS outlet,
-               max(title) FILTER (place = 1) AS title,
-               max(published_at) FILTER (place = 1) AS published_at,
-               max(article_id) FILTER (place = 1) AS article_id,
+               any_value(outlet) FILTER (place = 1) AS outlet,
+               any_value(title) FILTER (place = 1) AS title,
+               min(printed_at) AS published_at,
+               any_value(article_id) FILTER (place = 1) AS article_id,
                count(*) AS outlets, sum(articles)::BIGINT AS articles,
-               list({'outlet': outlet, 'seconds': epoch(published_at - first_at)::BIGINT}
-                    ORDER BY place) FILTER (place > 1) AS followers
-        FROM ranked GROUP BY story_id HAVING count(*) > 1
+               list({'outlet': outlet, 'seconds': seconds} ORDER BY place) FILTER (place > 1) AS followers
+        FROM ranked GROUP BY story_id
         ORDER BY outlets DESC, published_at, story_id
     """),
-    _view("coverage", "Each feed and hour since its first poll: could an entry of that hour have been missed?", """
+    _view("coverage", "Each feed and hour, from the feed's first poll to the last poll of any: can an entry of that hour have been missed?", """
         feed_url          Feed.
         outlet            Its outlet.
-        hour              Start of the hour.
+        hour              Start of the hour; hours begin as in UTC.
         polls             Polls in the hour.
         good_polls        Those that went well.
         new_entries       Entries that they brought.
-        overflow          Whether one of them found only new entries.
-        coverage          polled (a good poll in the hour), caught up (a later poll still saw what had been listed before), overflow (the next good poll saw only new entries: some may be missing), or open (no good poll since).
+        overflow          Whether one of them found new entries only, so that older ones may have left the feed unseen.
+        coverage          polled (a good poll in the hour), caught up (none, but the next good one still saw what had been listed before), overflow (a poll of the hour, or the next good one after it, found new entries only: some of this hour may be missing), or open (no good poll in the hour or since).
     """, """
-        WITH span AS (
-            SELECT feed_url, date_trunc('hour', min(polled_at)) AS first_hour FROM feed_polls GROUP BY ALL
-        ), hours AS (
-            SELECT feed_url, unnest(generate_series(first_hour,
-                       (SELECT date_trunc('hour', max(polled_at)) FROM feed_polls), INTERVAL 1 HOUR)) AS hour
-            FROM span
-        ), polled AS (
-            SELECT feed_url, date_trunc('hour', polled_at) AS hour, count(*) AS polls,
+        WITH polled AS (
+            SELECT feed_url, time_bucket(INTERVAL 1 HOUR, polled_at) AS hour, count(*) AS polls,
                    count(*) FILTER (status <> 'failed') AS good_polls,
                    coalesce(sum(new_entries), 0)::BIGINT AS new_entries,
                    coalesce(bool_or(overflow), false) AS overflow,
                    arg_min(coalesce(overflow, false), polled_at) FILTER (status <> 'failed')
                        AS first_overflow
             FROM feed_polls GROUP BY ALL
+        ), hours AS (
+            SELECT feed_url, unnest(generate_series(min(hour), (SELECT max(hour) FROM polled),
+                                                    INTERVAL 1 HOUR)) AS hour
+            FROM polled GROUP BY feed_url
         ), judged AS (
-            SELECT h.feed_url, h.hour, coalesce(polls, 0) AS polls, coalesce(good_polls, 0) AS good_polls,
+            SELECT feed_url, hour, coalesce(polls, 0) AS polls, coalesce(good_polls, 0) AS good_polls,
                    coalesce(new_entries, 0) AS new_entries, coalesce(overflow, false) AS overflow,
-                   first_value(first_overflow IGNORE NULLS) OVER (PARTITION BY h.feed_url ORDER BY h.hour
-                       ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS next_overflow
-            FROM hours h LEFT JOIN polled USING (feed_url, hour)
+                   lead(first_overflow IGNORE NULLS) OVER (PARTITION BY feed_url ORDER BY hour)
+                       AS next_overflow
+            FROM hours LEFT JOIN polled USING (feed_url, hour)
         )
         SELECT feed_url, outlet, hour, polls, good_polls, new_entries, overflow,
-               CASE WHEN overflow THEN 'overflow' WHEN good_polls > 0 THEN 'polled'
-                    WHEN next_overflow IS NULL THEN 'open'
-                    WHEN next_overflow THEN 'overflow' ELSE 'caught up' END AS coverage
+               CASE WHEN overflow OR next_overflow THEN 'overflow'
+                    WHEN good_polls > 0 THEN 'polled'
+                    WHEN next_overflow IS NULL THEN 'open' ELSE 'caught up' END AS coverage
         FROM judged JOIN feeds USING (feed_url)
         ORDER BY feed_url, hour
     """),
@@ -464,74 +463,84 @@ VIEWS = (
         topic             Topic id.
         published_at      Publication.
         outlet            Outlet.
-        language          Language of the text.
+        language          Language of the text, BCP 47.
         title             Headline.
         score             Score of the topic.
-        evidence          The places that speak for it, each as: words before [match] words after.
+        evidence          The places that speak for it, the title's first, each as: up to 60 characters before [match] up to 60 after.
         url               Address as listed.
         article_id        Article.
     """, """
-        WITH places AS (
-            SELECT article_id, topic,
-                   list(trim(before || '[' || matched || ']' || after) ORDER BY field DESC, start) AS evidence
-            FROM evidence_in_context GROUP BY ALL
+        SELECT topic, published_at, outlet, language, title, score,
+               list_transform(list_sort(places), lambda p: trim(
+                   substring(if(p.in_text, text, title), greatest(p.start - 59, 1), least(p.start, 60))
+                   || '[' || p.matched || ']'
+                   || substring(if(p.in_text, text, title), p.end + 1, 60))) AS evidence,
+               url, article_id
+        FROM (  -- ordered inside, so that a LIMIT spares the rest its contexts
+            SELECT * FROM article_topics JOIN articles USING (article_id) LEFT JOIN (
+                SELECT article_id, topic, list({'in_text': field = 'text', 'start': start,
+                                                'end': "end", 'matched': matched}) AS places
+                FROM topic_evidence GROUP BY ALL) USING (article_id, topic)
+            ORDER BY published_at DESC NULLS LAST, article_id, topic
         )
-        SELECT topic, published_at, outlet, language, title, score, evidence, url, article_id
-        FROM article_topics JOIN articles USING (article_id) LEFT JOIN places USING (article_id, topic)
-        ORDER BY published_at DESC NULLS LAST, article_id, topic
     """),
     _view("article_history", "Every version of every article, earlier ones and the one of today.", """
         article_id        Article.
         version           1 for the first.
         current           Whether it is the one of today.
         outlet            Outlet.
+        url               Address as listed.
         title             Headline.
+        byline            Authors.
+        published_at      Publication, as it was said then.
         fetched_at        When the page was asked for.
+        language          Language of the text, BCP 47.
         text              Article text.
+        topics            Topic ids.
         text_hash         SHA-256 of the text.
         body_hash         SHA-256 of the page's bytes, unpacked.
+        bytes             Size of the page, unpacked.
         run_id            Run that brought it.
     """, """
-        SELECT article_id, version, true AS current, outlet, title, fetched_at, text, text_hash, body_hash, run_id
-        FROM articles
+        SELECT article_id, version, true AS current, outlet, url, title, byline, published_at,
+               fetched_at, language, text, coalesce(topics, []) AS topics, text_hash, body_hash,
+               bytes, run_id
+        FROM articles LEFT JOIN (
+            SELECT article_id, list_sort(list(topic)) AS topics FROM article_topics GROUP BY ALL
+        ) USING (article_id)
         UNION ALL
-        SELECT v.article_id, v.version, false, a.outlet, v.title, v.fetched_at, v.text, v.text_hash, v.body_hash, v.run_id
-        FROM article_versions v JOIN articles a USING (article_id)
+        SELECT article_id, v.version, false, outlet, url, v.title, v.byline, v.published_at,
+               v.fetched_at, v.language, v.text,
+               coalesce(json_extract_string(topics, '$[*].topic'), []), v.text_hash, v.body_hash,
+               v.bytes, v.run_id
+        FROM article_versions v JOIN articles USING (article_id)
     """),
     _view("article_changes", "What changed in an article: each change that was seen, the newest first.", """
         article_id        Article.
         version           Version after the change.
         changed_at        When the changed page was fetched.
-        unchanged_at      When it was last seen as before.
+        unchanged_at      When the version before was fetched: the change came between the two.
         outlet            Outlet.
         title_before      Headline before.
         title             Headline after.
-        removed           Paragraphs that are gone, in their order.
+        removed           Paragraphs that are gone, in their order; empty where only the headline changed.
         added             Paragraphs that are new, in their order.
-        topics_before     Topics before.
-        topics            Topics of the article today.
+        topics_before     Topic ids before.
+        topics            Topic ids after.
         url               Address as listed.
     """, """
-        WITH chain AS (
-            SELECT article_id, version, title, fetched_at, text,
-                   json_extract_string(topics, '$[*].topic') AS topics
-            FROM article_versions
-            UNION ALL
-            SELECT a.article_id, a.version, a.title, a.fetched_at, a.text,
-                   (SELECT list(t.topic ORDER BY t.topic) FROM article_topics t WHERE t.article_id = a.article_id)
-            FROM articles a WHERE a.version > 1
+        WITH versions AS (
+            SELECT *, string_split(text, chr(10)) AS paragraphs
+            FROM article_history SEMI JOIN article_versions USING (article_id)
         )
         SELECT after.article_id, after.version, after.fetched_at AS changed_at,
-               before.fetched_at AS unchanged_at, a.outlet,
+               before.fetched_at AS unchanged_at, after.outlet,
                before.title AS title_before, after.title,
-               list_filter(string_split(before.text, chr(10)),
-                           lambda p: NOT list_contains(string_split(after.text, chr(10)), p)) AS removed,
-               list_filter(string_split(after.text, chr(10)),
-                           lambda p: NOT list_contains(string_split(before.text, chr(10)), p)) AS added,
-               coalesce(before.topics, []) AS topics_before, coalesce(after.topics, []) AS topics, a.url
-        FROM chain after
-        JOIN chain before ON before.article_id = after.article_id AND before.version = after.version - 1
-        JOIN articles a ON a.article_id = after.article_id
+               list_filter(before.paragraphs, lambda p: NOT list_contains(after.paragraphs, p)) AS removed,
+               list_filter(after.paragraphs, lambda p: NOT list_contains(before.paragraphs, p)) AS added,
+               before.topics AS topics_before, after.topics, after.url
+        FROM versions after
+        JOIN versions before ON before.article_id = after.article_id AND before.version = after.version - 1
         ORDER BY changed_at DESC, after.article_id, after.version DESC
     """),
     _view("failure_causes", "Dead letters by cause: what keeps going wrong, where, and since when. The most frequent come first.", """
@@ -540,52 +549,61 @@ VIEWS = (
         outlet            Outlet of the feed.
         failures          How often.
         inputs            Feeds or pages that it befell.
-        unsolved          … of which are still failing or owed today.
+        unsolved          … of which this befell last, and which fail still: feeds that are polled in vain, pages that are owed or given up.
         first_at          First time.
         last_at           Last time.
         message           What happened last.
         last_input        To which address.
     """, """
         WITH open AS (
-            SELECT feed_url AS input FROM feeds WHERE failures > 0
+            SELECT feed_url AS input FROM feeds WHERE failures > 0 AND listed
             UNION SELECT url FROM entries WHERE state IN ('pending', 'failed')
+        ), judged AS (
+            SELECT *, input IN (FROM open) AND row_number() OVER (
+                          PARTITION BY input ORDER BY failed_at DESC, failure_id DESC) = 1 AS unsolved
+            FROM failures
         )
-        SELECT stage, error_type, outlet, count(*) AS failures, count(DISTINCT f.input) AS inputs,
-               count(DISTINCT open.input) AS unsolved,
+        SELECT stage, error_type, outlet, count(*) AS failures, count(DISTINCT input) AS inputs,
+               count(*) FILTER (unsolved) AS unsolved,
                min(failed_at) AS first_at, max(failed_at) AS last_at,
-               arg_max(message, failed_at) AS message, arg_max(f.input, failed_at) AS last_input
-        FROM failures f JOIN feeds USING (feed_url) LEFT JOIN open ON open.input = f.input
-        GROUP BY stage, error_type, outlet ORDER BY failures DESC, last_at DESC, stage, error_type, outlet
+               arg_max(message, (failed_at, failure_id)) AS message,
+               arg_max(input, (failed_at, failure_id)) AS last_input
+        FROM judged LEFT JOIN (SELECT feed_url, outlet FROM feeds) USING (feed_url)
+        GROUP BY ALL ORDER BY failures DESC, last_at DESC, stage, error_type, outlet
     """),
     _view("run_costs", "What each run cost and brought, the newest first.", """
         run_id            Run.
         started_at        Start.
         state             How it ended.
-        seconds           From its start to the end of its commit.
+        seconds           Time of its work, of waiting for the database, and of its commit; NULL for a run that died.
         plan_seconds      … of which for finding out what is due.
         poll_seconds      … for polling and reading feeds.
         page_seconds      … for fetching, extracting and tagging pages.
         lock_seconds      … for waiting until the database was free.
         commit_seconds    … for the commit, the time that no one else could use the database.
-        cpu_seconds       CPU time of its processes.
+        cpu_seconds       CPU time of its processes, before the commit.
         feeds_polled      Feeds polled.
         pages             Pages tried.
         articles          Articles added or changed.
-        seconds_per_page  CPU seconds by pages.
+        cpu_seconds_per_page  CPU seconds by pages, polling included; NULL without pages.
         feed_bytes        Bytes received for feeds.
         page_bytes        Size of the pages of its articles, unpacked.
         staged_bytes      Size of its staged files.
-        failures          What went wrong.
+        failures          Failures of feeds and pages.
     """, """
         WITH polls AS (SELECT run_id, sum(bytes)::BIGINT AS feed_bytes FROM feed_polls GROUP BY ALL),
-             brought AS (SELECT run_id, sum(bytes)::BIGINT AS page_bytes FROM articles GROUP BY ALL),
+             brought AS (
+                 SELECT run_id, sum(bytes)::BIGINT AS page_bytes
+                 FROM (SELECT run_id, bytes FROM articles
+                       UNION ALL SELECT run_id, bytes FROM article_versions)
+                 GROUP BY ALL),
              staged AS (SELECT run_id, sum(bytes)::BIGINT AS staged_bytes FROM staged_shards GROUP BY ALL),
              wrong AS (SELECT run_id, count(*) AS failures FROM failures GROUP BY ALL)
         SELECT run_id, started_at, state,
                round(epoch(finished_at - started_at) + lock_seconds + commit_seconds, 3) AS seconds,
                plan_seconds, poll_seconds, page_seconds, lock_seconds, commit_seconds, cpu_seconds,
                feeds_polled, pages, articles_new + coalesce(articles_changed, 0) AS articles,
-               round(cpu_seconds / nullif(pages, 0), 4) AS seconds_per_page,
+               round(cpu_seconds / nullif(pages, 0), 4) AS cpu_seconds_per_page,
                coalesce(feed_bytes, 0) AS feed_bytes, coalesce(page_bytes, 0) AS page_bytes,
                coalesce(staged_bytes, 0) AS staged_bytes, coalesce(failures, 0) AS failures
         FROM runs LEFT JOIN polls USING (run_id) LEFT JOIN brought USING (run_id)

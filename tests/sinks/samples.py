@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -167,13 +167,18 @@ def new_run(
     run_id: str = RUN,
     *,
     feeds: Sequence[str] = FEEDS,
+    outlets: Mapping[str, str] | None = None,
     state: str | None = "done",
     **changes: Any,
 ) -> RunFolder:
-    """The staging folder of a run; `state` is None for one that died."""
+    """The staging folder of a run; `state` is None for one that died.
+
+    `outlets` names those of some feeds; the others are called after their place.
+    """
+    names = {url: f"Outlet {position}" for position, url in enumerate(feeds)} | dict(outlets or {})
     folder = Staging(database).new_run(run_id)
     configured = [
-        {"feed_url": url, "outlet": f"Outlet {position}", "country": "NZ", "language": "en",
+        {"feed_url": url, "outlet": names[url], "country": "NZ", "language": "en",
          "tags": ["press"], "interval_seconds": 1800, "position": position}
         for position, url in enumerate(feeds)
     ]  # fmt: skip

@@ -11,22 +11,11 @@ import pytest
 from config.errors import DatabaseError, DatabaseLocked, SchemaMismatch
 from sinks.connector.connection import STORAGE_VERSION
 from sinks.database import open_database
-from sinks.schema import SCHEMA_VERSION, TABLES, VIEWS
+from sinks.schema import SCHEMA_VERSION, TABLES, VIEWS, Column
 from tests.conftest import rows
-from tests.sinks.samples import (
-    FEED,
-    LATER,
-    LATEST,
-    OTHER,
-    article,
-    at,
-    commit,
-    failed_page,
-    held,
-    listed,
-    page,
-    poll,
-)
+from tests.sinks.samples import FEED, commit, failed_page, held, listed, page, poll
+
+CHECKED = [(table.name, column) for table in TABLES for column in table.columns if column.values]
 
 
 @pytest.fixture
@@ -61,25 +50,12 @@ def test_every_view_has_its_comment_and_runs(database: Path) -> None:
     assert views == {view.name: view.meaning for view in VIEWS}
     for view in VIEWS:
         assert rows(database, f'FROM "{view.name}"') == []
-
-
-@pytest.mark.parametrize("view", [view.name for view in VIEWS])
-def test_every_view_answers(tmp_path: Path, view: str) -> None:
-    """A story that two outlets print, one of them with an edit, and a page that failed."""
-    database = tmp_path / "news.duckdb"
-    text = "Taiwan held talks on trade and on the ports of the north."
-    other = article(2, outlet="The Gazette", text=text, feed_url=OTHER)
-    first = article(1, text=text, text_hash="1")
-    commit(
-        database,
-        [poll(FEED, 0, [listed(FEED, n) for n in (1, 2, 3)])],
-        [page(1, first), page(2, other), failed_page(3)],
-    )
-    again = listed(FEED, 1, listing_id="another", title="Headline 1, corrected")
-    commit(database, [poll(FEED, 60, [again])], run_id=LATER)
-    changed = first._replace(title=again.title, text=text + "\nMore.", text_hash="2")
-    commit(database, [page(1, changed, fetched_at=at(90))], run_id=LATEST)
-    assert rows(database, f'FROM "{view}"')
+        columns = rows(
+            database,
+            "SELECT column_name, comment FROM duckdb_columns() "
+            f"WHERE table_name = '{view.name}' ORDER BY column_index",
+        )
+        assert columns == list(view.columns)
 
 
 def test_times_are_with_time_zone(database: Path) -> None:
@@ -93,6 +69,36 @@ def test_times_are_with_time_zone(database: Path) -> None:
 def test_the_key_columns_exist() -> None:
     for table in TABLES:
         assert set(table.key) <= {column.name for column in table.columns}
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with a row in each table that checks values."""
+    path = tmp_path_factory.mktemp("filled") / "news.duckdb"
+    found = [listed(FEED, number) for number in (1, 2)]
+    commit(path, [poll(FEED, 0, found)], [page(1), failed_page(2)])
+    return path
+
+
+@pytest.mark.parametrize(("table", "column"), CHECKED, ids=[f"{t}.{c.name}" for t, c in CHECKED])
+def test_a_value_that_the_dictionary_does_not_name_is_refused(
+    filled: Path, table: str, column: Column
+) -> None:
+    change = f"UPDATE {table} SET {column.name} = ? RETURNING {column.name}"
+    with duckdb.connect(str(filled)) as connection:
+        for value in column.values:
+            connection.begin()
+            assert connection.execute(change, [value]).fetchone() == (value,)
+            connection.rollback()
+        with pytest.raises(duckdb.ConstraintException, match=column.name):
+            connection.execute(change, ["unheard of"])
+
+
+def test_every_reference_names_a_column_that_helps_to_name_a_row() -> None:
+    keys = {f"{table.name}.{column}" for table in TABLES for column in table.key}
+    references = {column.references for table in TABLES for column in table.columns}
+    assert references - {""} <= keys
+    assert {"articles.article_id", "feeds.feed_url", "runs.run_id"} <= references
 
 
 def test_the_storage_version_is_set(database: Path) -> None:
