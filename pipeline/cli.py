@@ -17,6 +17,7 @@ from config.load import load_feeds, load_topics, shipped
 from config.models import VERSION, FetchSettings
 from pipeline.commands.export import export
 from pipeline.commands.retag import retag
+from pipeline.commands.sql import sql
 from pipeline.options import database_option, feeds_option, lock_option, option, topics_option
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -136,29 +137,6 @@ def run(
         os._exit(0)  # a thread of the runner would keep the process alive
 
 
-@main.command(short_help="Ask the database in SQL.")
-@click.argument("query")
-@database_option
-@option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "csv", "json", "markdown"]),
-    default="table",
-    show_default=True,
-    help="How to print the result; a table cuts long cells, the others show all.",
-)
-@option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@lock_option
-def sql(query: str, database: Path, form: str, as_json: bool, lock_timeout: float) -> None:
-    """Ask the database a QUERY in SQL (- reads it from standard input). Nothing can be changed."""
-    from pipeline.output import WRITERS
-    from sinks.query import query as ask
-
-    text = sys.stdin.read() if query == "-" else query
-    with ask(database, text, lock_timeout) as result:
-        WRITERS["json" if as_json else form](result.columns, result.rows, sys.stdout)
-
-
 @main.command(short_help="Say what is wrong in a configuration.")
 @feeds_option
 @topics_option
@@ -252,9 +230,8 @@ def _load(feeds: Path | None, topics: Path | None) -> tuple[Any, Any]:
     return loaded[0], loaded[1]
 
 
-main.add_command(retag)
-
-main.add_command(export)
+for command in (export, retag, sql):
+    main.add_command(command)
 
 if __name__ == "__main__":
     main()

@@ -67,12 +67,14 @@ def console(file: IO[str] | None = None) -> Console:
     return Console(file=target, width=width, highlight=False, soft_wrap=False)
 
 
-def write_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], out: IO[str]) -> None:
+def write_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], out: IO[str], most: int = TABLE_ROWS
+) -> None:
     """Columns under their names, long cells cut; on a narrow terminal one line for each value.
 
-    Shows TABLE_ROWS rows at most, and says so: a table is for people.
+    Shows so many rows at most, and says so: a table is for people.
     """
-    kept = list(islice(iterator := iter(rows), TABLE_ROWS))
+    kept = list(islice(iterator := iter(rows), most))
     screen = console(out)
     if kept and screen.is_terminal and _width(columns, kept) > screen.width:
         _write_records(columns, kept, screen)
@@ -81,9 +83,7 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], out: IO[s
     if not kept:
         out.write("no rows\n")
     if next(iterator, None) is not None:
-        print(
-            f"only the first {TABLE_ROWS:,} rows are shown; csv and json show all", file=sys.stderr
-        )
+        print(f"only the first {most:,} rows are shown; csv and json show all", file=sys.stderr)
 
 
 def _cell(value: Any) -> str:

@@ -1,70 +1,156 @@
-"""Reading a database without being able to change anything."""
+"""Asking a database: without being able to change anything, unless that is wanted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import duckdb
 
-from config.errors import QueryError
-from sinks.database import open_database
+from config.errors import DatabaseError, QueryError
+from sinks.connector.connection import Opened, open_file
+from sinks.database import ABSENT, open_database, schema_version
 
+T = TypeVar("T")
 BATCH = 1_000
+READING = {
+    duckdb.StatementType.SELECT,
+    duckdb.StatementType.EXPLAIN,
+    duckdb.StatementType.CALL,
+    duckdb.StatementType.CREATE,
+}
+"""Statements that may be asked; of CREATE, DuckDB lets only temporary things be made."""
+HINT = "(--unsafe lifts that)"
 
 
 class Rows(NamedTuple):
-    """A result: names of its columns, and its rows as they come."""
+    """A result: names and SQL types of its columns, and its rows as they come."""
 
     columns: list[str]
+    types: list[str]
     rows: Iterator[tuple[Any, ...]]
 
 
 @contextmanager
-def query(path: str | Path, sql: str, lock_timeout: float = 10.0) -> Iterator[Rows]:
+def query(
+    path: str | Path,
+    sql: str,
+    lock_timeout: float = 10.0,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    unsafe: bool = False,
+) -> Iterator[Rows]:
     """Run one query, read-only: no writing, no attaching, no files, no extensions.
+
+    With `unsafe` the database is opened for writing, and DuckDB does whatever it can, statement
+    after statement; the rows are those of the last one. The parameters are DuckDB's `$name`.
 
     Raises:
         QueryError: DuckDB refuses the query.
-        DatabaseError: the database cannot be opened.
+        DatabaseError: the database cannot be opened, or there is none.
+        KeyboardInterrupt: SIGINT came while the query ran.
     """
     try:
         sql.encode()
     except UnicodeEncodeError as error:
         raise QueryError(f"the query is not UTF-8: {error}") from None
-    with open_database(path, read_only=True, lock_timeout=lock_timeout, any_version=True) as opened:
+    try:
+        with _answer(path, sql, lock_timeout, parameters, unsafe) as rows:
+            yield rows
+    except duckdb.Error as error:
+        lifted = isinstance(error, duckdb.PermissionException) and not unsafe
+        raise QueryError(str(error).strip() + f"\n{HINT}" * lifted) from error
+    except RuntimeError as error:  # DuckDB heard the signal itself
+        if str(error) == "Query interrupted":
+            raise KeyboardInterrupt from error
+        raise
+
+
+@contextmanager
+def _answer(
+    path: str | Path,
+    sql: str,
+    lock_timeout: float,
+    parameters: Mapping[str, Any] | None,
+    unsafe: bool,
+) -> Iterator[Rows]:
+    with _opened(path, lock_timeout, unsafe) as opened, _Worker(opened.connection) as worker:
         connection = opened.connection
-        try:
-            _close_off(connection, connection.extract_statements(sql))
-            result = connection.execute(sql)
-            columns = [item[0] for item in result.description or []]
-            yield Rows(columns, _rows(result))
-        except duckdb.Error as error:
-            raise QueryError(str(error).strip()) from error
+        if not unsafe:  # before it is parsed: parsing IMPORT DATABASE reads files
+            connection.execute("SET enable_external_access = false")
+        _check(connection, connection.extract_statements(sql), unsafe)
+        result = worker.do(lambda: connection.execute(sql, parameters or None))
+        head = result.description or []
+        columns, types = [item[0] for item in head], [str(item[1]) for item in head]
+        yield Rows(columns, types, _rows(result, worker))
 
 
-def _close_off(
-    connection: duckdb.DuckDBPyConnection, statements: Sequence[duckdb.Statement]
+@contextmanager
+def _opened(path: str | Path, lock_timeout: float, unsafe: bool) -> Iterator[Opened]:
+    how: AbstractContextManager[Opened]
+    if not unsafe:
+        how = open_database(path, read_only=True, lock_timeout=lock_timeout, any_version=True)
+    elif Path(path).exists():
+        how = open_file(path, read_only=False, lock_timeout=lock_timeout)
+    else:
+        raise DatabaseError(f"{path}: {ABSENT}")
+    with how as opened:
+        if unsafe:
+            schema_version(opened.connection, str(path))
+        opened.connection.execute("SET python_enable_replacements = false")  # our own variables
+        yield opened
+
+
+def _check(
+    connection: duckdb.DuckDBPyConnection, statements: Sequence[duckdb.Statement], unsafe: bool
 ) -> None:
-    """Leave the query nothing but the database, which is open for reading only.
+    """Refuse all but one query, and leave the file system only to a single SELECT.
 
     Without external access DuckDB still lets the database's own files be named, and COPY writes
-    over them. So only a SELECT keeps the file system, where large results spill; PIVOT is a
+    over them. A SELECT keeps the file system, because large results spill there; PIVOT is a
     CREATE and a SELECT to DuckDB.
     """
     kinds = [statement.type for statement in statements]
     if not kinds:
         raise QueryError("the query is empty")
+    if unsafe:
+        return
     if len([kind for kind in kinds if kind != duckdb.StatementType.CREATE]) > 1:
         raise QueryError("this is more than one query; ask one at a time")
-    connection.execute("SET enable_external_access = false")
+    for kind in kinds:
+        if kind not in READING:
+            raise QueryError(f"{kind.name}: the database is open read-only {HINT}")
     if kinds != [duckdb.StatementType.SELECT]:
         connection.execute("SET disabled_filesystems = 'LocalFileSystem'")
     connection.execute("SET lock_configuration = true")
 
 
-def _rows(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
-    while batch := result.fetchmany(BATCH):
+def _rows(result: duckdb.DuckDBPyConnection, worker: _Worker) -> Iterator[tuple[Any, ...]]:
+    while batch := worker.do(lambda: result.fetchmany(BATCH)):
         yield from batch
+
+
+class _Worker:
+    """A thread for what DuckDB takes long over: while it works, its own thread hears no signal."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._thread = ThreadPoolExecutor(1)
+
+    def __enter__(self) -> _Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+
+    def do(self, work: Callable[[], T]) -> T:
+        """Wait for the result; KeyboardInterrupt stops the query too."""
+        future = self._thread.submit(work)
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            self._connection.interrupt()
+            raise

@@ -121,7 +121,7 @@ def test_the_wheel_has_the_program_and_no_tests(wheel: Path) -> None:
         path.relative_to(CHECKOUT).as_posix()
         for package in PACKAGES
         for path in (CHECKOUT / package).rglob("*")
-        if path.suffix in (".py", ".yaml")
+        if path.suffix in (".py", ".sql", ".yaml")
     }
     assert {name for name in names if ".dist-info/" not in name} == modules
     assert {"config/catalogue/feeds.yaml", "config/catalogue/topics.yaml"} <= names

@@ -278,7 +278,7 @@ def read(terminal: int) -> bytes:
         ("FROM artikles", "Catalog Error"),
         ("SELECT 'x'::INTEGER", "Conversion Error"),
         ("DELETE FROM articles", "read-only"),
-        ("COPY articles TO 'out.csv'", "Permission Error"),
+        ("COPY articles TO 'out.csv'", "read-only (--unsafe lifts that)"),
         ("", "the query is empty"),
         ("SELECT 1; SELECT 2", "more than one query"),
     ],

@@ -6,9 +6,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
-from config.errors import DatabaseError, DatabaseLocked, QueryError
+from config.errors import DatabaseError, DatabaseLocked, QueryError, SchemaMismatch
 from sinks.query import query
 from tests.conftest import newsbeam
 from tests.sinks.samples import FEED, commit, held, listed, page, poll
@@ -34,7 +35,21 @@ CHANGES = {
     "drop": "DROP TABLE articles",
     "comment": "COMMENT ON TABLE feeds IS 'mine'",
     "macro": "CREATE MACRO one() AS 1",
+    "merge": "MERGE INTO topics USING feeds ON true WHEN MATCHED THEN DELETE",
+    "truncate": "TRUNCATE articles",
     "two": "SELECT 1; DELETE FROM articles",
+    "two-hidden": "SELECT 1 /* ; */ ; -- no more\n DELETE FROM articles",
+    "within-with": "WITH a AS (SELECT 1) INSERT INTO topics SELECT 'a', 'b', 'c', []",
+    "within-query": "FROM query('DELETE FROM articles')",
+    "explained": "EXPLAIN ANALYZE DELETE FROM articles",
+    "prepared": "PREPARE p AS DELETE FROM articles; EXECUTE p",
+    "table-in-temp": "CREATE TABLE temp.mine AS SELECT 1",
+    "schema": "CREATE SCHEMA mine",
+    "vacuum": "VACUUM",
+    "analyze": "ANALYZE",
+    "transaction": "BEGIN",
+    "use": "USE temp",
+    "detach": "DETACH news",
 }
 FILES = {
     "read_csv": "FROM read_csv('/etc/passwd')",
@@ -51,6 +66,25 @@ FILES = {
     "copy-spill": "COPY (SELECT 1) TO '{database}.tmp/x'",
     "copy-explained": "EXPLAIN ANALYZE COPY (SELECT 1) TO '{database}.wal'",
     "copy-prepared": "PREPARE p AS COPY (SELECT 1) TO '{database}.wal'; EXECUTE p",
+    "copy-from-temporary": "CREATE TEMP TABLE t AS SELECT 1; COPY t TO '{folder}/out.csv'",
+    "copy-planned": "EXPLAIN COPY (SELECT 1) TO '{folder}/out.csv'",
+    "copy-database": "COPY FROM DATABASE news TO temp",
+    "copy-database-pragma": "PRAGMA copy_database('news', 'temp')",
+    "import-pragma": "PRAGMA import_database('{folder}')",
+    "read_json": "FROM read_json('/etc/passwd')",
+    "read_parquet": "FROM read_parquet('{folder}/x.parquet')",
+    "parquet-metadata": "FROM parquet_metadata('{folder}/x.parquet')",
+    "sniff": "FROM sniff_csv('/etc/passwd')",
+    "other-database": "FROM read_duckdb('{folder}/other.duckdb')",
+    "standard-input": "FROM read_csv('/dev/stdin')",
+    "globbed": "FROM '{folder}/*.csv'",
+    "within-query-text": "FROM query('FROM read_text(''/etc/passwd'')')",
+    "within-table": "CREATE TEMP TABLE t AS FROM read_text('/etc/passwd'); FROM t",
+    "within-macro": "CREATE TEMP MACRO m() AS TABLE FROM read_text('/etc/passwd'); FROM m()",
+    "environment": "SELECT getenv('HOME')",
+    "log-of-all": "CALL enable_logging(storage = 'file', storage_path = '{folder}/log')",
+    "profile": "CALL enable_profiling(format = 'json', save_location = '{folder}/p.json')",
+    "our-variables": "FROM statements",
     "copy-from": "COPY topics FROM '/etc/passwd'",
     "export": "EXPORT DATABASE '{folder}/out'",
     "import": "IMPORT DATABASE '{folder}'",
@@ -62,7 +96,16 @@ EXTENSIONS = {
     "load": "LOAD httpfs",
     "load-file": "LOAD '{folder}/x.duckdb_extension'",
     "http": "FROM read_csv('http://127.0.0.1:9/x.csv')",
+    "update": "UPDATE EXTENSIONS",
+    "loaded-already": "LOAD json",
+    "extensions": "FROM duckdb_extensions()",
+    "http-named": "FROM 'http://127.0.0.1:9/x.parquet'",
+    "s3": "FROM 's3://bucket/x.parquet'",
+    "autoload": "FROM sql_auto_complete('SEL')",
     "secret": "CREATE SECRET mine (TYPE s3)",
+    "secret-kept": "CREATE PERSISTENT SECRET mine (TYPE http)",
+    "secrets": "FROM duckdb_secrets()",
+    "secret-for": "FROM which_secret('s3://bucket/x', 's3')",
 }
 SETTINGS = {
     "set": "SET threads = 1",
@@ -72,17 +115,120 @@ SETTINGS = {
     "file-systems": "SET disabled_filesystems = ''",
     "lock": "SET lock_configuration = false",
     "zone": "SET TimeZone = 'Asia/Tokyo'",
+    "variable": "SET VARIABLE mine = 1",
+    "profiling": "PRAGMA enable_profiling",
+    "profiling-file": "PRAGMA profiling_output = '{folder}/p.json'",
+    "dot-shell": ".shell ls",
+    "dot-open": ".open {folder}/x.duckdb",
+    "dot-output": ".output {folder}/x",
 }
 ALL = CHANGES | FILES | EXTENSIONS | SETTINGS
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_nothing_else_than_reading(database: Path, name: str) -> None:
-    before = {path: path.read_bytes() for path in database.parent.rglob("*") if path.is_file()}
+    before = contents(database.parent)
     with pytest.raises(QueryError):
         ask(database, ALL[name].format(folder=database.parent, database=database))
-    after = {path: path.read_bytes() for path in database.parent.rglob("*") if path.is_file()}
-    assert after == before
+    assert contents(database.parent) == before
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CHECKPOINT",
+        "FROM checkpoint()",
+        "SELECT write_log('mine')",
+        "FROM enable_logging(level = 'trace', storage = 'file', storage_path = '{database}.wal')",
+        "FROM enable_logging(level = 'trace', storage = 'file', storage_path = '{folder}/log')",
+        "FROM enable_profiling(format = 'json', save_location = '{database}.json'), articles",
+        "FROM enable_profiling(format = 'json', save_location = '{folder}/p.json'), articles",
+        "SELECT count(*) FROM read_blob('{database}')",
+    ],
+)
+def test_what_is_answered_writes_nothing(database: Path, sql: str) -> None:
+    before = contents(database.parent)
+    ask(database, sql.format(folder=database.parent, database=database))
+    assert contents(database.parent) == before
+
+
+def test_a_file_is_not_read_while_the_query_is_parsed(database: Path, tmp_path: Path) -> None:
+    """IMPORT DATABASE becomes what stands in these files, and errors would quote it."""
+    (tmp_path / "schema.sql").write_text("sesame is the password")
+    (tmp_path / "load.sql").write_text("")
+    with pytest.raises(QueryError) as caught:
+        ask(database, f"IMPORT DATABASE '{tmp_path}'")
+    assert "sesame" not in str(caught.value)
+
+
+@pytest.mark.parametrize("sql", ["COPY feeds TO 'x.csv'", "FROM 'x.csv'", "VACUUM"])
+def test_a_refusal_names_the_way_out(database: Path, sql: str) -> None:
+    with pytest.raises(QueryError, match="--unsafe lifts that"):
+        ask(database, sql)
+
+
+# Unsafe
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    path = tmp_path / "news.duckdb"
+    commit(path, [poll(FEED, 0, [listed(FEED, 1)])], [page(1)])
+    return path
+
+
+def do(database: Path, sql: str) -> list[tuple[Any, ...]]:
+    with query(database, sql, 0, unsafe=True) as result:
+        return list(result.rows)
+
+
+def test_unsafe_changes_and_answers_the_last_statement(own: Path) -> None:
+    sql = "CREATE TABLE mine AS SELECT 1 AS a; INSERT INTO mine VALUES (2); FROM mine"
+    assert do(own, sql) == [(1,), (2,)]
+    assert ask(own, "SELECT sum(a) FROM mine") == [(3,)]
+
+
+def test_unsafe_writes_reads_and_attaches_files(own: Path) -> None:
+    folder = own.parent
+    do(own, f"COPY (SELECT title FROM articles) TO '{folder}/out.csv'")
+    assert do(own, f"FROM '{folder}/out.csv'") == [("Headline 1",)]
+    do(own, f"ATTACH '{folder}/other.duckdb' AS other; CREATE TABLE other.a AS SELECT 1")
+    assert (folder / "other.duckdb").exists()
+    assert do(own, "SET threads = 1; SELECT current_setting('threads')") == [(1,)]
+
+
+def test_unsafe_makes_no_database(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseError, match=r"absent\.duckdb: no such database"):
+        do(tmp_path / "absent.duckdb", "SELECT 1")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unsafe_is_for_newsbeams_databases(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "other.duckdb")) as connection:
+        connection.execute("CREATE TABLE mine (a INTEGER)")
+    with pytest.raises(SchemaMismatch, match="not a newsbeam database"):
+        do(tmp_path / "other.duckdb", "DROP TABLE mine")
+
+
+# Parameters
+
+
+def test_parameters_are_values_never_sql(database: Path) -> None:
+    hostile = "'; DROP TABLE articles; --"
+    with query(
+        database, "SELECT $text, $n + 1, $nothing IS NULL", 0,
+        parameters={"text": hostile, "n": 1, "nothing": None},
+    ) as result:  # fmt: skip
+        assert list(result.rows) == [(hostile, 2, True)]
+
+
+def test_a_parameter_without_a_value_is_an_error(database: Path) -> None:
+    with pytest.raises(QueryError, match="mine"):
+        ask(database, "SELECT $mine")
 
 
 @pytest.mark.parametrize(
@@ -101,6 +247,8 @@ def test_nothing_else_than_reading(database: Path, name: str) -> None:
         "EXPLAIN ANALYZE SELECT 1",
         "PIVOT entries ON state USING count(*)",
         "PRAGMA table_info('articles')",
+        "UNPIVOT (SELECT 1 AS a, 2 AS b) ON COLUMNS(*)",
+        "FROM query('FROM articles')",
         "CALL pragma_version()",
         "CREATE TEMP TABLE t AS SELECT 1; FROM t",
     ],

@@ -1,0 +1,87 @@
+"""Questions and answers: what `newsbeam sql` does with a query, in its shell and out of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import IO
+
+from config.errors import QueryError
+from pipeline.output import TABLE_ROWS, WRITERS, write_table
+from pipeline.plot import chart_of, draw
+from sinks import named
+from sinks.query import query
+
+FORMATS = tuple(WRITERS)
+
+
+@dataclass
+class Session:
+    """Which database is asked, and how answers are written."""
+
+    database: Path
+    folders: Sequence[Path] = ()
+    """Folders of named queries, before the shipped ones."""
+    lock_timeout: float = 60.0
+    unsafe: bool = False
+    form: str = "table"
+    plot: bool = False
+    most: int = TABLE_ROWS
+    """Rows of a table."""
+
+    def answer(self, text: str, options: Sequence[str], out: IO[str]) -> None:
+        """Answer a query of SQL, or a named one, @NAME, with its options.
+
+        The database is closed before a table or plot is written: whoever reads it slowly holds
+        nothing up.
+
+        Raises:
+            QueryError, DatabaseError: as of `sinks.query.query`; or there is no such named query.
+        """
+        values = {}
+        if text.startswith("@"):
+            asked = named.load(text[1:], self.folders)
+            text, values = asked.sql, named.values(asked, _pairs(options))
+        with query(
+            self.database, text, self.lock_timeout, parameters=values, unsafe=self.unsafe
+        ) as result:
+            if self.plot:
+                chart = chart_of(result)
+            elif self.form == "table":
+                kept = list(islice(result.rows, self.most + 1))
+            else:
+                WRITERS[self.form](result.columns, result.rows, out)
+        if self.plot:
+            draw(chart, out)
+        elif self.form == "table":
+            write_table(result.columns, kept, out, self.most)
+
+    def write_queries(self, out: IO[str]) -> None:
+        """List the named queries."""
+        write_table(("query", "answers", "options"), self._queries(), out)
+
+    def _queries(self) -> Iterator[tuple[str, str, str]]:
+        for name, path in named.files(self.folders).items():
+            try:
+                found = named.read(path)
+                yield f"@{name}", found.meaning, " ".join(p.option for p in found.parameters)
+            except QueryError as error:
+                yield f"@{name}", str(error), ""
+
+
+def _pairs(options: Sequence[str]) -> dict[str, str]:
+    """--NAME VALUE or --NAME=VALUE, by name of the parameter."""
+    pairs: dict[str, str] = {}
+    rest = iter(options)
+    for word in rest:
+        option = re.fullmatch(r"--([a-z][a-z0-9_-]*)(?:=(.*))?", word, re.DOTALL)
+        if not option:
+            raise QueryError(f"{word!r} is no option; parameters are given as --name value")
+        value = option[2] if option[2] is not None else next(rest, None)
+        if value is None:
+            raise QueryError(f"--{option[1]} needs a value")
+        pairs[option[1].replace("-", "_")] = value
+    return pairs
