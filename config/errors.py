@@ -8,6 +8,7 @@ NewsbeamError                 anything that newsbeam reports to its user
 ├── ExportError               an export cannot be written, or a snapshot is not as it says (exit 1)
 ├── QueryError                DuckDB refuses a query (exit 2)
 ├── RunActive                 another run works on this database (exit 75)
+├── PublishError              the copy for readers cannot be written (exit 1)
 └── StagingError              the staging folder cannot be used (exit 1)
 """
 
@@ -54,6 +55,10 @@ class RunActive(NewsbeamError):
     """Another run works on the same database."""
 
     exit_status = 75
+
+
+class PublishError(NewsbeamError):
+    """The copy for readers cannot be written; the database is as it should be."""
 
 
 class StagingError(NewsbeamError):

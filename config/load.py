@@ -86,13 +86,22 @@ def parse_interval(text: str) -> int:
     Raises:
         ValueError: for anything else.
     """
-    match = re.fullmatch(r"(\d{1,6})\s*([smhd])", text)
-    if not match:
-        raise ValueError(f"{text!r} is no interval; write a number and s, m, h or d, such as 15m")
-    seconds = int(match[1]) * SECONDS[match[2]]
+    seconds = parse_duration(text)
     if not SHORTEST_INTERVAL <= seconds <= LONGEST_INTERVAL:
         raise ValueError(f"{text!r} is out of range; valid: 1s to 7d")
     return seconds
+
+
+def parse_duration(text: str) -> int:
+    """Seconds of ``90s``, ``15m``, ``6h`` or ``180d``.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    match = re.fullmatch(r"(\d{1,6})\s*([smhd])", text)
+    if not match:
+        raise ValueError(f"{text!r} is no interval; write a number and s, m, h or d, such as 15m")
+    return int(match[1]) * SECONDS[match[2]]
 
 
 def _feed(document: Document, node: yaml.Node) -> Feed | None:

@@ -15,10 +15,21 @@ import click
 from config.errors import ConfigError, NewsbeamError
 from config.load import load_feeds, load_topics, shipped
 from config.models import VERSION, FetchSettings
+from pipeline.commands.commit import commit
+from pipeline.commands.db import db
 from pipeline.commands.export import export
+from pipeline.commands.prune import prune
 from pipeline.commands.retag import retag
+from pipeline.commands.serve import serve
 from pipeline.commands.sql import sql
-from pipeline.options import database_option, feeds_option, lock_option, option, topics_option
+from pipeline.options import (
+    database_option,
+    feeds_option,
+    lock_option,
+    option,
+    publish_option,
+    topics_option,
+)
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -91,6 +102,7 @@ def main(verbose: bool) -> None:
     help="Pause between the starts of two of them.",
 )
 @lock_option
+@publish_option
 @option("--runner", default="DirectRunner", show_default=True, help="Beam runner.")
 @option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.argument("beam_options", nargs=-1, type=click.UNPROCESSED, metavar="[-- BEAM OPTION…]")
@@ -103,6 +115,7 @@ def run(
     host_concurrency: int,
     host_delay: float,
     lock_timeout: float,
+    publish: Path | None,
     runner: str,
     as_json: bool,
     beam_options: tuple[str, ...],
@@ -127,14 +140,26 @@ def run(
     )
     result = run_batch(
         RunOptions(
-            database, catalogue, taxonomy, now, lock_timeout, runner, beam_options, fetching
+            database,
+            catalogue,
+            taxonomy,
+            now,
+            lock_timeout,
+            runner,
+            beam_options,
+            fetching,
+            publish,
         ),
         Screen(),
     )
     click.echo(summary_json(result) if as_json else summary(result))
+    if result.unpublished and not result.abandoned:
+        raise result.unpublished
     if result.abandoned:
+        if result.unpublished:
+            click.echo(f"newsbeam: {result.unpublished}", err=True)
         sys.stdout.flush()
-        os._exit(0)  # a thread of the runner would keep the process alive
+        os._exit(result.unpublished is not None)  # a thread of the runner would keep it alive
 
 
 @main.command(short_help="Say what is wrong in a configuration.")
@@ -230,7 +255,7 @@ def _load(feeds: Path | None, topics: Path | None) -> tuple[Any, Any]:
     return loaded[0], loaded[1]
 
 
-for command in (export, retag, sql):
+for command in (commit, db, export, prune, retag, serve, sql):
     main.add_command(command)
 
 if __name__ == "__main__":

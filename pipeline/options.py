@@ -59,3 +59,10 @@ lock_option = option(
     metavar="SECONDS",
     help="How long to wait for another process that holds the database.",
 )
+publish_option = option(
+    "--publish",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="PATH",
+    help="Then copy the database to this file, for readers who keep a file open.",
+)
+json_option = option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

@@ -29,6 +29,7 @@ from rich.text import Text
 
 from pipeline.run import RunResult, Watcher
 from sinks.commit import Committed
+from sinks.publish import Published
 
 PIPED_WIDTH = 10_000
 SUMMARY_WIDTH = 98
@@ -211,13 +212,25 @@ def plain(value: Any) -> Any:
 def summary_json(result: RunResult) -> str:
     """A run's summary for programs."""
     document = {
-        **_as_json(result.committed),
-        "recovered": [_as_json(item) for item in result.recovered],
+        **committed_json(result.committed),
+        "recovered": [committed_json(item) for item in result.recovered],
+        "published": published_json(result.published),
     }
+    return dumps(document)
+
+
+def dumps(document: Any) -> str:
+    """A document for programs."""
     return json.dumps(document, default=plain, ensure_ascii=False, indent=1)
 
 
-def _as_json(committed: Committed) -> dict[str, Any]:
+def published_json(published: Published | None) -> dict[str, Any] | None:
+    """What became of the copy for readers; None where none was asked for, or it failed."""
+    return published and {**published._asdict(), "path": str(published.path)}
+
+
+def committed_json(committed: Committed) -> dict[str, Any]:
+    """What a commit brought, for programs."""
     failures = [
         {"stage": stage, "error_type": kind, "count": count}
         for stage, kind, count in committed.failures
@@ -227,17 +240,35 @@ def _as_json(committed: Committed) -> dict[str, Any]:
 
 def summary(result: RunResult) -> str:
     """A run's summary for people."""
-    lines = []
-    for earlier in result.recovered:
-        run = earlier.run
-        name = f"run {run['run_id']} ({run['state']})"
-        lines.append(
-            f"Took over {earlier.shards} staged files of {name}: {run['articles_new']} articles."
-            if earlier.shards
-            else f"Nothing was left staged by {name}."
-        )
+    lines = [taken_over(earlier) for earlier in result.recovered]
     lines += _lines(result.committed)
+    if result.published:
+        lines.append(published_line(result.published))
     return "\n".join(lines)
+
+
+def taken_over(earlier: Committed) -> str:
+    """A line on a run that was left staged."""
+    run = earlier.run
+    name = f"run {run['run_id']} ({run['state']})"
+    if not earlier.shards:
+        return f"Nothing was left staged by {name}."
+    return f"Took over {earlier.shards} staged files of {name}: {run['articles_new']} articles."
+
+
+def published_line(published: Published) -> str:
+    """A line on the copy for readers."""
+    path = safe(str(published.path))
+    if not published.written:
+        return f"{path} is up to date."
+    return f"Published {size(published.bytes)} to {path} in {published.seconds:.1f} s."
+
+
+def size(count: int) -> str:
+    """Bytes as a person reads them."""
+    units = ("bytes", "kB", "MB", "GB", "TB")
+    power = min(len(str(max(count, 1))) - 1, 14) // 3
+    return f"{count / 1000**power:,.{1 if power else 0}f} {units[power]}"
 
 
 def _lines(committed: Committed) -> Iterator[str]:
@@ -249,13 +280,13 @@ def _lines(committed: Committed) -> Iterator[str]:
         yield f"  entries   {run['entries_new']} new"
     if run["pages"]:
         yield f"  articles  {_articles(run)}"
-        yield from _list("topics", [f"{topic} {count}" for topic, count in committed.topics])
+        yield from folded("topics", [f"{topic} {count}" for topic, count in committed.topics])
     if committed.left:
         yield f"  left      {committed.left} page{'s'[: committed.left != 1]} for the next run"
     stages = dict.fromkeys(stage for stage, _, _ in committed.failures)
     for number, stage in enumerate(stages):
         kinds = [f"{kind} {n}" for of, kind, n in committed.failures if of == stage]
-        yield from _list("" if number else "failures", [f"{stage}: {kinds[0]}", *kinds[1:]])
+        yield from folded("" if number else "failures", [f"{stage}: {kinds[0]}", *kinds[1:]])
     phases = (("plan", "plan"), ("poll", "poll"), ("pages", "page"), ("commit", "commit"))
     yield "  time      " + ", ".join(
         f"{name} {run[f'{key}_seconds'] or 0:.1f} s" for name, key in phases
@@ -289,7 +320,7 @@ def _articles(run: dict[str, Any]) -> str:
     return f"{new}: {others}" if others else new
 
 
-def _list(name: str, items: list[str]) -> Iterator[str]:
+def folded(name: str, items: list[str]) -> Iterator[str]:
     """Items after a name, on as many lines as they need."""
     bound = [item.replace(" ", "\N{NO-BREAK SPACE}") for item in items] or ["none"]
     text = textwrap.fill(

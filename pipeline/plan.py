@@ -31,17 +31,19 @@ SELECT feed_url, state, etag, last_modified, body_hash, failures, last_polled_at
 FROM feeds
 """
 # One task for a page that is pending, or whose listing has changed since it was fetched, in the
-# name of the feed that listed it first. What is to wait longer than anything may was put down by a
-# clock that was wrong.
+# name of the feed that listed it first. Read again for another feed, it keeps the headline of the
+# article, in which its topics are looked for. What is to wait longer than anything may was put down
+# by a clock that was wrong.
 OWED = """
 SELECT e.url_id, e.url, e.feed_url, f.position, coalesce(f.outlet, e.feed_url), f.country,
-       f.language, e.title, e.byline, e.published_at, e.listed_at, e.attempts
+       f.language, coalesce(a.title, e.title), e.byline, e.published_at, e.listed_at, e.attempts
 FROM (
     SELECT *, next_attempt_at AS due_at FROM entries WHERE state = 'pending'
     UNION ALL
     SELECT * REPLACE (rechecks AS attempts), recheck_at
     FROM entries WHERE state = 'fetched' AND recheck_at IS NOT NULL
 ) e LEFT JOIN feeds f USING (feed_url)
+LEFT JOIN articles a ON a.url_id = e.url_id AND a.feed_url <> e.feed_url
 WHERE e.due_at <= $now OR e.due_at > $latest
 QUALIFY row_number() OVER (PARTITION BY e.url_id ORDER BY e.run_id, f.position, e.url) = 1
 ORDER BY e.url_id

@@ -14,14 +14,14 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
 
-from filelock import FileLock, Timeout
-
-from config.errors import DatabaseError, NewsbeamError, RunActive
+from config.errors import NewsbeamError, PublishError, StagingError
 from config.models import VERSION, ExtractSettings, Feed, FetchSettings, Taxonomy
 from pipeline.interrupt import Abandoned, finish, listening
+from pipeline.lock import only_one
 from pipeline.plan import Plan, interval_of, make_plan, outlet_of
 from sinks.commit import Committed, commit_run, recover
 from sinks.database import bring_up_to_date
+from sinks.publish import Published, check_target, publish
 from sinks.staging import RunFolder, Staging
 from transforms.signals import ask_to_stop, counts
 
@@ -41,6 +41,8 @@ class RunOptions:
     runner: str = "DirectRunner"
     beam_options: Sequence[str] = field(default=())
     fetching: FetchSettings = field(default_factory=FetchSettings)
+    publish: Path | None = None
+    """Where to put a copy for readers."""
 
 
 class RunResult(NamedTuple):
@@ -50,6 +52,9 @@ class RunResult(NamedTuple):
     recovered: list[Committed]
     abandoned: bool
     """A runner did not come to its end after a signal: leave by `os._exit`."""
+    published: Published | None = None
+    unpublished: PublishError | None = None
+    """Why the copy for readers could not be written; what was fetched is committed."""
 
 
 class _End(NamedTuple):
@@ -81,13 +86,15 @@ def run_batch(options: RunOptions, watcher: Watcher | None = None) -> RunResult:
         RunActive: another run works on this database.
         DatabaseLocked: the database stayed locked; what was fetched waits staged.
         RunFailed: the graph failed; nothing is lost.
+        StagingError: the staging folder cannot be used; nothing is lost.
     """
     from pipeline.runners import engine  # Beam takes a second to load: not for a wrong option
 
     watcher = watcher or Watcher()
     chosen = engine(options.runner, options.beam_options)
-    with _only_run(options.database):
-        staging = Staging(options.database)
+    if options.publish:
+        check_target(options.database, options.publish)
+    with only_one(options.database), _staging(options.database) as staging:
         watcher.phase("recover")
         bring_up_to_date(options.database, options.lock_timeout)
         recovered = recover(options.database, staging, options.lock_timeout)
@@ -104,24 +111,34 @@ def run_batch(options: RunOptions, watcher: Watcher | None = None) -> RunResult:
             end = _run_graph(options, plan, folder, chosen, watcher, asked_at)
             watcher.phase("commit")
             committed = commit_run(options.database, folder, options.lock_timeout)
+        result = _publish(options, RunResult(committed, recovered, end.abandoned))
     if end.failure is not None:
         text = _first_line(end.failure)
         raise RunFailed(f"the run failed, nothing is lost: {text}") from end.failure
-    return RunResult(committed, recovered, end.abandoned)
+    return result
 
 
 @contextmanager
-def _only_run(database: Path) -> Iterator[None]:
-    if not database.parent.is_dir():
-        raise DatabaseError(f"{database}: no such folder {database.parent}")
-    lock = FileLock(f"{database}.lock", timeout=0)
+def _staging(database: Path) -> Iterator[Staging]:
+    """The staging folder; what the system refuses there becomes an error that names it."""
+    staging = Staging(database)
     try:
-        with lock:
-            yield
-    except Timeout:
-        raise RunActive(f"{database}: another run is active; this one did nothing") from None
-    except PermissionError as error:
-        raise DatabaseError(f"{database}: {error}") from error
+        yield staging
+    except OSError as error:
+        raise StagingError(
+            f"{staging.path}: {error.strerror or error}; nothing is lost: mend it and run again"
+        ) from error
+
+
+def _publish(options: RunOptions, result: RunResult) -> RunResult:
+    """Write the copy for readers; that it fails comes back as a value, the rows are committed."""
+    if options.publish is None:
+        return result
+    try:
+        published = publish(options.database, options.publish, options.lock_timeout)
+    except PublishError as error:
+        return result._replace(unpublished=error)
+    return result._replace(published=published)
 
 
 def new_run_id() -> str:

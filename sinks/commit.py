@@ -201,7 +201,10 @@ WHERE entries.url_id = p.url_id AND entries.recheck_at IS NOT NULL
 """
 CHANGED_ENTRIES = f"""
 UPDATE entries
-SET listing_id = c.listing_id, title = c.title, byline = c.byline, summary = c.summary,
+SET listing_id = c.listing_id,
+    title = CASE WHEN entries.state <> 'pruned' THEN c.title END,
+    byline = CASE WHEN entries.state <> 'pruned' THEN c.byline END,
+    summary = CASE WHEN entries.state <> 'pruned' THEN c.summary END,
     published_at = c.published_at, published_raw = c.published_raw,
     changed_at = if(c.told, c.listed_at, entries.changed_at),
     recheck_at = CASE WHEN c.told AND entries.state = 'fetched' AND rechecks < {MOST_RECHECKS}
@@ -221,7 +224,12 @@ WHERE entries.url_id = v.url_id
 """
 NEW_ENTRIES = """
 INSERT INTO entries BY NAME
-SELECT l.* REPLACE (coalesce(v.state, l.state) AS state, coalesce(v.reason, l.reason) AS reason),
+SELECT l.* REPLACE (
+           coalesce(v.state, l.state) AS state, coalesce(v.reason, l.reason) AS reason,
+           CASE WHEN v.state IS DISTINCT FROM 'pruned' THEN l.title END AS title,
+           CASE WHEN v.state IS DISTINCT FROM 'pruned' THEN l.byline END AS byline,
+           CASE WHEN v.state IS DISTINCT FROM 'pruned' THEN l.summary END AS summary
+       ),
        {run} AS run_id, coalesce(v.attempts, 0) AS attempts, 0 AS rechecks,
        CASE WHEN coalesce(v.state, l.state) = 'pending'
             THEN coalesce(v.next_attempt_at, l.listed_at) END AS next_attempt_at,

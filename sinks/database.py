@@ -32,8 +32,8 @@ def open_database(
         SchemaMismatch: it is no newsbeam database, or one of another version.
         DatabaseError: anything else is wrong with the file.
     """
-    if read_only and not Path(path).exists():
-        raise DatabaseError(f"{path}: {ABSENT}")
+    if read_only:
+        must_exist(path)
     with open_file(path, read_only=read_only, lock_timeout=lock_timeout) as opened:
         found = schema_version(opened.connection, str(path))
         if found > SCHEMA_VERSION:
@@ -50,6 +50,16 @@ def open_database(
         else:
             _update(opened.connection, str(path), found)
         yield opened
+
+
+def must_exist(path: str | Path) -> None:
+    """Refuse to go on without a file.
+
+    Raises:
+        DatabaseError: there is none.
+    """
+    if not Path(path).exists():
+        raise DatabaseError(f"{path}: {ABSENT}")
 
 
 def bring_up_to_date(path: str | Path, lock_timeout: float) -> int | None:

@@ -45,8 +45,8 @@ def _conform(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     """Make a table that is absent, and anew one whose columns or checks differ."""
     with duckdb.connect() as memory:
         memory.execute(create_table(table))
-        wanted = _definition(memory, table.name)
-    found = _definition(connection, table.name)
+        wanted = definition_of(memory, table.name)
+    found = definition_of(connection, table.name)
     if found == wanted:
         return
     if found:
@@ -58,9 +58,10 @@ def _conform(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
         connection.execute("DROP TABLE earlier")
 
 
-def _definition(connection: duckdb.DuckDBPyConnection, name: str) -> str | None:
-    """A table's columns and checks, as DuckDB words them."""
+def definition_of(connection: duckdb.DuckDBPyConnection, name: str) -> str | None:
+    """A table's columns and checks, as DuckDB words them; None where it is absent."""
     found = connection.execute(
-        "SELECT sql FROM duckdb_tables() WHERE table_name = ?", [name]
-    ).fetchone()
+        "SELECT sql FROM duckdb_tables() WHERE table_name = ? AND schema_name = 'main' "
+        "AND database_name = current_database()", [name]
+    ).fetchone()  # fmt: skip
     return str(found[0]) if found else None

@@ -118,3 +118,12 @@ class Staging:
         for path in (folder.path, folder.plan, folder.signals):
             path.mkdir()
         return folder
+
+
+def waiting(database: str | Path) -> list[RunFolder]:
+    """Runs that wait staged for a database, oldest first; nothing is made or changed."""
+    folder = Path(f"{database}.staging")
+    if not folder.is_dir():
+        return []
+    found = [RunFolder(path) for path in sorted(folder.iterdir()) if path.is_dir()]
+    return [run for run in found if (run.path / "run.json").exists()]

@@ -18,6 +18,8 @@ STORAGE_VERSION = "v1.2.0"
 """Files can be read by duckdb 1.2 and newer, whichever version writes them."""
 LOCKED = ("Could not set lock on file", "being used by another process")
 """What DuckDB says of a file that another process holds, on POSIX and on Windows."""
+NO_LOCKS = "File locks are not supported"
+DAMAGED = "corrupt database file"
 FIRST_WAIT, LONGEST_WAIT = 0.05, 1.0
 
 
@@ -36,12 +38,14 @@ def open_file(path: str | Path, *, read_only: bool, lock_timeout: float) -> Iter
 
     Raises:
         DatabaseLocked: another process held it all the time.
-        DatabaseError: anything else is wrong with the file.
+        DatabaseError: anything else is wrong with the file, then or while it is used.
     """
     opened = _connect(str(path), read_only, lock_timeout)
     try:
         opened.connection.execute("SET TimeZone = 'UTC'")
         yield opened
+    except duckdb.Error as error:
+        raise DatabaseError(_explain(str(path), error)) from error
     finally:
         opened.connection.close()
 
@@ -55,7 +59,7 @@ def _connect(path: str, read_only: bool, lock_timeout: float) -> Opened:
             return Opened(connection, time.monotonic() - started)
         except duckdb.Error as error:
             waited = time.monotonic() - started
-            if not any(sign in str(error) for sign in LOCKED):
+            if NO_LOCKS in str(error) or not any(sign in str(error) for sign in LOCKED):
                 raise DatabaseError(_explain(path, error)) from error
             if waited >= lock_timeout:
                 raise DatabaseLocked(_locked(path, lock_timeout, error)) from error
@@ -72,4 +76,7 @@ def _locked(path: str, lock_timeout: float, error: duckdb.Error) -> str:
 def _explain(path: str, error: duckdb.Error) -> str:
     if not Path(path).exists():
         return f"{path}: no such database"
-    return f"{path}: {str(error).strip().splitlines()[0]}"
+    text = f"{path}: {str(error).strip().splitlines()[0]}"
+    if DAMAGED in text.lower():
+        return f"{text}; the file is damaged: put a copy of it in its place"
+    return text

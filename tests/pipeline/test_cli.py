@@ -21,6 +21,7 @@ import duckdb
 import pytest
 
 from pipeline.cli import main, run
+from pipeline.commands.db import db
 from tests.conftest import KIND_TO_LOOPBACK, PROGRAM, StartNewsroom, newsbeam, rows
 from tests.sinks.samples import FEED, article, commit, held, listed, new_run, page, poll
 
@@ -47,7 +48,9 @@ def options_of(command: click.Command) -> list[click.Option]:
     return [item for item in command.params if isinstance(item, click.Option)]
 
 
-COMMANDS = {"": main, **main.commands}
+COMMANDS: dict[str, click.Command] = {
+    "": main, **main.commands, **{f"db {name}": item for name, item in db.commands.items()},
+}  # fmt: skip
 
 
 def complained(result: subprocess.CompletedProcess[str]) -> str:
@@ -89,7 +92,7 @@ def test_the_contract_is_there() -> None:
     assert {"run", "sql", "demo", "newsroom", "check"} <= set(main.commands)
     assert {name for option in options_of(run) for name in option.opts} >= {
         "--feeds", "--topics", "--database", "--now", "--allow-private-hosts",
-        "--host-concurrency", "--host-delay", "--lock-timeout", "--runner",
+        "--host-concurrency", "--host-delay", "--lock-timeout", "--publish", "--runner",
     }  # fmt: skip
 
 
@@ -110,13 +113,15 @@ def test_variables_are_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         "NEWSBEAM_NOW": "1", "NEWSBEAM_ALLOW_PRIVATE_HOSTS": "true",
         "NEWSBEAM_HOST_CONCURRENCY": "7", "NEWSBEAM_HOST_DELAY": "0.25",
         "NEWSBEAM_LOCK_TIMEOUT": "3", "NEWSBEAM_RUNNER": "FnApiRunner", "NEWSBEAM_JSON": "1",
+        "NEWSBEAM_PUBLISH": "p.duckdb",
     }  # fmt: skip
     for name, value in values.items():
         monkeypatch.setenv(name, value)
     assert run.make_context("run", []).params == {
         "feeds": Path("f.yaml"), "topics": Path("t.yaml"), "database": Path("n.duckdb"),
         "now": True, "allow_private_hosts": True, "host_concurrency": 7, "host_delay": 0.25,
-        "lock_timeout": 3.0, "runner": "FnApiRunner", "as_json": True, "beam_options": (),
+        "lock_timeout": 3.0, "publish": Path("p.duckdb"), "runner": "FnApiRunner", "as_json": True,
+        "beam_options": (),
     }  # fmt: skip
 
 
@@ -140,6 +145,11 @@ def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
         ["run", "--host-delay", "-1"],
         ["run", "--lock-timeout", "-1"],
         ["run", "--database", "."],
+        ["run", "--publish", "absent/copy.duckdb"],
+        ["commit", "--publish", "newsbeam.duckdb"],
+        ["prune"],
+        ["db", "nonsense"],
+        ["serve"],
         ["sql"],
         ["sql", "SELECT 1", "--format", "xml"],
         ["newsroom", "--port", "70000"],

@@ -43,6 +43,7 @@ from tests.sinks.samples import (
 from transforms.known import KnownIds
 from transforms.records import FeedTask
 from transforms.schedule import DEFAULT_INTERVAL
+from transforms.urls import digest
 
 HOUR = 3600
 POLLED = FeedState("active", '"v"', "then", "hash", 0, NOON, NOON + timedelta(hours=1))
@@ -222,3 +223,19 @@ def test_a_held_database_stops_the_plan(tmp_path: Path) -> None:
     commit(tmp_path / "news.duckdb")
     with held(tmp_path / "news.duckdb"), pytest.raises(DatabaseLocked):
         plan(tmp_path, 0)
+
+
+def test_a_page_read_again_for_another_feed_keeps_the_headline_of_its_article(
+    tmp_path: Path,
+) -> None:
+    """Its topics are looked for in that headline, and evidence must stand where it says."""
+    database = tmp_path / "news.duckdb"
+    theirs = listed(OTHER, 1, title="Their headline")
+    commit(database, [poll(FEED, 0, [listed(FEED, 1)]), poll(OTHER, 0, [theirs])], [page(1)])
+    changed = theirs._replace(listing_id=digest("other"), title="Their other headline")
+    commit(database, [poll(OTHER, 60, [changed])], run_id=LATER)
+    plan = make_plan(
+        database, CATALOGUE, tmp_path, now=at(70), poll_all=False, lock_timeout=0
+    )  # fmt: skip
+    (task,) = read_page_tasks(str(plan.owed))
+    assert (task.feed_url, task.title) == (OTHER, "Headline 1")

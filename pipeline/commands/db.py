@@ -1,0 +1,96 @@
+"""`newsbeam db`: look after a database."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from pipeline.options import database_option, json_option, lock_option
+
+
+@click.group(short_help="Look after a database: info, check, vacuum, migrate.")
+def db() -> None:
+    """Look after a database."""
+
+
+@db.command(short_help="Say what a database is.")
+@database_option
+@lock_option
+@json_option
+def info(database: Path, lock_timeout: float, as_json: bool) -> None:
+    """Say what a database is: its size, versions, rows and runs, and what waits staged."""
+    from pipeline.output import dumps
+    from pipeline.reports import info_lines
+    from sinks.info import describe_database
+
+    found = describe_database(database, lock_timeout)
+    click.echo(dumps(found) if as_json else info_lines(found))
+
+
+@db.command(short_help="Hold a database against its own rules.")
+@database_option
+@lock_option
+@json_option
+def check(database: Path, lock_timeout: float, as_json: bool) -> None:
+    """Hold a database against its own rules; exit status 1 if any is broken.
+
+    Keys, references, evidence against the texts, counts against the rows and against the staged
+    files that brought them; and each block of the file against its checksum. Nothing is changed.
+    """
+    from pipeline.output import dumps
+    from pipeline.reports import finding_lines
+    from sinks.check import check_database
+
+    findings = check_database(database, lock_timeout)
+    if as_json:
+        click.echo(dumps({"findings": [finding._asdict() for finding in findings]}))
+    else:
+        click.echo(finding_lines(database, findings))
+    if not all(finding.warning for finding in findings):
+        sys.exit(1)
+
+
+@db.command(short_help="Give unused space back to the disk.")
+@database_option
+@lock_option
+@json_option
+def vacuum(database: Path, lock_timeout: float, as_json: bool) -> None:
+    """Write the database anew, without what was deleted; needs as much room again meanwhile."""
+    from pipeline.lock import only_one
+    from pipeline.output import dumps, size
+    from sinks.database import must_exist
+    from sinks.vacuum import vacuum as write_anew
+
+    must_exist(database)
+    with only_one(database):
+        result = write_anew(database, lock_timeout)
+    if as_json:
+        click.echo(dumps(result._asdict()))
+    else:
+        click.echo(
+            f"{database}: {size(result.bytes_before)} before, {size(result.bytes_after)} now."
+        )
+
+
+@db.command(short_help="Bring a database of an earlier version up to date.")
+@database_option
+@lock_option
+@json_option
+def migrate(database: Path, lock_timeout: float, as_json: bool) -> None:
+    """Bring a database of an earlier version up to date, in one transaction; runs do so as well."""
+    from pipeline.lock import only_one
+    from pipeline.output import dumps
+    from sinks.database import bring_up_to_date, must_exist
+    from sinks.schema import SCHEMA_VERSION
+
+    must_exist(database)
+    with only_one(database):
+        found = bring_up_to_date(database, lock_timeout)
+    if as_json:
+        click.echo(dumps({"from": found, "to": SCHEMA_VERSION}))
+    elif found == SCHEMA_VERSION:
+        click.echo(f"{database}: schema {SCHEMA_VERSION}, which is up to date.")
+    else:
+        click.echo(f"{database}: from schema {found} to {SCHEMA_VERSION}.")

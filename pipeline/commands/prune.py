@@ -1,0 +1,90 @@
+"""`newsbeam prune`: remove old articles, and remember them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.options import database_option, json_option, lock_option, option
+
+OLDEST = 36500 * 86400
+
+
+class Age(click.ParamType[tuple[str, int]]):
+    """A number and s, m, h or d; as the text and its seconds."""
+
+    name = "age"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        """The text, and how many seconds that is."""
+        from config.load import parse_duration
+
+        if isinstance(value, tuple):
+            return value
+        try:
+            seconds = parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if seconds > OLDEST:
+            self.fail(f"{value!r} is out of range; valid: up to 36500d", param, ctx)
+        return value, seconds
+
+
+@click.command(short_help="Remove old articles; they are not fetched again.")
+@option("--older-than", required=True, type=Age(), metavar="AGE",
+        help="Remove what was published longer ago than this, such as 180d.")  # fmt: skip
+@option("--keep-tagged", is_flag=True, help="Keep articles that have a topic.")
+@option("--keep-topic", multiple=True, metavar="TOPIC",
+        help="Keep articles that have this topic; may be given again.")  # fmt: skip
+@option("--dry-run", is_flag=True, help="Only say what would go.")
+@database_option
+@lock_option
+@json_option
+def prune(
+    older_than: tuple[str, int],
+    keep_tagged: bool,
+    keep_topic: tuple[str, ...],
+    dry_run: bool,
+    database: Path,
+    lock_timeout: float,
+    as_json: bool,
+) -> None:
+    """Remove articles that were published long ago (or listed, where no one says when).
+
+    Their topics, evidence and earlier versions go along, and what feeds said of them. Their ids
+    stay, so that no run fetches them again. Runs, polls and failures are kept. The file keeps its
+    size until `newsbeam db vacuum`.
+    """
+    from datetime import datetime, timedelta, timezone
+
+    from pipeline.lock import only_one
+    from pipeline.output import dumps
+    from pipeline.reports import pruned_lines
+    from sinks.database import must_exist
+    from sinks.prune import prune as remove
+
+    text, seconds = older_than
+    before = datetime.now(timezone.utc) - timedelta(seconds=seconds)
+    must_exist(database)
+    with only_one(database):
+        pruned = remove(
+            database,
+            before,
+            f"pruned: older than {text}",
+            lock_timeout,
+            keep_tagged=keep_tagged,
+            keep_topics=keep_topic,
+            dry_run=dry_run,
+        )
+    if as_json:
+        document = pruned._asdict() | {
+            "before": before, "dry_run": dry_run, "outlets": dict(pruned.outlets),
+            "topics": dict(pruned.topics),
+        }  # fmt: skip
+        click.echo(dumps(document))
+    else:
+        click.echo(pruned_lines(pruned, dry_run))

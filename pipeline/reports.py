@@ -1,0 +1,68 @@
+"""What the commands that look after a database tell people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipeline.output import folded, safe, shown, size
+from sinks.check import Finding
+from sinks.prune import Pruned
+
+
+def pruned_lines(pruned: Pruned, dry_run: bool) -> str:
+    """What was removed, or would be, for people."""
+    if not pruned.articles:
+        return "No article is that old."
+    verb = "would go" if dry_run else "removed"
+    what = "article" if pruned.articles == 1 else "articles"
+    lines = [f"{pruned.articles} {what} with {size(pruned.text_bytes)} of text {verb}."]
+    lines += folded("outlets", [f"{safe(outlet)} {n}" for outlet, n in pruned.outlets])
+    lines += folded("topics", [f"{topic} {n}" for topic, n in pruned.topics])
+    if not dry_run:
+        lines.append("`newsbeam db vacuum` gives the space back to the disk.")
+    return "\n".join(lines)
+
+
+def info_lines(found: dict[str, Any]) -> str:
+    """What a database is, for people."""
+    articles, rows = found["articles"], found["rows"]
+    known = "" if found["schema_version"] == found["schema_known"] else (
+        f", this program writes {found['schema_known']}: `newsbeam db migrate`")  # fmt: skip
+    lines = [
+        safe(found["path"]),
+        f"  size      {size(found['bytes'])}, {size(found['reclaimable_bytes'])} of it unused, "
+        f"{size(found['wal_bytes'])} in the log; {size(found['disk_free_bytes'])} free on the disk",
+        f"  schema    {found['schema_version']} since {shown(found['schema_since'])} UTC{known}",
+        f"  versions  newsbeam {found['newsbeam_version']}, duckdb {found['duckdb_version']}, "
+        f"storage {found['storage_version']}",
+        f"  id        {found['database_id'] or 'none yet'}",
+        *folded("rows", [f"{name} {count:,}" for name, count in rows.items() if count]),
+    ]
+    if rows["articles"]:
+        lines.append(
+            f"  articles  published {shown(articles['oldest'])} to {shown(articles['newest'])}, "
+            f"{articles['outlets']} outlets, {articles['languages']} languages"
+        )
+    if found["runs"]:
+        lines.append(
+            f"  runs      {shown(found['first_run'])} to {shown(found['last_run'])}, "
+            f"the last {found['last_state']}"
+        )
+    for run in found["staged"]:
+        lines.append(
+            f"  staged    {run['run_id']}: {run['files']} files, {size(run['bytes'])}; "
+            "the next run or `newsbeam commit` brings them in"
+        )
+    return "\n".join(lines)
+
+
+def finding_lines(path: Path, findings: list[Finding]) -> str:
+    """Which rules are broken, for people."""
+    if not findings:
+        return f"{path}: nothing wrong"
+    return "\n".join(
+        f"{'warning' if item.warning else 'wrong'}: {item.table}: {item.rule}: not so for "
+        f"{item.rows:,} row{'s'[: item.rows != 1]} ({item.check}), such as {safe(item.example)}"
+        for item in findings
+    )

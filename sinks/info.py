@@ -1,0 +1,98 @@
+"""What a database is: its files, versions, rows and runs."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from config.models import VERSION
+from sinks.database import open_database, schema_version
+from sinks.migrations import definition_of
+from sinks.schema import SCHEMA_VERSION, TABLES
+from sinks.staging import waiting
+
+RUNS = """
+SELECT count(*) AS runs, min(started_at) AS first_run, max(started_at) AS last_run,
+       arg_max(state, run_id) AS last_state
+FROM runs
+"""
+ARTICLES = """
+SELECT min(published_at) AS oldest, max(published_at) AS newest,
+       count(DISTINCT outlet) AS outlets, count(DISTINCT language) AS languages
+FROM articles
+"""
+
+
+def describe_database(path: Path, lock_timeout: float) -> dict[str, Any]:
+    """All of it as one document; a database of an earlier schema is described as it is.
+
+    Raises:
+        DatabaseLocked, SchemaMismatch, DatabaseError: as of `open_database`.
+    """
+    with open_database(path, read_only=True, lock_timeout=lock_timeout, any_version=True) as opened:
+        connection = opened.connection
+        return {
+            "path": str(path.resolve()),
+            **_sizes(connection, path),
+            **_versions(connection, path),
+            "rows": _rows(connection),
+            **_record(connection, RUNS),
+            "articles": _record(connection, ARTICLES),
+            "staged": [
+                {"run_id": run.run_id, "files": len(files := run.shards()),
+                 "bytes": sum(Path(shard.address).stat().st_size for shard in files)}
+                for run in waiting(path)
+            ],
+        }  # fmt: skip
+
+
+def _sizes(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
+    ((free, block),) = connection.execute(
+        "SELECT free_blocks, block_size FROM pragma_database_size() "
+        "WHERE database_name = current_database()"
+    ).fetchall()
+    log = Path(f"{path}.wal")
+    return {
+        "bytes": path.stat().st_size,
+        "reclaimable_bytes": free * block,
+        "wal_bytes": log.stat().st_size if log.exists() else 0,
+        "disk_free_bytes": shutil.disk_usage(path.resolve().parent).free,
+    }
+
+
+def _versions(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
+    ((storage,),) = connection.execute(
+        "SELECT rtrim(tags['storage_version'], '+') FROM duckdb_databases() "
+        "WHERE database_name = current_database()"
+    ).fetchall()
+    made = connection.execute("FROM newsbeam_schema ORDER BY version DESC LIMIT 1")
+    names = [item[0] for item in made.description or []]
+    row = dict(zip(names, made.fetchone() or (), strict=True))
+    return {
+        "schema_version": schema_version(connection, str(path)),
+        "schema_known": SCHEMA_VERSION,
+        "schema_since": row["created_at"],
+        "database_id": row.get("database_id"),
+        "storage_version": storage,
+        "newsbeam_version": VERSION,
+        "duckdb_version": duckdb.__version__,
+    }
+
+
+def _rows(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    counts = {}
+    for table in TABLES:
+        if definition_of(connection, table.name):
+            ((counts[table.name],),) = connection.execute(
+                f'SELECT count(*) FROM "{table.name}"'
+            ).fetchall()
+    return counts
+
+
+def _record(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any]:
+    result = connection.execute(query)
+    names = [item[0] for item in result.description or []]
+    return dict(zip(names, result.fetchone() or (), strict=True))

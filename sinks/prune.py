@@ -1,0 +1,109 @@
+"""Retention: removing old articles, and remembering them, so that they are not fetched again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+
+from config.errors import DatabaseError
+from sinks.commit import next_sequence
+from sinks.connector.commit import transaction
+from sinks.database import must_exist, open_database
+
+# $tagged: keep what has a topic; $topics: keep what has one of these.
+CONDEMNED = """
+CREATE OR REPLACE TEMP TABLE condemned AS
+SELECT article_id, url_id, outlet, published_at, text_hash,
+       strlen(text) + coalesce((SELECT sum(strlen(v.text)) FROM article_versions v
+                                WHERE v.article_id = a.article_id), 0) AS bytes
+FROM articles a
+WHERE coalesce(published_at, listed_at) < $before
+  AND NOT EXISTS (FROM article_topics t WHERE t.article_id = a.article_id
+                  AND ($tagged OR list_contains($topics, t.topic)))
+"""
+REMEMBER = """
+INSERT INTO pruned_articles BY NAME
+SELECT * EXCLUDE bytes, now() AS pruned_at, $sequence AS sequence FROM condemned
+"""
+REMOVE_FROM = ("topic_evidence", "article_topics", "article_versions", "articles")
+EMPTY = """
+UPDATE entries
+SET state = 'pruned', reason = $reason, title = NULL, byline = NULL, summary = NULL,
+    recheck_at = NULL
+WHERE state = 'fetched' AND article_id IN (SELECT article_id FROM condemned)
+"""
+
+
+class Pruned(NamedTuple):
+    """What was removed, or would be."""
+
+    articles: int
+    text_bytes: int
+    outlets: list[tuple[str, int]]
+    topics: list[tuple[str, int]]
+    oldest: datetime | None
+    newest: datetime | None
+
+
+def prune(
+    database: Path,
+    before: datetime,
+    reason: str,
+    lock_timeout: float,
+    *,
+    keep_tagged: bool = False,
+    keep_topics: Sequence[str] = (),
+    dry_run: bool = False,
+) -> Pruned:
+    """Remove articles published before a time (listed, where no one says when), in one transaction.
+
+    With them go their topics, evidence and earlier versions, and what feeds said of them. Their
+    ids stay: of the article in `pruned_articles`, of the page in `entries`, in state pruned.
+
+    Raises:
+        DatabaseLocked: another process held the database; nothing is changed.
+        DatabaseError: it could not be done; nothing is changed.
+    """
+    must_exist(database)
+    chosen = {"before": before, "tagged": keep_tagged, "topics": list(keep_topics)}
+    with open_database(database, read_only=dry_run, lock_timeout=lock_timeout) as opened:
+        connection = opened.connection
+        try:
+            with transaction(connection):
+                connection.execute(CONDEMNED, chosen)
+                pruned = _report(connection)
+                if pruned.articles and not dry_run:
+                    _remove(connection, reason)
+            if not dry_run:
+                connection.execute("CHECKPOINT")
+        except duckdb.Error as error:
+            raise DatabaseError(f"{database}: could not prune: {error}") from error
+    return pruned
+
+
+def _remove(connection: duckdb.DuckDBPyConnection, reason: str) -> None:
+    connection.execute(REMEMBER, {"sequence": next_sequence(connection)})
+    for table in REMOVE_FROM:
+        connection.execute(
+            f"DELETE FROM {table} WHERE article_id IN (SELECT article_id FROM condemned)"
+        )
+    connection.execute(EMPTY, {"reason": reason})
+
+
+def _report(connection: duckdb.DuckDBPyConnection) -> Pruned:
+    ((articles, size, oldest, newest),) = connection.execute(
+        "SELECT count(*), coalesce(sum(bytes), 0)::BIGINT, min(published_at), max(published_at) "
+        "FROM condemned"
+    ).fetchall()
+    outlets = connection.execute(
+        "SELECT outlet, count(*) AS n FROM condemned GROUP BY outlet ORDER BY n DESC, outlet"
+    ).fetchall()
+    topics = connection.execute(
+        "SELECT topic, count(*) AS n FROM article_topics SEMI JOIN condemned USING (article_id) "
+        "GROUP BY topic ORDER BY n DESC, topic"
+    ).fetchall()
+    return Pruned(articles, size, outlets, topics, oldest, newest)

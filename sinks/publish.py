@@ -1,0 +1,102 @@
+"""A copy of the database for readers who hold a file open for hours: whole, renamed into place."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from config.errors import ConfigError, DatabaseError, PublishError
+from sinks.connector.connection import open_file
+from sinks.replace import replacing
+
+
+class Published(NamedTuple):
+    """A published copy: where, how large, whether it was written now, in how many seconds."""
+
+    path: Path
+    bytes: int
+    written: bool
+    seconds: float
+
+
+def check_target(database: Path, target: Path) -> None:
+    """Refuse a place that is no place for a copy, before anything is done.
+
+    Raises:
+        ConfigError: it is the database, one of its files, or no file in a folder that is there.
+    """
+    own = database.resolve()
+    place = target.resolve()
+    if place == own or (place.exists() and own.exists() and place.samefile(own)):
+        raise ConfigError(f"--publish {target}: that is the database itself")
+    if str(place) in (f"{own}.wal", f"{own}.lock") or _within(place, Path(f"{own}.staging")):
+        raise ConfigError(f"--publish {target}: that name belongs to the database {database}")
+    if Path(f"{place}.staging").exists():
+        raise ConfigError(f"--publish {target}: that is a database which runs write to")
+    if place.is_dir() or (place.exists() and not place.is_file()):
+        raise ConfigError(f"--publish {target}: not a file")
+    if not place.parent.is_dir():
+        raise ConfigError(f"--publish {target}: no such folder {place.parent}")
+
+
+def publish(database: Path, target: Path, lock_timeout: float) -> Published:
+    """Copy the database to `target`, unless the copy there is of today's state.
+
+    Readers of an earlier copy keep what they have; who opens `target` next sees the new one. The
+    copy may be read by whom the database may be read by, and written by no one.
+
+    Raises:
+        PublishError: it cannot be read, or the copy not be written; the earlier one stays.
+    """
+    database, target = database.resolve(), target.resolve()
+    started = time.monotonic()
+    try:
+        with _settled(database, lock_timeout):
+            state = database.stat()
+            if written := not _is_copy(state, target):
+                with replacing(target) as temporary:
+                    shutil.copyfile(database, temporary)
+                    os.utime(temporary, ns=(state.st_atime_ns, state.st_mtime_ns))
+                    temporary.chmod(state.st_mode & 0o444)
+                    Path(f"{target}.wal").unlink(missing_ok=True)  # of the earlier copy
+    except OSError as error:
+        reason = error.strerror or error
+        raise PublishError(f"{target}: the copy could not be written: {reason}") from error
+    except DatabaseError as error:
+        raise PublishError(f"{target}: the copy could not be made: {error}") from error
+    return Published(target, state.st_size, written, round(time.monotonic() - started, 3))
+
+
+@contextmanager
+def _settled(database: Path, lock_timeout: float) -> Iterator[None]:
+    """Keep writers away from the file, all of whose rows are in it and none in a log.
+
+    POSIX takes a process's locks from a file with the first descriptor that it closes: so copy it
+    once, last.
+    """
+    log = Path(f"{database}.wal")
+    settled = not log.exists()
+    with open_file(database, read_only=settled, lock_timeout=lock_timeout) as opened:
+        if not settled:
+            opened.connection.execute("CHECKPOINT")
+        if log.exists():
+            raise DatabaseError(f"{log}: rows wait in it; another process wrote just now")
+        yield
+
+
+def _is_copy(state: os.stat_result, target: Path) -> bool:
+    """Whether `target` is a copy of a file in this state: a copy carries its time."""
+    try:
+        found = target.stat()
+    except FileNotFoundError:
+        return False
+    return (found.st_mtime_ns, found.st_size) == (state.st_mtime_ns, state.st_size)
+
+
+def _within(place: Path, folder: Path) -> bool:
+    return place == folder or folder in place.parents
