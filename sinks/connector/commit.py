@@ -8,8 +8,8 @@ commit may be repeated at will.
 from __future__ import annotations
 
 import tempfile
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -17,15 +17,19 @@ from typing import NamedTuple
 import duckdb
 import pyarrow.parquet as pq
 
-from config.errors import DatabaseError, SchemaMismatch
+from config.errors import DatabaseError, SchemaMismatch, StagingError
 from sinks.connector.connection import open_file
-from sinks.connector.tables import Table, identifier
+from sinks.connector.tables import Table, described, identifier
 
-LEDGER = """
-CREATE TABLE IF NOT EXISTS staged_shards (
+LEDGER = "staged_shards"
+"""The table of the shards that were committed."""
+CREATE_LEDGER = f"""
+CREATE TABLE IF NOT EXISTS {LEDGER} (
     shard VARCHAR NOT NULL, run_id VARCHAR, rows BIGINT, bytes BIGINT, committed_at TIMESTAMPTZ
-)
+);
+ALTER TABLE {LEDGER} ADD COLUMN IF NOT EXISTS added BIGINT
 """
+GONE = "is gone, and was never committed; run the pipeline again"
 
 
 class Shard(NamedTuple):
@@ -42,11 +46,10 @@ class Shard(NamedTuple):
 
 
 class CommittedRows(NamedTuple):
-    """What one commit brought to one table."""
+    """What one commit brought to one table; the same again when the commit is repeated."""
 
     table: str
     shards: int
-    """Shards that were not committed before."""
     rows: int
     """Rows in them."""
     added: int
@@ -72,25 +75,37 @@ def unrecorded(connection: duckdb.DuckDBPyConnection, shards: Sequence[Shard]) -
     """Those shards that were never committed, each once."""
     runs = sorted({shard.run_id for shard in shards})
     found = connection.execute(
-        "SELECT shard FROM staged_shards WHERE run_id IN (SELECT unnest(?))", [runs]
+        f"SELECT shard FROM {LEDGER} WHERE run_id IN (SELECT unnest(?))", [runs]
     )
     known = {name for (name,) in found.fetchall()}
     return [shard for shard in dict.fromkeys(shards) if shard.name not in known]
 
 
 def record(
-    connection: duckdb.DuckDBPyConnection, shards: Iterable[Shard], paths: Iterable[Path]
+    connection: duckdb.DuckDBPyConnection,
+    shards: Iterable[Shard],
+    paths: Iterable[Path],
+    added: Mapping[str, int] | None = None,
 ) -> None:
-    """Name the shards in the ledger."""
+    """Name the shards in the ledger, and how many rows each path added, where that was counted."""
     for shard, path in zip(shards, paths, strict=True):
+        row = {
+            "shard": shard.name,
+            "run_id": shard.run_id,
+            "rows": pq.read_metadata(path).num_rows,
+            "bytes": path.stat().st_size,
+        }
+        if added is not None:
+            row["added"] = added.get(str(path), 0)
+        marks = ", ".join("?" * len(row))
         connection.execute(
-            "INSERT INTO staged_shards VALUES (?, ?, ?, ?, now())",
-            [shard.name, shard.run_id, pq.read_metadata(path).num_rows, path.stat().st_size],
+            f"INSERT INTO {LEDGER} ({', '.join(row)}, committed_at) VALUES ({marks}, now())",
+            list(row.values()),
         )
 
 
-def _local(addresses: Sequence[str], _: Path) -> list[Path]:
-    return [Path(address) for address in addresses]
+def _local(addresses: Sequence[str], _: Path) -> dict[str, Path]:
+    return {address: Path(address) for address in addresses}
 
 
 def commit_shards(
@@ -98,46 +113,59 @@ def commit_shards(
     tables: Sequence[Table],
     shards: Sequence[Shard],
     lock_timeout: float,
-    fetch: Callable[[Sequence[str], Path], list[Path]] = _local,
+    fetch: Callable[[Sequence[str], Path], Mapping[str, Path]] = _local,
 ) -> list[CommittedRows]:
     """Add the rows of all shards to their tables, which are made where they are absent.
 
-    `fetch` turns the addresses of shards into local files, in a folder where they are elsewhere.
+    `fetch` finds the local files of addresses, those of other file systems as copies in a folder.
 
     Raises:
         DatabaseLocked: another process held the database; the shards stay as they are.
         SchemaMismatch: a table is there with other columns.
+        StagingError: a shard is gone that was not committed.
         DatabaseError: the database could not take the rows.
     """
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        open_file(database, read_only=False, lock_timeout=lock_timeout) as opened,
-    ):
-        connection = opened.connection
-        try:
-            with transaction(connection):
-                connection.execute(LEDGER)
-                for table in tables:
-                    connection.execute(create_statement(table))
-                    check_columns(connection, database, table)
-                fresh = unrecorded(connection, shards)
-                paths = fetch([shard.address for shard in fresh], Path(folder))
-                of_table = defaultdict(list)
-                for shard, path in zip(fresh, paths, strict=True):
-                    of_table[shard.table].append(str(path))
-                committed = [_insert(connection, table, of_table[table.name]) for table in tables]
-                record(connection, fresh, paths)
-        except duckdb.Error as error:
-            raise DatabaseError(
-                f"{database}: could not commit {len(shards)} shards, which stay staged: {error}"
-            ) from error
+    with tempfile.TemporaryDirectory() as folder:
+        files = fetch([shard.address for shard in shards], Path(folder))
+        with open_file(database, read_only=False, lock_timeout=lock_timeout) as opened:
+            connection = opened.connection
+            try:
+                with transaction(connection):
+                    _prepare(connection, database, tables)
+                    fresh = unrecorded(connection, shards)
+                    paths = [_there(files, shard) for shard in fresh]
+                    added: dict[str, int] = {}
+                    for table in tables:
+                        mine = [str(path) for shard, path in zip(fresh, paths, strict=True)
+                                if shard.table == table.name]  # fmt: skip
+                        added |= _insert(connection, table, mine) if mine else {}
+                    record(connection, fresh, paths, added)
+                    committed = [_brought(connection, table.name, shards) for table in tables]
+            except duckdb.Error as error:
+                raise DatabaseError(
+                    f"{database}: could not commit {len(shards)} shards, which stay staged: {error}"
+                ) from error
     return committed
+
+
+def _there(files: Mapping[str, Path], shard: Shard) -> Path:
+    path = files.get(shard.address)
+    if path is None or not path.exists():
+        raise StagingError(f"{shard.address}: this shard {GONE}")
+    return path
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection, database: str, tables: Sequence[Table]) -> None:
+    connection.execute(CREATE_LEDGER)
+    for table in tables:
+        connection.execute(create_statement(table))
+        check_columns(connection, database, table)
 
 
 def create_statement(table: Table) -> str:
     """The SQL that makes a table, if it is absent."""
     columns = ", ".join(
-        f"{identifier(name)} {kind}" + (" NOT NULL" if name in table.keys else "")
+        f"{identifier(name)} {kind}" + (" NOT NULL" if name in table.required else "")
         for name, kind in table.types.items()
     )
     return f"CREATE TABLE IF NOT EXISTS {identifier(table.name)} ({columns})"
@@ -149,10 +177,7 @@ def check_columns(connection: duckdb.DuckDBPyConnection, database: str, table: T
     Raises:
         SchemaMismatch: a column is absent or of another type.
     """
-    found = {
-        name: kind
-        for name, kind, *_ in connection.execute(f"DESCRIBE {identifier(table.name)}").fetchall()
-    }
+    found = described(connection, identifier(table.name))
     wrong = [
         f"{name} is {found.get(name, 'absent')}, not {kind}"
         for name, kind in table.types.items()
@@ -162,32 +187,42 @@ def check_columns(connection: duckdb.DuckDBPyConnection, database: str, table: T
         raise SchemaMismatch(f"{database}: table {table.name}: {'; '.join(wrong)}")
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, table: Table, paths: list[str]) -> CommittedRows:
-    """Rows whose key the table lacks; of rows with one key the first of the first shard."""
-    if not paths:
-        return CommittedRows(table.name, 0, 0, 0)
-    keys = ", ".join(map(identifier, table.keys))
+def _insert(
+    connection: duckdb.DuckDBPyConnection, table: Table, paths: list[str]
+) -> dict[str, int]:
+    """Add rows whose key the table lacks; how many each file had.
+
+    Of rows with one key, the first of the first file is taken.
+    """
+    keys, name = ", ".join(map(identifier, table.keys)), identifier(table.name)
+    casts = ", ".join(
+        f"CAST({identifier(column)} AS {kind}) AS {identifier(column)}"
+        for column, kind in table.types.items()
+    )
+    source = "read_parquet($paths, filename = 'staged_file', file_row_number = true)"
+    staged = f"(SELECT {casts}, staged_file, file_row_number FROM {source})"
+    new = identifier(f"new_{uuid.uuid4().hex}")  # no table that a user has
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE staged_keys AS SELECT {keys}, filename, file_row_number "
-        "FROM read_parquet(?, filename = true, file_row_number = true)", [paths]
+        f"CREATE TEMP TABLE {new} AS SELECT staged_file, file_row_number FROM {staged} "
+        f"ANTI JOIN {name} USING ({keys}) QUALIFY row_number() OVER "
+        f"(PARTITION BY {keys} ORDER BY staged_file, file_row_number) = 1", {"paths": paths},
     )  # fmt: skip
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE new_rows AS SELECT * FROM staged_keys "
-        f"ANTI JOIN {identifier(table.name)} USING ({keys}) QUALIFY row_number() OVER "
-        f"(PARTITION BY {keys} ORDER BY filename, file_row_number) = 1"
-    )
-    ((rows, fresh),) = connection.execute(
-        "SELECT (SELECT count(*) FROM staged_keys), (SELECT count(*) FROM new_rows)"
-    ).fetchall()
-    columns = ", ".join(identifier(name) for name in table.types)
-    chosen = (
-        "read_parquet($paths)"
-        if fresh == rows
-        else "(SELECT * FROM read_parquet($paths, filename = true, file_row_number = true) "
-        "SEMI JOIN new_rows USING (filename, file_row_number))"
-    )
-    connection.execute(
-        f"INSERT INTO {identifier(table.name)} BY NAME SELECT {columns} FROM {chosen}",
-        {"paths": paths},
-    )
-    return CommittedRows(table.name, len(paths), rows, fresh)
+        f"INSERT INTO {name} BY NAME SELECT * EXCLUDE (staged_file, file_row_number) "
+        f"FROM {staged} SEMI JOIN {new} USING (staged_file, file_row_number)", {"paths": paths},
+    )  # fmt: skip
+    found = connection.execute(f"SELECT staged_file, count(*) FROM {new} GROUP BY ALL").fetchall()
+    connection.execute(f"DROP TABLE {new}")
+    return dict(found)
+
+
+def _brought(
+    connection: duckdb.DuckDBPyConnection, table: str, shards: Sequence[Shard]
+) -> CommittedRows:
+    """What the ledger knows of a table's shards, committed now or by an earlier try."""
+    names = [shard.name for shard in set(shards) if shard.table == table]
+    found = connection.execute(
+        "SELECT count(*), coalesce(sum(rows), 0)::BIGINT, coalesce(sum(added), 0)::BIGINT "
+        f"FROM {LEDGER} WHERE shard IN (SELECT unnest(?::VARCHAR[]))", [names],
+    ).fetchone() or ()  # fmt: skip
+    return CommittedRows(table, *found)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
+import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -22,7 +24,8 @@ def parquet(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> bytes:
 
 def shard_name(kind: str, content: bytes) -> str:
     """The name of a shard: to write the same again changes nothing."""
-    return f"{kind}-{hashlib.sha256(content).hexdigest()[:32]}.parquet"
+    digest = hashlib.sha256(kind.encode() + b"\0" + content).hexdigest()[:32]
+    return f"{re.sub('[^0-9A-Za-z_]', '_', kind)}-{digest}.parquet"
 
 
 def write_shard(folder: Path, kind: str, content: bytes) -> Path:
@@ -35,7 +38,8 @@ def write_shard(folder: Path, kind: str, content: bytes) -> Path:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write, fsync, rename: a reader sees all of the file or none of it, after a crash too."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Named anew each time: threads and machines may write the same shard at once.
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     with open(temporary, "wb") as file:
         file.write(content)
         file.flush()

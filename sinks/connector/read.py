@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import apache_beam as beam
+import duckdb
 from apache_beam.metrics import Metrics
 
 from config.errors import DatabaseError
 from sinks.connector.connection import open_file
-from sinks.connector.tables import identifier
+from sinks.connector.tables import described, identifier
 
 NAMESPACE = "duckdb"
 ROW_GROUP = 122_880
@@ -38,7 +39,7 @@ class ReadFromDuckDB(beam.PTransform):
     Metrics, in the namespace duckdb: TABLE_read.
 
     Raises:
-        DatabaseError: the file, the table or a column is not there.
+        DatabaseError: the file, the table or a column is not there, or it is a view.
     """
 
     def __init__(
@@ -52,15 +53,24 @@ class ReadFromDuckDB(beam.PTransform):
         lock_timeout: float = 60.0,
     ) -> None:
         super().__init__()
+        if row_groups < 1:
+            raise ValueError(f"row_groups is {row_groups}, but a split needs one at least")
         chosen = ", ".join(map(identifier, columns)) or "*"
-        self.query = f"SELECT {chosen} FROM {identifier(table)} WHERE ({where})"
+        # A split is a range of DuckDB's own row ids, which a view lacks and a column may hide.
+        self.query = (
+            f"SELECT {chosen} FROM {identifier(table)} WHERE ({where}\n) "
+            "AND rowid >= ? AND rowid < ?"
+        )
         self.database, self.table, self.lock_timeout = str(database), table, lock_timeout
         self.row_groups = row_groups
         with open_file(self.database, read_only=True, lock_timeout=lock_timeout) as opened:
             try:
-                opened.connection.execute(f"EXPLAIN {self.query}")
-            except Exception as error:
+                opened.connection.execute(f"EXPLAIN {self.query}", [0, 0])
+                names = described(opened.connection, identifier(table))
+            except duckdb.Error as error:
                 raise DatabaseError(f"{database}: {error}") from error
+        if "rowid" in map(str.lower, names):
+            raise DatabaseError(f"{database}: table {table} cannot be split: it has a column rowid")
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Split, spread, read."""
@@ -107,9 +117,7 @@ class _Read(beam.DoFn):
         with open_file(self.database, read_only=True, lock_timeout=self.lock_timeout) as opened:
             if state_of(self.database) != tuple(split.state):
                 raise DatabaseError(f"{self.database}: it changed while it was read")
-            result = opened.connection.execute(
-                f"{self.query} AND rowid >= ? AND rowid < ?", [split.start, split.end]
-            )
+            result = opened.connection.execute(self.query, [split.start, split.end])
             names = [item[0] for item in result.description or []]
             while rows := result.fetchmany(BATCH):
                 self.count.inc(len(rows))

@@ -1,15 +1,35 @@
-"""Shards on any file system that Beam knows; local ones as `files` has them."""
+"""Shards on any file system that Beam knows; local ones as `files` has them.
+
+Each pipeline stages below STAGING/RUN_ID/, and its batch commit removes that folder. What dead
+pipelines leave was never committed and never will be; a later commit sweeps it.
+"""
 
 from __future__ import annotations
 
-import os
+import contextlib
+import logging
+import re
 import shutil
-from collections.abc import Sequence
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from apache_beam.io.filesystems import FileSystems
 
 from sinks.connector.files import shard_name, write_shard
+
+STALE = 7 * 86_400.0
+"""Seconds after which a folder where nothing was written belongs to a dead pipeline."""
+RUN_ID = re.compile(r"duckdb-[0-9a-f]{32}")
+COPIES = 8
+"""Shards that are copied at the same time."""
+
+
+def new_run_id() -> str:
+    """The name of a pipeline's folder: nothing else in a staging folder is ever removed."""
+    return f"duckdb-{uuid.uuid4().hex}"
 
 
 def is_local(address: str) -> bool:
@@ -17,25 +37,40 @@ def is_local(address: str) -> bool:
     return "://" not in address
 
 
+def check_staging(staging: str) -> None:
+    """Hold a staging folder against the file systems that Beam has here.
+
+    Raises:
+        ValueError: none of them knows it.
+    """
+    if not is_local(staging):
+        FileSystems.get_filesystem(staging)
+
+
 def store_shard(folder: str, kind: str, content: bytes) -> str:
     """Write a shard, complete or invisible; its address."""
     if is_local(folder):
         return str(write_shard(Path(folder), kind, content))
-    address: str = FileSystems.join(folder, shard_name(kind, content))
-    aside = f"{address}.{os.getpid()}.tmp"
-    with FileSystems.create(aside, "application/vnd.apache.parquet") as file:
-        file.write(content)
-    FileSystems.rename([aside], [address])
+    address = f"{folder}/{shard_name(kind, content)}"
+    if not FileSystems.exists(address):  # some file systems rename to no name that is taken
+        aside = f"{address}.{uuid.uuid4().hex}.tmp"
+        with FileSystems.create(aside, "application/vnd.apache.parquet") as file:
+            file.write(content)
+        FileSystems.rename([aside], [address])
     return address
 
 
-def fetch_shards(addresses: Sequence[str], folder: Path) -> list[Path]:
-    """Shards as local files; those on another file system are copied to `folder`."""
-    return [Path(a) if is_local(a) else _copied(a, folder) for a in addresses]
+def fetch_shards(addresses: Sequence[str], folder: Path) -> dict[str, Path]:
+    """Shards as local files; those on another file system are copied to `folder`, if there."""
+    files = {address: Path(address) for address in addresses if is_local(address)}
+    others = [address for address in addresses if not is_local(address)]
+    there = [file.path for match in FileSystems.match(others) for file in match.metadata_list]
+    paths = [folder / str(number) for number in range(len(there))]
+    with ThreadPoolExecutor(COPIES) as pool:
+        return files | dict(zip(there, pool.map(_copy, there, paths), strict=True))
 
 
-def _copied(address: str, folder: Path) -> Path:
-    path = folder / address.rpartition("/")[2]
+def _copy(address: str, path: Path) -> Path:
     with (
         FileSystems.open(address, compression_type="uncompressed") as source,
         open(path, "wb") as target,
@@ -46,9 +81,54 @@ def _copied(address: str, folder: Path) -> Path:
 
 def remove_shards(addresses: Sequence[str]) -> None:
     """Remove shards that are committed; those that are gone do not matter."""
+    others = []
     for address in addresses:
         if is_local(address):
             Path(address).unlink(missing_ok=True)
-    if others := [address for address in addresses if not is_local(address)]:
-        matches = FileSystems.match(others)
-        FileSystems.delete([file.path for match in matches for file in match.metadata_list])
+        else:
+            others.append(address)
+    _delete(others)
+
+
+def remove_run(staging: str, run_id: str) -> None:
+    """Remove all that a pipeline staged."""
+    if is_local(staging):
+        shutil.rmtree(Path(staging, run_id), ignore_errors=True)
+    else:
+        _delete([f"{staging}/{run_id}/*"])
+
+
+def sweep(staging: str) -> None:
+    """Remove the folders of pipelines that wrote nothing for long."""
+    for run_id, written in _last_written(staging).items():
+        if written < time.time() - STALE:
+            logging.getLogger(__name__).info("removing what %s left in %s", run_id, staging)
+            remove_run(staging, run_id)
+
+
+def _delete(patterns: Sequence[str]) -> None:
+    matches = FileSystems.match(list(patterns))
+    if paths := [file.path for match in matches for file in match.metadata_list]:
+        FileSystems.delete(paths)
+
+
+def _last_written(staging: str) -> dict[str, float]:
+    """When anything was last written to each pipeline's folder, in seconds since 1970."""
+    newest: dict[str, float] = {}
+    for run_id, written in _writes(staging):
+        if RUN_ID.fullmatch(run_id):
+            newest[run_id] = max(written, newest.get(run_id, 0.0))
+    return newest
+
+
+def _writes(staging: str) -> Iterator[tuple[str, float]]:
+    if is_local(staging):
+        for folder in Path(staging).glob("duckdb-*"):
+            with contextlib.suppress(FileNotFoundError):  # another commit removes it now
+                for path in (folder, *folder.iterdir()):
+                    yield folder.name, path.stat().st_mtime
+        return
+    for match in FileSystems.match([f"{staging}/duckdb-*/*"]):
+        for file in match.metadata_list:
+            # A file system that knows no times leaves 0: then nothing may be said to be old.
+            yield file.path.split("/")[-2], file.last_updated_in_seconds or time.time()

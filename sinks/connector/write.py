@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-import uuid
+import contextlib
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from time import monotonic
 from typing import Any, NamedTuple
 
 import apache_beam as beam
+import duckdb
 import pyarrow as pa
 from apache_beam import pvalue
 from apache_beam.metrics import Metrics
-from apache_beam.transforms import trigger
+from apache_beam.transforms.trigger import AccumulationMode, AfterProcessingTime, AfterWatermark
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 
 from config.errors import DatabaseError, SchemaMismatch
-from sinks.connector.commit import CommittedRows, Shard, check_columns, commit_shards
+from sinks.connector.commit import LEDGER, CommittedRows, Shard, check_columns, commit_shards
 from sinks.connector.connection import open_file
 from sinks.connector.files import parquet
-from sinks.connector.remote import fetch_shards, remove_shards, store_shard
+from sinks.connector.remote import (
+    check_staging,
+    fetch_shards,
+    new_run_id,
+    remove_run,
+    remove_shards,
+    store_shard,
+    sweep,
+)
 from sinks.connector.tables import Misfit, Schema, Table, batches
 
+_LOGGER = logging.getLogger(__name__)
 NAMESPACE = "duckdb"
 SHARDS, MISFITS = "shards", "misfits"
 CHUNK = 200
@@ -36,7 +47,7 @@ class Written(NamedTuple):
     committed: beam.PCollection
     """CommittedRows: one for each table and commit."""
     dead_letters: beam.PCollection
-    """Misfit: rows that fit no column, or lack their key."""
+    """Misfit: rows that do not fit their table, or lack their key."""
 
 
 class WriteToDuckDB(beam.PTransform):
@@ -48,17 +59,19 @@ class WriteToDuckDB(beam.PTransform):
 
         {"orders": orders, "lines": lines} | WriteToDuckDB("shop.duckdb", [ORDERS, LINES])
 
-    Workers write immutable Parquet shards to `staging` (by default DATABASE.staging; any file
+    Workers write immutable Parquet shards to `staging` (by default DATABASE.shards; any file
     system that Beam knows); one step, which must run where the database is, commits them: all of
     them when a bounded pipeline has staged its rows, or what there is every `commit_every` seconds
     in a streaming one. A retried bundle, a retried commit, and a pipeline that was killed and runs
-    again add nothing twice, because shards are committed once and keys are written once.
+    again add nothing twice, because shards are committed once and keys are written once. Tables
+    that are absent are made, by a bounded pipeline without rows too.
 
     Gives `Written`. Metrics, in the namespace duckdb: TABLE_rows, TABLE_bytes, TABLE_misfits when
     staged; TABLE_added when committed.
 
     Raises:
-        ValueError: a schema or key is wrong, or a streaming write lacks `commit_every`.
+        ValueError: a schema, key or staging folder is wrong, or a streaming write lacks
+            `commit_every`.
         SchemaMismatch: the database has the table with other columns.
     """
 
@@ -77,10 +90,13 @@ class WriteToDuckDB(beam.PTransform):
         self.database = str(database)
         self.tables = [Table(table, key, schema or {})] if isinstance(table, str) else list(table)
         names = [table.name for table in self.tables]
-        if len(set(names)) != len(names) or not names:
+        if len({name.lower() for name in names}) != len(names) or not names:
             raise ValueError(f"tables need names of their own: {', '.join(names) or 'none given'}")
-        self.staging = staging or f"{self.database}.staging"
+        if LEDGER in {name.lower() for name in names}:
+            raise ValueError(f"{LEDGER} is the table of what was committed; choose another name")
+        self.staging = (staging or f"{self.database}.shards").rstrip("/")
         self.lock_timeout, self.commit_every = lock_timeout, commit_every
+        check_staging(self.staging)
         _compare(self.database, self.tables)
 
     def expand(self, rows: Any) -> Written:
@@ -92,28 +108,41 @@ class WriteToDuckDB(beam.PTransform):
         streaming = any(not stream.is_bounded for stream in streams.values())
         if streaming and not self.commit_every:
             raise ValueError("a streaming write needs commit_every, in seconds")
-        run_id = uuid.uuid4().hex
+        run_id = new_run_id()
+        folder = f"{self.staging}/{run_id}"
         staged = [
             streams[table.name]
-            | f"Stage {table.name}"
-            >> StageRows(table, self.staging, run_id, seconds=self.commit_every)
+            | f"Stage {table.name}" >> StageRows(table, folder, run_id, seconds=self.commit_every)
             for table in self.tables
         ]
         shards = [outputs[SHARDS] for outputs in staged] | "All shards" >> beam.Flatten()
-        if streaming:
-            shards = shards | "Every now and then" >> beam.WindowInto(
-                GlobalWindows(),
-                trigger=trigger.Repeatedly(trigger.AfterProcessingTime(self.commit_every)),
-                accumulation_mode=trigger.AccumulationMode.DISCARDING,
-            )
-        committed = (
-            shards
-            | "To one place" >> beam.Map(lambda shard: ("", shard))
-            | "Gather" >> beam.GroupByKey()
-            | "Commit" >> beam.ParDo(_Commit(self.database, self.tables, self.lock_timeout))
-        )
         misfits = [outputs[MISFITS] for outputs in staged] | "All misfits" >> beam.Flatten()
-        return Written(committed, misfits)
+        once = None if streaming else run_id
+        commit = _Commit(self.database, self.tables, self.lock_timeout, self.staging, once)
+        gathered = self._from_time_to_time(shards) if streaming else _all_at_once(shards)
+        return Written(gathered | "Commit" >> beam.ParDo(commit), misfits)
+
+    def _from_time_to_time(self, shards: beam.PCollection) -> beam.PCollection:
+        return (
+            shards
+            | "Every now and then" >> beam.WindowInto(
+                GlobalWindows(),
+                trigger=AfterWatermark(early=AfterProcessingTime(self.commit_every)),
+                accumulation_mode=AccumulationMode.DISCARDING,
+            )
+            | "To one place" >> beam.WithKeys("")
+            | "Gather" >> beam.GroupByKey()
+            | "Their shards" >> beam.Values()
+        )  # fmt: skip
+
+
+def _all_at_once(shards: beam.PCollection) -> beam.PCollection:
+    """One list of shards, also where there are none."""
+    return (
+        shards.pipeline
+        | "Once" >> beam.Create([None])
+        | "Gather" >> beam.Map(lambda _, gathered: gathered, pvalue.AsList(shards))
+    )
 
 
 class StageRows(beam.PTransform):
@@ -203,31 +232,50 @@ class _Stage(beam.DoFn):
 
 
 class _Commit(beam.DoFn):
-    def __init__(self, database: str, tables: Sequence[Table], lock_timeout: float) -> None:
+    """Commits lists of shards. `run_id` names the folder that may go then; None in streaming."""
+
+    def __init__(
+        self,
+        database: str,
+        tables: Sequence[Table],
+        lock_timeout: float,
+        staging: str,
+        run_id: str | None,
+    ) -> None:
         self.database, self.tables, self.lock_timeout = database, tables, lock_timeout
+        self.staging, self.run_id = staging, run_id
         self.added = {
             table.name: Metrics.counter(NAMESPACE, f"{table.name}_added") for table in tables
         }
 
-    def process(self, gathered: tuple[str, Iterable[Shard]]) -> Iterator[CommittedRows]:
-        shards = sorted(map(Shard._make, gathered[1]))
+    def process(self, gathered: Iterable[Shard]) -> Iterator[CommittedRows]:
+        shards = sorted(map(Shard._make, gathered))
         committed = commit_shards(
             self.database, self.tables, shards, self.lock_timeout, fetch_shards
         )
-        remove_shards([shard.address for shard in shards])
+        try:
+            self._tidy(shards)
+        except Exception as error:  # the rows are committed; what stays is swept another time
+            _LOGGER.warning("%s: could not remove committed shards: %s", self.staging, error)
         for outcome in committed:
             self.added[outcome.table].inc(outcome.added)
             yield outcome
 
+    def _tidy(self, shards: Sequence[Shard]) -> None:
+        remove_shards([shard.address for shard in shards])
+        if self.run_id:
+            remove_run(self.staging, self.run_id)
+        sweep(self.staging)
+
 
 def _compare(database: str, tables: Sequence[Table]) -> None:
     """Hold the schemas against a database that is here and free now; the commit does it again."""
+    for table in tables:
+        table.types  # noqa: B018 - to compute it is to check it
     try:
         with open_file(database, read_only=True, lock_timeout=0) as opened:
-            found = opened.connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
-            there = {name for (name,) in found}
             for table in tables:
-                if table.name in there:
+                with contextlib.suppress(duckdb.CatalogException):  # absent: it will be made
                     check_columns(opened.connection, database, table)
     except SchemaMismatch:
         raise

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sinks.connector.tables import as_row
 from sinks.shards import TABLES
 from tests.conftest import rows
 from tests.sinks.samples import (
@@ -83,7 +82,9 @@ FULL = {
 
 @pytest.mark.parametrize("kind", RECORDS)
 def test_every_field_survives_the_file(kind: str) -> None:
-    assert read(kind, content(kind, FULL[kind])) == [as_row(record) for record in FULL[kind]]
+    assert read(kind, content(kind, FULL[kind])) == [
+        TABLES[kind].row(record) for record in FULL[kind]
+    ]
 
 
 def test_same_records_same_bytes() -> None:

@@ -28,7 +28,7 @@ def test_a_shard_is_named_by_its_content(tmp_path: Path) -> None:
 
 
 def test_writing_the_same_twice_changes_nothing(tmp_path: Path) -> None:
-    assert write_shard(tmp_path, "pages", b"one") == write_shard(str(tmp_path), "pages", b"one")
+    assert write_shard(tmp_path, "pages", b"one") == write_shard(tmp_path, "pages", b"one")
     assert len(names(tmp_path)) == 1
 
 
