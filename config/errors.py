@@ -6,9 +6,11 @@ NewsbeamError                 anything that newsbeam reports to its user
 │   ├── DatabaseLocked        … because another process holds it (exit 75)
 │   └── SchemaMismatch        … because it is of another version
 ├── ExportError               an export cannot be written, or a snapshot is not as it says (exit 1)
-├── QueryError                DuckDB refuses a query (exit 2)
+├── QueryError                a query cannot be understood (exit 2)
 ├── RunActive                 another run works on this database (exit 75)
 ├── PublishError              the copy for readers cannot be written (exit 1)
+├── SearchIndexError          the search index cannot be used (exit 1)
+│   └── SearchIndexBusy       … because another process makes it (exit 75)
 └── StagingError              the staging folder cannot be used (exit 1)
 """
 
@@ -46,7 +48,7 @@ class ExportError(NewsbeamError):
 
 
 class QueryError(NewsbeamError):
-    """DuckDB refuses a query; its text is DuckDB's."""
+    """A query cannot be understood; of SQL, the text is DuckDB's."""
 
     exit_status = 2
 
@@ -59,6 +61,16 @@ class RunActive(NewsbeamError):
 
 class PublishError(NewsbeamError):
     """The copy for readers cannot be written; the database is as it should be."""
+
+
+class SearchIndexError(NewsbeamError):
+    """The search index is absent, damaged, or cannot be written."""
+
+
+class SearchIndexBusy(SearchIndexError):
+    """Another process writes the search index, and did so until the time limit."""
+
+    exit_status = 75
 
 
 class StagingError(NewsbeamError):

@@ -20,6 +20,7 @@ from pipeline.commands.db import db
 from pipeline.commands.export import export
 from pipeline.commands.prune import prune
 from pipeline.commands.retag import retag
+from pipeline.commands.search import search
 from pipeline.commands.serve import serve
 from pipeline.commands.sql import sql
 from pipeline.options import (
@@ -255,7 +256,7 @@ def _load(feeds: Path | None, topics: Path | None) -> tuple[Any, Any]:
     return loaded[0], loaded[1]
 
 
-for command in (commit, db, export, prune, retag, serve, sql):
+for command in (commit, db, export, prune, retag, search, serve, sql):
     main.add_command(command)
 
 if __name__ == "__main__":

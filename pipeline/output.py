@@ -378,5 +378,9 @@ class Screen(Watcher):
         """Say that the signal was heard."""
         self._say("stopping: what is fetched will be committed (a second signal ends at once)")
 
+    def warning(self, text: str) -> None:
+        """Say what went wrong beside the run."""
+        self._say(safe(text))
+
     def _say(self, text: str) -> None:
         self._console.print(text, markup=False)

@@ -70,13 +70,16 @@ class Watcher:
     """What a run tells while it works; the base class keeps quiet."""
 
     def phase(self, name: str) -> None:
-        """A phase begins: recover, plan, run, commit."""
+        """A phase begins: recover, plan, run, commit, index."""
 
     def progress(self, done: Counter[str]) -> None:
         """How many feeds and pages were found and done so far."""
 
     def stopping(self) -> None:
         """A signal asked the run to finish."""
+
+    def warning(self, text: str) -> None:
+        """Something beside the run went wrong; the run goes on."""
 
 
 def run_batch(options: RunOptions, watcher: Watcher | None = None) -> RunResult:
@@ -112,10 +115,24 @@ def run_batch(options: RunOptions, watcher: Watcher | None = None) -> RunResult:
             watcher.phase("commit")
             committed = commit_run(options.database, folder, options.lock_timeout)
         result = _publish(options, RunResult(committed, recovered, end.abandoned))
+        _keep_index(options, watcher)
     if end.failure is not None:
         text = _first_line(end.failure)
         raise RunFailed(f"the run failed, nothing is lost: {text}") from end.failure
     return result
+
+
+def _keep_index(options: RunOptions, watcher: Watcher) -> None:
+    """Bring the search index up to date, where there is one; a run never fails for it."""
+    from sinks.search import has_index, update_index
+
+    if not has_index(options.database):
+        return
+    watcher.phase("index")
+    try:
+        update_index(options.database, options.lock_timeout, build=False)
+    except (NewsbeamError, OSError) as error:
+        watcher.warning(f"the next `newsbeam search` brings its index up to date: {error}")
 
 
 @contextmanager
