@@ -110,7 +110,7 @@ def start(target: Callable[..., Any], *arguments: Any) -> BaseProcess:
     return process
 
 
-# A file system as Beam's are, on which an object appears when it is closed and a rename is a copy.
+# A file system as Beam's are, on which an object appears when it is closed.
 
 
 class StoredFile:
@@ -183,8 +183,8 @@ class TestStore(FileSystem):
     def rename(self, source_file_names: list[str], destination_file_names: list[str]) -> None:
         with _fault(source_file_names[0], "rename") as lost:
             if not lost:
-                self.copy(source_file_names, destination_file_names)
-                self.delete(source_file_names)
+                for source, target in zip(source_file_names, destination_file_names, strict=True):
+                    os.replace(_local(source), _local(target))
 
     def exists(self, path: str) -> bool:
         return _local(path).is_file()
