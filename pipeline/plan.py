@@ -30,22 +30,26 @@ STATES = """
 SELECT feed_url, state, etag, last_modified, body_hash, failures, last_polled_at, next_poll_at
 FROM feeds
 """
-# One task for a page that is pending, or whose listing has changed since it was fetched, in the
-# name of the feed that listed it first. Read again for another feed, it keeps the headline of the
-# article, in which its topics are looked for. What is to wait longer than anything may was put down
-# by a clock that was wrong.
+# One task for a page that is pending, in the name of the feed that listed it first; and one for an
+# article whose listing, by whichever feed, has changed since: then the page is read again as it
+# was at first, so that two feeds with two headlines do not make a change of each poll. What is to
+# wait longer than anything may was put down by a clock that was wrong.
 OWED = """
-SELECT e.url_id, e.url, e.feed_url, f.position, coalesce(f.outlet, e.feed_url), f.country,
-       f.language, coalesce(a.title, e.title), e.byline, e.published_at, e.listed_at, e.attempts
-FROM (
-    SELECT *, next_attempt_at AS due_at FROM entries WHERE state = 'pending'
+WITH changed AS (
+    SELECT article_id, max(rechecks) AS rechecks FROM entries
+    WHERE state = 'fetched' AND (recheck_at <= $now OR recheck_at > $latest) GROUP BY ALL
+), owed AS (
+    SELECT *, url_id AS what, false AS other, attempts AS tries FROM entries
+    WHERE state = 'pending' AND (next_attempt_at <= $now OR next_attempt_at > $latest)
     UNION ALL
-    SELECT * REPLACE (rechecks AS attempts), recheck_at
-    FROM entries WHERE state = 'fetched' AND recheck_at IS NOT NULL
-) e LEFT JOIN feeds f USING (feed_url)
-LEFT JOIN articles a ON a.url_id = e.url_id AND a.feed_url <> e.feed_url
-WHERE e.due_at <= $now OR e.due_at > $latest
-QUALIFY row_number() OVER (PARTITION BY e.url_id ORDER BY e.run_id, f.position, e.url) = 1
+    SELECT e.*, article_id, (e.feed_url, e.url_id) <> (a.feed_url, a.url_id), c.rechecks
+    FROM changed c JOIN articles a USING (article_id) JOIN entries e USING (article_id)
+    WHERE e.state = 'fetched'
+)
+SELECT e.url_id, e.url, e.feed_url, f.position, coalesce(f.outlet, e.feed_url), f.country,
+       f.language, e.title, e.byline, e.published_at, e.listed_at, e.tries
+FROM owed e LEFT JOIN feeds f USING (feed_url)
+QUALIFY row_number() OVER (PARTITION BY what ORDER BY other, e.run_id, f.position, e.url) = 1
 ORDER BY e.url_id
 """
 

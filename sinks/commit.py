@@ -7,6 +7,7 @@ the database has, by stable ids. So a commit may be repeated, or done by a later
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -61,59 +62,77 @@ LISTED = """
 CREATE OR REPLACE TEMP TABLE listed AS SELECT * FROM shown ANTI JOIN entries USING (entry_id)
 """
 # Known entries with another headline or date of change; one whose listing was never noted, by an
-# earlier version of the program, is only noted.
+# earlier version of the program, is only noted. A poll that comes late says nothing new.
 CHANGED = """
 CREATE OR REPLACE TEMP TABLE changed AS
 SELECT s.*, e.listing_id IS NOT NULL AS told
 FROM shown s JOIN entries e USING (entry_id)
 WHERE e.listing_id IS DISTINCT FROM s.listing_id
+  AND (s.listed_at > coalesce(e.changed_at, e.listed_at)
+       OR coalesce(e.changed_at, e.listed_at) > now())  -- put down by a clock that was wrong
 """
-# Pages that were read again; what they say now, where that is something else. The headline is the
-# listing feed's, so that two feeds with two headlines do not make a change of each poll.
+# Pages that had led to an article before, wherever they lead now: read again because of a changed
+# listing, or brought twice by a retried bundle.
+HAD = """
+CREATE OR REPLACE TEMP TABLE had AS
+SELECT DISTINCT p.url_id, e.article_id FROM pages p JOIN entries e USING (url_id)
+WHERE e.state IN ('fetched', 'pruned')
+"""
+# Articles that were read again after their listing had changed; what they said before, found by
+# rowid because a join would read the texts of all articles; and what they say now, where that is
+# something else.
 RECHECKED = """
 CREATE OR REPLACE TEMP TABLE rechecked AS
-SELECT * FROM pages SEMI JOIN (
-    SELECT url_id FROM entries WHERE state = 'fetched' AND recheck_at IS NOT NULL
-) USING (url_id)
+SELECT h.article_id, p.* FROM pages p JOIN had h USING (url_id) JOIN entries e USING (article_id)
+WHERE e.state = 'fetched' AND e.recheck_at IS NOT NULL
+  AND (coalesce(e.changed_at, e.listed_at) <= p.fetched_at
+       OR coalesce(e.changed_at, e.listed_at) > now())  -- put down by a clock that was wrong
+QUALIFY row_number() OVER (
+    PARTITION BY h.article_id ORDER BY p.article IS NULL, p.fetched_at DESC, p.url_id
+) = 1
+"""
+BEFORE = """
+CREATE OR REPLACE TEMP TABLE before AS
+SELECT * FROM articles
+WHERE rowid IN (SELECT a.rowid FROM articles a SEMI JOIN rechecked USING (article_id))
 """
 REVISED = """
 CREATE OR REPLACE TEMP TABLE revised AS
 SELECT a.* REPLACE (
-           if(p.feed_url = a.feed_url, p.article.title, a.title) AS title,
-           p.article.byline AS byline, p.article.published_at AS published_at,
-           p.article.published_source AS published_source, p.article.fetched_at AS fetched_at,
+           p.article.title AS title, p.article.byline AS byline,
+           p.article.published_at AS published_at, p.article.published_source AS published_source,
+           p.article.fetched_at AS fetched_at,
            p.article.language AS language, p.article.text AS text,
            p.article.word_count AS word_count, p.article.text_hash AS text_hash,
            p.article.body_hash AS body_hash, p.article.bytes AS bytes,
            p.article.redirects AS redirects, p.article.extractor AS extractor,
            {run} AS run_id, a.version + 1 AS version, {sequence} AS sequence
        ), p.topics
-FROM rechecked p JOIN articles a
-    ON a.article_id = p.article.article_id AND a.url_id = p.url_id
-WHERE a.text_hash <> p.article.text_hash
-   OR (p.feed_url = a.feed_url AND a.title IS DISTINCT FROM p.article.title)
-"""
-FORMER_TOPICS = """
-CREATE OR REPLACE TEMP TABLE former_topics AS
-WITH places AS (
-    SELECT article_id, topic,
-           list({{'field': field, 'start': start, 'end': "end", 'matched': matched,
-                 'phrase': phrase}} ORDER BY field DESC, start) AS evidence
-    FROM topic_evidence SEMI JOIN revised USING (article_id) GROUP BY article_id, topic
-)
-SELECT article_id,
-       to_json(list({{'topic': topic, 'score': score, 'taxonomy_version': taxonomy_version,
-                     'evidence': evidence}} ORDER BY topic)) AS topics
-FROM (FROM article_topics SEMI JOIN revised USING (article_id))
-LEFT JOIN places USING (article_id, topic) GROUP BY article_id
+FROM rechecked p JOIN before a USING (article_id)
+LEFT JOIN articles other
+    ON other.article_id = p.article.article_id AND other.article_id <> a.article_id
+WHERE p.article IS NOT NULL AND other.article_id IS NULL  -- it leads to no other article
+  AND (a.text_hash <> p.article.text_hash OR a.title IS DISTINCT FROM p.article.title)
 """
 KEEP_VERSIONS = """
 INSERT INTO article_versions BY NAME
+WITH places AS (
+    SELECT article_id, topic, list({{
+               'field': field, 'start': start, 'end': "end", 'matched': matched, 'phrase': phrase
+           }} ORDER BY field DESC, start) AS evidence
+    FROM topic_evidence SEMI JOIN revised USING (article_id) GROUP BY ALL
+), tagged AS (
+    SELECT article_id, to_json(list({{
+               'topic': topic, 'score': score, 'taxonomy_version': taxonomy_version,
+               'evidence': evidence
+           }} ORDER BY topic)) AS topics
+    FROM article_topics SEMI JOIN revised USING (article_id)
+    LEFT JOIN places USING (article_id, topic) GROUP BY ALL
+)
 SELECT a.* EXCLUDE (url, canonical_url, feed_url, outlet, country, published_source, listed_at,
                     redirects, url_id, story_id, sequence),
        topics, {run} AS replaced_run_id
-FROM (FROM articles SEMI JOIN revised USING (article_id)) a
-LEFT JOIN former_topics USING (article_id)
+FROM before a SEMI JOIN revised USING (article_id) LEFT JOIN tagged USING (article_id)
 """
 MAKE_ROOM = """
 DELETE FROM articles WHERE article_id IN (SELECT article_id FROM revised);
@@ -134,7 +153,7 @@ SELECT * EXCLUDE source FROM (
                AS state,
            error_type || ': ' || error AS reason, attempts, next_attempt_at,
            article.article_id AS article_id, 1 AS source
-    FROM pages
+    FROM pages ANTI JOIN had USING (url_id)
     UNION ALL
     SELECT url_id, state, reason, attempts, next_attempt_at, article_id, 2
     FROM entries SEMI JOIN touched USING (url_id)
@@ -147,9 +166,10 @@ QUALIFY row_number() OVER (PARTITION BY url_id ORDER BY state NOT IN ('fetched',
 """
 FRESH = """
 CREATE OR REPLACE TEMP TABLE fresh AS
-SELECT * EXCLUDE feed_position
-FROM (SELECT article.*, topics, feed_position FROM pages WHERE article IS NOT NULL)
-ANTI JOIN articles USING (article_id) ANTI JOIN pruned_articles USING (article_id)
+SELECT * EXCLUDE feed_position FROM (
+    SELECT article.*, topics, feed_position
+    FROM pages ANTI JOIN had USING (url_id) WHERE article IS NOT NULL
+) ANTI JOIN articles USING (article_id) ANTI JOIN pruned_articles USING (article_id)
 QUALIFY row_number() OVER (PARTITION BY article_id ORDER BY feed_position, url) = 1
 """
 WRITTEN = """
@@ -197,7 +217,9 @@ RECHECKED_ENTRIES = """
 UPDATE entries
 SET recheck_at = CASE WHEN p.state = 'pending' THEN p.next_attempt_at END, rechecks = rechecks + 1
 FROM rechecked p
-WHERE entries.url_id = p.url_id AND entries.recheck_at IS NOT NULL
+WHERE entries.article_id = p.article_id AND entries.recheck_at IS NOT NULL
+  AND (coalesce(changed_at, listed_at) <= p.fetched_at
+       OR coalesce(changed_at, listed_at) > now())
 """
 CHANGED_ENTRIES = f"""
 UPDATE entries
@@ -290,20 +312,30 @@ SELECT *, {run} AS run_id FROM (
     FROM staged_misfits
 )
 WHERE failure_id NOT IN (SELECT failure_id FROM failures WHERE run_id = {run})
+QUALIFY row_number() OVER (PARTITION BY failure_id ORDER BY failed_at) = 1
 """
 TOPICS = """
 INSERT INTO topics BY NAME SELECT * FROM defined ANTI JOIN topics USING (topic, taxonomy_version)
 """
 LOAD = (
-    POLLS, PAGES, SHOWN, LISTED, CHANGED, TOUCHED, VERDICTS, RECHECKED, REVISED, FRESH, WRITTEN,
-    FORMER_TOPICS, KEEP_VERSIONS, MAKE_ROOM, ARTICLES, RETAGGED, REPLACE_TOPICS, TAGGED,
+    POLLS, PAGES, SHOWN, LISTED, CHANGED, HAD, TOUCHED, VERDICTS, RECHECKED, BEFORE, REVISED,
+    FRESH, WRITTEN, KEEP_VERSIONS, MAKE_ROOM, ARTICLES, RETAGGED, REPLACE_TOPICS, TAGGED,
     ARTICLE_TOPICS, TOPIC_EVIDENCE, KNOWN_ENTRIES, RECHECKED_ENTRIES, CHANGED_ENTRIES,
     NEW_ENTRIES, FEEDS, REPLACE_FEEDS, FEED_POLLS, FAILURES, TOPICS,
 )  # fmt: skip
+NEEDS = {
+    KEEP_VERSIONS: "revised", MAKE_ROOM: "revised", ARTICLES: "written",
+    REPLACE_TOPICS: "retagged", ARTICLE_TOPICS: "tagged", TOPIC_EVIDENCE: "tagged",
+    KNOWN_ENTRIES: "verdicts", RECHECKED_ENTRIES: "rechecked", CHANGED_ENTRIES: "changed",
+    NEW_ENTRIES: "listed", FEED_POLLS: "polls",
+}  # fmt: skip
+"""Statements that do nothing where one of the tables made before is empty, and so are left out."""
+MAKES = re.compile(r"\s*CREATE OR REPLACE TEMP TABLE (\w+)")
 # A late shard of the same run adds to what its row said before.
 RUN_COUNTS = """
 WITH before AS (
     SELECT max(pages) AS pages, max(pages_failed) AS failed, max(pages_pending) AS pending,
+           max(entries_new) AS entries, max(articles_new) AS articles,
            max(articles_changed) AS changed
     FROM runs WHERE run_id = {run}
 ), polled AS (
@@ -317,11 +349,11 @@ WITH before AS (
     FROM pages
 )
 SELECT polled.*,
-       (SELECT count(*) FROM entries WHERE run_id = {run}) AS entries_new,
+       (SELECT count(*) FROM listed) + coalesce(before.entries, 0) AS entries_new,
        tried.pages + coalesce(before.pages, 0) AS pages,
        tried.failed + coalesce(before.failed, 0) AS pages_failed,
        tried.pending + coalesce(before.pending, 0) AS pages_pending,
-       (SELECT count(*) FROM articles WHERE run_id = {run} AND version = 1) AS articles_new,
+       (SELECT count(*) FROM fresh) + coalesce(before.articles, 0) AS articles_new,
        (SELECT count(*) FROM revised) + coalesce(before.changed, 0) AS articles_changed
 FROM polled, tried, before
 """
@@ -421,8 +453,13 @@ def _load(
         "taxonomy": quoted(plan["taxonomy_version"]),
         "sequence": next_sequence(connection),
     }
+    made: dict[str, int] = {}
     for statement in LOAD:
-        connection.execute(statement.format(**names))
+        if statement in NEEDS and not made[NEEDS[statement]]:
+            continue
+        result = connection.execute(statement.format(**names))
+        if table_made := MAKES.match(statement):
+            ((made[table_made[1]],),) = result.fetchall()
 
 
 def next_sequence(connection: duckdb.DuckDBPyConnection) -> int:

@@ -108,19 +108,30 @@ def rows(database: Path, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
 
+def tables(database: Path, wanted: dict[str, str]) -> dict[str, list[str]]:
+    """The rows of tables, sorted: of each the columns that a SELECT list names."""
+    with duckdb.connect(str(database), read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        return {
+            table: sorted(
+                map(repr, connection.execute(f"SELECT {columns} FROM {table}").fetchall())
+            )
+            for table, columns in wanted.items()
+        }
+
+
 SAME_ROWS = {
-    "articles": "* EXCLUDE (listed_at, fetched_at, run_id)",
+    "articles": "* EXCLUDE (listed_at, fetched_at, run_id, sequence)",
+    "article_versions": "* EXCLUDE (fetched_at, run_id, replaced_run_id)",
     "article_topics": "*",
     "topic_evidence": "*",
     "topics": "*",
-    "entries": "* EXCLUDE (listed_at, run_id, next_attempt_at)",
+    "entries": """* EXCLUDE (listed_at, changed_at, run_id, next_attempt_at, recheck_at),
+        changed_at IS NOT NULL, recheck_at IS NOT NULL""",
     "feeds": "feed_url, outlet, state, etag, last_modified, body_hash, last_error, failures",
 }
 
 
 def content(database: Path) -> dict[str, list[str]]:
     """All rows that two runs over the same news must have in common, sorted."""
-    return {
-        table: sorted(map(repr, rows(database, f"SELECT {columns} FROM {table}")))
-        for table, columns in SAME_ROWS.items()
-    }
+    return tables(database, SAME_ROWS)

@@ -19,6 +19,7 @@ import sinks.connector.read
 import sinks.connector.write
 import transforms.steps
 from config.models import ExtractSettings, FetchSettings, Taxonomy, Topic
+from sinks.connector import Table
 
 pytestmark = pytest.mark.slow
 
@@ -26,22 +27,28 @@ CHECKOUT = Path(__file__).parent.parent
 PACKAGES = ("config", "transforms", "sinks", "pipeline")
 FETCHING, EXTRACTING = FetchSettings(host_delay=0.5), ExtractSettings(2)
 TAXONOMY = Taxonomy((Topic("taiwan", "Taiwan", ("Taiwan*", "臺灣")),))
+TABLE = Table("orders", "id", {"id": "BIGINT"})
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "ByHost": (2,),
     "PollFeeds": (FETCHING, "signals"),
     "FetchPages": (FETCHING, "signals"),
     "ReadFeeds": (EXTRACTING,),
     "ExtractText": (EXTRACTING,),
-    "FindNewEntries": ("known.parquet",),
-    "OwePages": ("known.parquet",),
+    "FindNewEntries": ("known.npy",),
+    "OwePages": ("known.npy",),
     "TagTopics": (TAXONOMY,),
-    "WriteShards": ("folder", "pages"),
+    "TagAgain": (TAXONOMY,),
+    "StageRows": (TABLE, "folder", "run"),
+    "WriteToDuckDB": ("shop.duckdb", [TABLE]),
     "_Fetch": (transforms.steps._feed_request, 100, FETCHING, "signals", "feeds"),
     "_InPool": (transforms.steps._page_job, EXTRACTING),
-    "_FindNew": ("known.parquet",),
-    "_Owe": ("known.parquet",),
+    "_FindNew": ("known.npy",),
+    "_Owe": ("known.npy",),
     "_Tag": (TAXONOMY,),
-    "_Write": ("folder", "pages"),
+    "_TagAgain": (TAXONOMY,),
+    "_Stage": (TABLE, "folder", "run", 100, None, "newsbeam"),
+    "_Commit": ("shop.duckdb", [TABLE], 1.0, "staging", "run"),
+    "_Read": ("shop.duckdb", "orders", "FROM orders", 1.0),
 }
 STEPS = {
     name: kind
@@ -50,6 +57,7 @@ STEPS = {
     if isinstance(kind, type)
     and issubclass(kind, (beam.DoFn, beam.PTransform))
     and kind.__module__ == module.__name__
+    and name != "ReadFromDuckDB"  # is built where the database is; only its step travels
 }
 # What a worker does: read steps pickled elsewhere, and (the second half) pickle its own.
 UNPICKLE = """

@@ -63,7 +63,10 @@ def _parse_xml(body: bytes, headers: dict[str, str], url: str) -> FeedDocument |
     try:
         parsed = _feedparser(body, kept)
     except (ValueError, OverflowError):  # it stumbles over references to no character
-        parsed = _feedparser(REFERENCES.sub(_possible, body), kept)
+        try:
+            parsed = _feedparser(REFERENCES.sub(_possible, body), kept)
+        except (ValueError, OverflowError) as error:  # or over a space in a namespace
+            return Unreadable("MalformedFeed", str(error))
     problem = parsed.get("bozo_exception")
     if not parsed.version and not parsed.entries:
         reason = f": {problem}" if problem and not _looks_like_html(body) else ""
@@ -122,7 +125,7 @@ def _xml_entry(item: Any, base: str) -> Entry:
         _plain(item.get("summary")),
         parse_date(raw) or _foreign_date(raw, parsed),
         raw,
-        item.get("updated"),
+        dict.get(item, "updated"),  # feedparser's own `get` would give the publication for it
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import time
@@ -45,7 +46,7 @@ def open_file(path: str | Path, *, read_only: bool, lock_timeout: float) -> Iter
         opened.connection.execute("SET TimeZone = 'UTC'")
         yield opened
     except duckdb.Error as error:
-        raise DatabaseError(_explain(str(path), error)) from error
+        raise DatabaseError(_explain(str(path), read_only, error)) from error
     finally:
         opened.connection.close()
 
@@ -55,16 +56,32 @@ def _connect(path: str, read_only: bool, lock_timeout: float) -> Opened:
     config: dict[str, Any] = {} if read_only else {"storage_compatibility_version": STORAGE_VERSION}
     while True:
         try:
+            if not read_only and not Path(path).exists():
+                _create(path, config)
             connection = duckdb.connect(path, read_only=read_only, config=config)
             return Opened(connection, time.monotonic() - started)
         except duckdb.Error as error:
             waited = time.monotonic() - started
             if NO_LOCKS in str(error) or not any(sign in str(error) for sign in LOCKED):
-                raise DatabaseError(_explain(path, error)) from error
+                raise DatabaseError(_explain(path, read_only, error)) from error
             if waited >= lock_timeout:
                 raise DatabaseLocked(_locked(path, lock_timeout, error)) from error
         time.sleep(min(wait * random.uniform(0.5, 1.5), max(lock_timeout - waited, 0.01)))
         wait = min(wait * 2, LONGEST_WAIT)
+
+
+def _create(path: str, config: dict[str, Any]) -> None:
+    """Make an empty file, whole or not at all: a part of one could never be opened again."""
+    temporary = f"{path}.{os.getpid()}.new"
+    try:
+        duckdb.connect(temporary, config=config).close()
+        os.link(temporary, path)
+    except FileExistsError:
+        pass  # another process was faster
+    except OSError:  # a file system without links
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
 
 
 def _locked(path: str, lock_timeout: float, error: duckdb.Error) -> str:
@@ -73,8 +90,8 @@ def _locked(path: str, lock_timeout: float, error: duckdb.Error) -> str:
     return f"{path}: the database is locked by {who}; waited {lock_timeout:g} s"
 
 
-def _explain(path: str, error: duckdb.Error) -> str:
-    if not Path(path).exists():
+def _explain(path: str, read_only: bool, error: duckdb.Error) -> str:
+    if not Path(path).exists() and (read_only or not Path(path).parent.is_dir()):
         return f"{path}: no such database"
     text = f"{path}: {str(error).strip().splitlines()[0]}"
     if DAMAGED in text.lower():

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
+import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
+from itertools import chain, count, cycle, islice
 from pathlib import Path
 from threading import Event
+from typing import Any, NamedTuple
 
 import duckdb
 import psutil
 import pytest
 
+from sinks.database import open_database
 from tests.conftest import (
     KIND_TO_LOOPBACK,
     PROGRAM,
@@ -24,24 +30,52 @@ from tests.conftest import (
     rows,
     run_over,
 )
+from transforms.signals import counts
 
 SEED = 20261123
 PROCESSES = ["--", "--direct_running_mode=multi_processing", "--direct_num_workers=2"]
 PATIENCE = 60.0
 """Seconds after which a test gives up; none of them decides a result."""
+Rows = dict[str, list[str]]
 
 
 @pytest.fixture(scope="module")
 def room(start_newsroom: StartNewsroom) -> Newsroom:
-    return start_newsroom("--articles", "48")
+    return start_newsroom("--articles", "24", "--kind")
 
 
 @pytest.fixture(scope="module")
-def undisturbed(room: Newsroom, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+def undisturbed(room: Newsroom, tmp_path_factory: pytest.TempPathFactory) -> Rows:
     """The rows of a run that nobody disturbed."""
     database = tmp_path_factory.mktemp("undisturbed") / "news.duckdb"
     run_over(room, database)
     return content(database)
+
+
+@pytest.fixture(scope="module")
+def unkind(start_newsroom: StartNewsroom) -> Newsroom:
+    return start_newsroom("--articles", "12")
+
+
+class Edited(NamedTuple):
+    """A newsroom after its edits; databases that have not heard of them, and that owe the pages."""
+
+    room: Newsroom
+    before: Path
+    noted: Path
+    after: Rows
+
+
+@pytest.fixture(scope="module")
+def edited(start_newsroom: StartNewsroom, tmp_path_factory: pytest.TempPathFactory) -> Edited:
+    room, folder = start_newsroom("--articles", "36", "--kind"), tmp_path_factory.mktemp("edited")
+    before, noted, after = (folder / f"{name}.duckdb" for name in ("before", "noted", "after"))
+    run_over(room, before)
+    room.post("edit")
+    run_over(room, Path(shutil.copy(before, noted)), "--now")
+    run_over(room, Path(shutil.copy(noted, after)))
+    assert rows(after, "SELECT count(*) > 1 FROM article_versions") == [(True,)]
+    return Edited(room, before, noted, content(after))
 
 
 def start(room: Newsroom, database: Path, *more: str) -> subprocess.Popen[str]:
@@ -61,50 +95,37 @@ def wait_until(process: subprocess.Popen[str], happened: Callable[[], bool]) -> 
         assert looked < PATIENCE
 
 
+def run_folders(database: Path) -> set[Path]:
+    return set(Path(f"{database}.staging").glob("*/"))
+
+
 def staged(database: Path, pattern: str) -> bool:
     return any(Path(f"{database}.staging").glob(f"*/{pattern}"))
 
 
-# When to kill: once this file is seen in the staging folder, after so many seconds more.
-MOMENTS = {
-    "before-the-plan": (".", 0.1),
-    "plan": ("run.json", 2.0),
-    "polling": ("signals/*.json", 1.5),
-    "polls-staged": ("polls-*.parquet", 1.5),
-    "fetching": ("polls-*.parquet", 1.5),
-    "commit": ("finished.json", 0.15),
+# When to kill: once this is seen of the run's own folder (None: at once), after so many seconds
+# more at most.
+MOMENTS: dict[str, tuple[Callable[[Path], bool] | None, float]] = {
+    "start, taking over": (None, 2.0),
+    "plan": (lambda folder: (folder / "plan").exists(), 0.2),
+    "polling": (lambda folder: counts(folder / "signals")["feeds found"] > 0, 0.4),
+    "fetching": (lambda folder: counts(folder / "signals")["pages found"] > 0, 0.4),
+    "staging": (lambda folder: any(folder.glob("pages-*")), 0.05),
+    "commit": (lambda folder: (folder / "finished.json").exists(), 0.2),
 }
-KILLS = [
-    (number, phase, mode)
-    for number, (phase, mode) in enumerate(
-        [(phase, "memory") for phase in MOMENTS for _ in range(3)]
-        + [(phase, "processes") for phase in MOMENTS]
-    )
-]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("number", "phase", "mode"), KILLS, ids=[f"{p}-{m}-{n}" for n, p, m in KILLS]
-)
-def test_a_killed_run_run_again_gives_the_same_rows(
-    room: Newsroom,
-    undisturbed: dict[str, list[str]],
-    tmp_path: Path,
-    number: int,
-    phase: str,
-    mode: str,
-) -> None:
-    database = tmp_path / "news.duckdb"
-    sign, longest = MOMENTS[phase]
-    more = PROCESSES if mode == "processes" else []
+def kill_at(
+    room: Newsroom, database: Path, phase: str, chance: random.Random, *more: str
+) -> list[psutil.Process] | None:
+    """Start a run and kill it in a phase; what outlives it, None when it ended before."""
+    earlier = run_folders(database)
     process = start(room, database, *more)
-    wait_until(process, lambda: staged(database, sign))
-    delay = random.Random(SEED + number).uniform(0, longest)
-    children = kill_after(process, delay)
-    assert psutil.wait_procs(children, timeout=PATIENCE)[1] == [], "processes outlive the run"
-    run_over(room, database)
-    assert content(database) == undisturbed
+    reached, longest = MOMENTS[phase]
+    if reached:
+        wait_until(process, lambda: any(map(reached, run_folders(database) - earlier)))
+    orphans = kill_after(process, chance.uniform(0, longest))
+    return orphans if process.returncode == -signal.SIGKILL else None
 
 
 def kill_after(process: subprocess.Popen[str], seconds: float) -> list[psutil.Process]:
@@ -119,27 +140,175 @@ def kill_after(process: subprocess.Popen[str], seconds: float) -> list[psutil.Pr
     return []
 
 
+KILLS = 6
+"""Runs of one database that are killed before one may come to its end."""
+
+
+def chains(first: int, memory: int, processes: int) -> Any:
+    """So many databases for each mode, each with a seed of its own."""
+    modes = [("memory", [])] * memory + [("processes", PROCESSES)] * processes
+    return pytest.mark.parametrize(
+        ("seed", "mode"),
+        [
+            pytest.param(SEED + number, mode, id=f"{name}-{number}")
+            for number, (name, mode) in enumerate(modes, first)
+        ],
+    )
+
+
+def kill_again_and_again(
+    room: Newsroom, make: Callable[[], Path], check: Callable[[Path], None], seed: int, *more: str
+) -> None:
+    """Kill runs of a database, early phases first, then let one come to its end, and check it.
+
+    The next run starts at once, while workers of the killed one may still live. A run that ended
+    before it was killed is checked too, and another database made.
+    """
+    chance = random.Random(seed)
+    *early, staging, commit = MOMENTS
+    phases = sorted(chance.choices(early, k=KILLS - 1), key=early.index)
+    phases.append(chance.choice([staging, commit]))  # after it the next run has little to do
+    database, killed = make(), []
+    for phase in phases * 5:
+        if len(killed) == KILLS:
+            break
+        orphans = kill_at(room, database, phase, chance, *more)
+        if orphans is not None:
+            killed.append(orphans)
+        else:
+            check(database)
+            database = make()
+    assert len(killed) == KILLS
+    check(database)
+    alive = psutil.wait_procs(chain.from_iterable(killed), timeout=PATIENCE)[1]
+    assert alive == [], "processes outlive their run for good"
+
+
 @pytest.mark.slow
-def test_a_run_killed_again_and_again_gets_there(
-    room: Newsroom, undisturbed: dict[str, list[str]], tmp_path: Path
+@chains(0, memory=5, processes=1)
+def test_a_run_killed_again_and_again_gives_the_same_rows(
+    room: Newsroom, undisturbed: Rows, tmp_path: Path, seed: int, mode: list[str]
+) -> None:
+    names = (tmp_path / f"{number}.duckdb" for number in count())
+
+    def check(database: Path) -> None:
+        run_over(room, database)
+        assert content(database) == undisturbed
+
+    kill_again_and_again(room, names.__next__, check, seed, *mode)
+
+
+@pytest.mark.slow
+@chains(20, memory=1, processes=0)
+def test_failures_are_the_same_too_after_runs_that_were_killed(
+    unkind: Newsroom, tmp_path: Path, seed: int, mode: list[str]
+) -> None:
+    whole, names = tmp_path / "whole.duckdb", (tmp_path / f"{number}.duckdb" for number in count())
+    run_over(unkind, whole)
+    said = "SELECT DISTINCT stage, input, error_type FROM failures ORDER BY ALL"
+
+    def check(database: Path) -> None:
+        run_over(unkind, database)
+        assert content(database) == content(whole)
+        assert rows(database, said) == rows(whole, said)
+
+    kill_again_and_again(unkind, names.__next__, check, seed, *mode)
+
+
+@pytest.mark.slow
+@chains(10, memory=2, processes=1)
+def test_edits_are_read_once_however_often_the_runs_are_killed(
+    edited: Edited, tmp_path: Path, seed: int, mode: list[str]
+) -> None:
+    copies = (
+        Path(shutil.copy(path, tmp_path / f"{number}.duckdb"))
+        for number, path in enumerate(islice(cycle([edited.before, edited.noted]), seed % 2, None))
+    )
+
+    def check(database: Path) -> None:
+        run_over(edited.room, database, "--now")
+        if rows(database, "SELECT 1 FROM entries WHERE recheck_at IS NOT NULL"):
+            run_over(edited.room, database)
+        assert content(database) == edited.after
+
+    kill_again_and_again(edited.room, copies.__next__, check, seed, "--now", *mode)
+
+
+@pytest.mark.slow
+def test_workers_that_outlive_a_killed_run_do_no_harm_to_the_next_one(
+    room: Newsroom, undisturbed: Rows, tmp_path: Path
 ) -> None:
     database = tmp_path / "news.duckdb"
-    chance = random.Random(SEED)
-    for _ in range(4):
-        process = start(room, database)
-        wait_until(process, lambda: staged(database, "run.json"))
-        kill_after(process, chance.uniform(1.0, 3.0))
+    process = start(room, database, *PROCESSES)
+    wait_until(process, lambda: staged(database, "polls-*.parquet"))
+    orphans = kill_after(process, 0.0)
+    after = start(room, database)
+    assert any(orphan.is_running() for orphan in orphans)
+    _, errors = after.communicate(timeout=PATIENCE)
+    assert after.returncode == 0, errors
+    assert content(database) == undisturbed
+    assert psutil.wait_procs(orphans, timeout=PATIENCE)[1] == []
+    run_over(room, database)  # what they left staged meanwhile
+    assert content(database) == undisturbed
+
+
+# When the disk fails
+
+
+def strike(room: Newsroom, database: Path, fault: str, name: str) -> tuple[int, str]:
+    """A run in which the disk fails: its exit status, and what it says last."""
+    result = subprocess.run(
+        [sys.executable, "-m", "tests.pipeline.faults", fault, name, "run",
+         "--feeds", str(room.feeds), "--database", str(database), *KIND_TO_LOOPBACK],
+        capture_output=True, text=True, timeout=PATIENCE,
+    )  # fmt: skip
+    assert "Traceback" not in result.stderr
+    return result.returncode, (result.stderr.splitlines() or [""])[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks up files by their handles")
+def test_a_disk_that_fails_at_each_staged_file_in_turn_loses_nothing(
+    room: Newsroom, undisturbed: Rows, tmp_path: Path
+) -> None:
+    """One database all the while: fsync raises, then the power goes before the file is renamed."""
+    database = tmp_path / "news.duckdb"
+    for name in ("run.json", "polls-", "pages-", "finished.json"):
+        status, message = strike(room, database, "fsync", name)
+        assert (status, message.startswith("newsbeam: ")) == (1, True), message
+        assert os.strerror(errno.EIO) in message
+        assert strike(room, database, "rename", name)[0] == -signal.SIGKILL
     run_over(room, database)
     assert content(database) == undisturbed
-    ends = rows(database, "SELECT state, count(*) FROM runs GROUP BY 1")
-    assert dict(ends)["done"] >= 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the size of files")
+def test_a_disk_that_is_full_from_some_file_on_loses_nothing(
+    room: Newsroom, undisturbed: Rows, tmp_path: Path
+) -> None:
+    """There is no room for the database, nor then for the rows: the COMMIT fails."""
+    database = tmp_path / "news.duckdb"
+    for name, problem in (("polls-", "Could not write"), ("pages-", "could not commit run")):
+        status, message = strike(room, database, "full", name)
+        assert (status, message.startswith("newsbeam: ")) == (1, True), message
+        assert problem in message
+        assert os.strerror(errno.EFBIG) in message
+        with open_database(database, read_only=False, lock_timeout=0):
+            pass  # there is room again
+    assert rows(database, "SELECT count(*) FROM articles") == [(0,)]
+    run_over(room, database)
+    assert content(database) == undisturbed
+
+
+# Signals and locks
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_a_signal_ends_a_run_with_what_it_fetched(
     start_newsroom: StartNewsroom, tmp_path: Path, number: signal.Signals
 ) -> None:
-    room = start_newsroom("--articles", "48", "--latency-ms", "300")
+    room = start_newsroom("--articles", "24", "--kind", "--latency-ms", "300")
     whole, database = tmp_path / "whole.duckdb", tmp_path / "news.duckdb"
     process = start(room, database)
     wait_until(process, lambda: staged(database, "polls-*.parquet"))
@@ -158,7 +327,7 @@ def test_a_signal_ends_a_run_with_what_it_fetched(
 def test_ctrl_c_in_a_terminal_ends_a_run_cleanly(
     start_newsroom: StartNewsroom, tmp_path: Path, mode: list[str]
 ) -> None:
-    room = start_newsroom("--articles", "48", "--latency-ms", "300")
+    room = start_newsroom("--articles", "24", "--kind", "--latency-ms", "300")
     database = tmp_path / "news.duckdb"
     process = subprocess.Popen(
         [*PROGRAM, "run", "--feeds", str(room.feeds), "--database", str(database),

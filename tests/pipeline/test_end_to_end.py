@@ -52,6 +52,12 @@ def fold(text: str) -> str:
     return " ".join(text.split())
 
 
+def own(text: str, told: dict[str, Any]) -> list[str]:
+    """The paragraphs of a text, without the lines that only stand inside the article's body."""
+    furniture = set(map(fold, told["furniture"]))
+    return [line for line in map(fold, text.splitlines()) if line not in furniture]
+
+
 def test_every_article_is_there_and_no_other(ingested: Ingested) -> None:
     expected = sorted(item["canonical_url"] for item in articles(ingested, "article"))
     found = sorted(url for (url,) in ingested.table("SELECT canonical_url FROM articles"))
@@ -64,11 +70,9 @@ def test_text_is_the_articles_own(ingested: Ingested) -> None:
     texts = dict(ingested.table("SELECT canonical_url, text FROM articles"))
     wrong = {}
     for item in articles(ingested, "article"):
-        lines = [fold(line) for line in texts[item["canonical_url"]].splitlines()]
-        allowed = {fold(line) for line in item["furniture"]}
-        own = [line for line in lines if line not in allowed]
-        if own != [fold(line) for line in item["paragraphs"]]:
-            wrong[item["canonical_url"]] = (item["kind"], own, item["paragraphs"])
+        found, told = own(texts[item["canonical_url"]], item), list(map(fold, item["paragraphs"]))
+        if found != told:
+            wrong[item["canonical_url"]] = (item["kind"], found, told)
     assert not wrong
 
 
@@ -272,14 +276,76 @@ def test_a_second_run_adds_nothing(
     assert {table: after[table] for table in before} == before
 
 
-def test_an_edited_article_stays_one_row(start_newsroom: StartNewsroom, tmp_path: Path) -> None:
-    room = start_newsroom("--articles", "60")
-    database = tmp_path / "news.duckdb"
-    run_over(room, database)
-    before = content(database)["articles"]
+@pytest.fixture(scope="module")
+def edited(start_newsroom: StartNewsroom, tmp_path_factory: pytest.TempPathFactory) -> Ingested:
+    """A newsroom before its edits; one run that sees them announced, one that reads them."""
+    room = start_newsroom("--articles", "60", "--kind")
+    ingested = Ingested(room, tmp_path_factory.mktemp("edited"))
     room.post("edit")
-    run_over(room, database, "--now")
-    assert content(database)["articles"] == before
+    noted = run_over(room, ingested.database, "--now")["run"]
+    assert (noted["entries_new"], noted["pages"]) == (0, 0)
+    ingested.summary = run_over(room, ingested.database)
+    return ingested
+
+
+def edits(ingested: Ingested) -> list[dict[str, Any]]:
+    return [item for item in articles(ingested, "article") if item["edited"]]
+
+
+def test_an_edit_becomes_a_version_and_what_was_said_before_is_kept(edited: Ingested) -> None:
+    found = edited.table(
+        "SELECT canonical_url, list(h.text ORDER BY h.version) "
+        "FROM article_history h JOIN articles USING (article_id) GROUP BY 1"
+    )
+    assert len(found) == len(articles(edited, "article"))
+    said = {url: texts for url, texts in found if len(texts) > 1}
+    told = edits(edited)
+    assert len(told) >= 3
+    assert said.keys() == {item["canonical_url"] for item in told}
+    for item in told:
+        versions = [item, item["edited"]]
+        assert [own(*pair) for pair in zip(said[item["canonical_url"]], versions, strict=True)] == [
+            list(map(fold, version["paragraphs"])) for version in versions
+        ]
+
+
+def test_what_an_edit_changed_is_shown_by_paragraph(edited: Ingested) -> None:
+    changes = {
+        url: (version, *rest)
+        for url, version, *rest in edited.table(
+            "SELECT canonical_url, c.version, removed, added, topics_before, topics, c.title "
+            "FROM article_changes c JOIN articles USING (article_id)"
+        )
+    }
+    assert len(changes) == len(edits(edited))
+    for item in edits(edited):
+        before, after = ({*map(fold, said["paragraphs"])} for said in (item, item["edited"]))
+        version, removed, added, topics_before, topics, title = changes[item["canonical_url"]]
+        assert (version, title) == (2, item["title"])
+        assert {*map(fold, removed)} == before - after
+        assert {*map(fold, added)} == after - before
+        assert topics_before == topics == item["topics"]
+
+
+def test_evidence_stands_in_the_text_of_today(edited: Ingested) -> None:
+    found = edited.table(
+        "SELECT CASE field WHEN 'title' THEN title ELSE text END, start, \"end\", matched, version "
+        "FROM topic_evidence JOIN articles USING (article_id)"
+    )
+    assert {row[4] for row in found} == {1, 2}
+    assert [row for row in found if row[0][row[1] : row[2]] != row[3]] == []
+
+
+def test_edits_are_counted_and_read_once(edited: Ingested) -> None:
+    run = edited.summary["run"]
+    assert (run["articles_new"], run["articles_changed"]) == (0, len(edits(edited)))
+    assert run["pages"] == len(edits(edited))
+    seen = edited.table("SELECT sum(changed_entries), sum(new_entries) FROM feed_polls")
+    listings = edited.table("SELECT count(*), count(changed_at), count(recheck_at) FROM entries")
+    ((changed, new),), ((all_entries, noted, owed),) = seen, listings
+    assert (new, changed, owed) == (all_entries, noted, 0)
+    again = run_over(edited.room, edited.database, "--now")["run"]
+    assert (again["pages"], again["articles_changed"], again["entries_new"]) == (0, 0, 0)
 
 
 MODES = {

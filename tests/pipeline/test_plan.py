@@ -25,6 +25,7 @@ from pipeline.plan import (
 from tests.sinks.samples import (
     FEED,
     LATER,
+    LATEST,
     NOON,
     OTHER,
     THIRD,
@@ -41,7 +42,7 @@ from tests.sinks.samples import (
     url_id,
 )
 from transforms.known import KnownIds
-from transforms.records import FeedTask
+from transforms.records import FeedTask, Listed
 from transforms.schedule import DEFAULT_INTERVAL
 from transforms.urls import digest
 
@@ -195,6 +196,51 @@ def test_a_page_of_two_feeds_is_owed_once_in_the_name_of_the_first(tmp_path: Pat
     assert (task.feed_url, task.listed_at) == (OTHER, at(0))
 
 
+def changed(feed: str, number: int, title: str) -> Listed:
+    return listed(feed, number, title=title, listing_id=digest(feed, title))
+
+
+def test_an_article_whose_listing_changed_is_owed_again(tmp_path: Path) -> None:
+    """In the name of the feed that it came from, whichever feed shows the edit."""
+    database = tmp_path / "news.duckdb"
+    commit(database, [poll(FEED, 0, [listed(FEED, 1)])], [page(1)])
+    commit(database, [poll(OTHER, 60, [listed(OTHER, 1)])], run_id=LATER)
+    assert plan(tmp_path, 61).pages_owed == 0
+    commit(database, [poll(OTHER, 120, [changed(OTHER, 1, "Theirs")])], run_id=LATEST)
+    assert plan(tmp_path, 119).pages_owed == 0
+    (task,) = read_page_tasks(str(plan(tmp_path, 120).owed))
+    assert (task.url, task.feed_url, task.title) == (address(1), FEED, "Headline 1")
+    assert (task.listed_at, task.attempts) == (at(0), 0)
+    commit(database, [poll(FEED, 130, [changed(FEED, 1, "Ours")])], run_id=f"{LATEST}d")
+    (task,) = read_page_tasks(str(plan(tmp_path, 130).owed))
+    assert (task.feed_url, task.title) == (FEED, "Ours")
+
+
+def test_an_article_with_two_addresses_is_owed_once_at_its_own(tmp_path: Path) -> None:
+    database = tmp_path / "news.duckdb"
+    shared = article(1, url_id=url_id(2), url=address(2))
+    commit(
+        database, [poll(FEED, 0, [listed(FEED, 1), listed(FEED, 2)])],
+        [page(1), page(2, shared, feed_position=1)],
+    )  # fmt: skip
+    edits = [changed(FEED, 1, "One"), listed(FEED, 2, title="Two", listing_id=digest("two"))]
+    for number, shown in enumerate((edits[1:], edits)):
+        commit(database, [poll(FEED, 60 + number, shown)], run_id=f"{LATER}{number}")
+        (task,) = read_page_tasks(str(plan(tmp_path, 120).owed))
+        assert task.url == address(1)
+
+
+def test_a_recheck_that_failed_counts_as_an_attempt(tmp_path: Path) -> None:
+    database = tmp_path / "news.duckdb"
+    commit(database, [poll(FEED, 0, [listed(FEED, 1)])], [page(1)])
+    tried = failed_page(1, "pending", fetched_at=at(61), next_attempt_at=at(71))
+    commit(database, [poll(FEED, 60, [changed(FEED, 1, "Edited")])], run_id=LATER)
+    commit(database, [tried], run_id=LATEST)
+    assert plan(tmp_path, 70).pages_owed == 0
+    (task,) = read_page_tasks(str(plan(tmp_path, 71).owed))
+    assert task.attempts == 1
+
+
 def test_known_ids_are_entries_their_pages_and_articles(tmp_path: Path) -> None:
     moved = article(2, url_id=url_id(3))
     entry = listed(FEED, 1)
@@ -204,14 +250,15 @@ def test_known_ids_are_entries_their_pages_and_articles(tmp_path: Path) -> None:
     assert url_id(1) in known
     assert url_id(3) in known
     assert url_id(2) not in known
-    assert len(known) == 3
+    assert entry.listing_id in known
+    assert len(known) == 4
 
 
 def test_many_known_ids(tmp_path: Path) -> None:
     numbers = range(300)
     commit(tmp_path / "news.duckdb", [poll(FEED, 0, [listed(FEED, number) for number in numbers])])
     known = KnownIds.read(plan(tmp_path, 0).known)
-    assert len(known) == 600
+    assert len(known) == 900
     assert all(url_id(number) in known for number in numbers)
     others = (hashlib.md5(str(number).encode()).hexdigest() for number in numbers)
     assert not any(other in known for other in others)

@@ -17,7 +17,7 @@ from sinks.connector.files import parquet, write_shard
 from sinks.connector.tables import batches
 from sinks.shards import TABLES
 from sinks.staging import RunFolder, Staging
-from tests.conftest import rows
+from tests.conftest import tables
 from transforms.records import Article, Evidence, Listed, Page, Poll, TopicMatch
 from transforms.urls import digest
 
@@ -203,6 +203,7 @@ def commit(
 
 ALL_TABLES = {
     "articles": "* EXCLUDE sequence",
+    "article_versions": "*",
     "article_topics": "*",
     "topic_evidence": "*",
     "topics": "*",
@@ -217,11 +218,8 @@ ALL_TABLES = {
 
 def dump(database: Path, **columns: str | None) -> dict[str, list[str]]:
     """All rows of all tables but clock times of the commit; `columns` replaces, None leaves out."""
-    return {
-        table: sorted(map(repr, rows(database, f"SELECT {names} FROM {table}")))
-        for table, names in (ALL_TABLES | columns).items()
-        if names is not None
-    }
+    wanted = ALL_TABLES | columns
+    return tables(database, {table: names for table, names in wanted.items() if names is not None})
 
 
 @contextmanager

@@ -103,18 +103,9 @@ FAULTS = {
     "no space within the commit": ("size", 14_000, 0, "could not commit 2 shards"),
 }
 
-UNRECOVERED = {"no space for a database"}
-LEAVES_A_TORN_FILE = pytest.mark.xfail(
-    strict=True, reason="a new database that the disk cuts off cannot be opened by the rerun"
-)
-
 
 @pytest.mark.skipif(os.name != "posix", reason="limits and syncs are those of POSIX")
-@pytest.mark.parametrize(
-    "fault",
-    [pytest.param(fault, marks=LEAVES_A_TORN_FILE if fault in UNRECOVERED else ())
-     for fault in FAULTS],
-)  # fmt: skip
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_fails_the_pipeline_and_a_rerun_adds_every_row_once(
     fault: str, undisturbed: dict[str, Any], tmp_path: Path
 ) -> None:

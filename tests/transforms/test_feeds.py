@@ -137,7 +137,7 @@ def test_json_feed_of_the_first_version():
     document = read("\ufeff \n" + json.dumps(old), "text/plain")
     assert document.format == "json1"
     assert document.entries[0] == Entry(
-        "http://x.example/", "a", None, "Ann", None, utc(2026, 1, 5), "2026-01-05"
+        "http://x.example/", "a", None, "Ann", None, utc(2026, 1, 5), "2026-01-05", "2026-01-05"
     )
 
 
@@ -156,6 +156,28 @@ def test_json_feeds_with_odd_items_lose_only_what_is_odd(odd):
     assert len(document.entries) == 2
     assert document.entries[0].published_at is None
     assert document.entries[1].title == "One more"
+
+
+ATOM_DATE = '<x:updated xmlns:x="http://www.w3.org/2005/Atom">2026-01-06T08:00:00Z</x:updated>'
+
+
+@pytest.mark.parametrize(
+    ("body", "updated"),
+    [
+        pytest.param(RSS, [None, None], id="RSS has none"),
+        pytest.param(RSS.replace("<pubDate>", ATOM_DATE + "<pubDate>"),
+                     ["2026-01-06T08:00:00Z", None], id="RSS with Atom's"),
+        pytest.param(RDF, ["2026-01-05T10:00+09:00"], id="RDF has one date for all"),
+        pytest.param(ATOM, ["2026-01-05T11:00:00Z", "2026-01-05T12:00:00+02:00"], id="Atom"),
+        pytest.param(json.dumps(JSON), [None], id="JSON Feed without"),
+        pytest.param(json.dumps(JSON).replace('"summary"', '"date_modified": "today", "summary"'),
+                     ["today"], id="JSON Feed"),
+        pytest.param(json.dumps(JSON).replace('"summary"', '"date_modified": 7, "summary"'),
+                     [None], id="JSON Feed with a number"),
+    ],
+)  # fmt: skip
+def test_dates_of_change_are_kept_as_they_are_written(body, updated):
+    assert [entry.updated_raw for entry in read(body).entries] == updated
 
 
 # Entries that lack something
@@ -320,6 +342,8 @@ def test_encodings(title, codec, declared, content_type):
                      id="other XML"),
         pytest.param("\x00\x01\x02\x03", "NotAFeed", "no feed", id="binary"),
         pytest.param('<rss version="2.0"><channel><title>T', "MalformedFeed", "", id="cut off"),
+        pytest.param(RSS.replace("http://purl", "http://\u00a0purl"), "MalformedFeed", "",
+                     id="a space in a namespace"),
         pytest.param("{}", "NotAFeed", "no JSON Feed", id="JSON"),
         pytest.param('{"version": "https://jsonfeed.org/version/1.1"}', "NotAFeed", "no JSON Feed",
                      id="JSON Feed without items"),

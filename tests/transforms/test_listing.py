@@ -12,6 +12,7 @@ from transforms.records import (
     FeedDocument,
     FeedTask,
     HttpFailure,
+    Listed,
     Poll,
     Response,
     Unreadable,
@@ -112,10 +113,74 @@ def test_a_long_error_is_cut():
     assert len(failed.error) == LONGEST_ERROR
 
 
+def ids(entry: Listed) -> set[str]:
+    """What the database knows of an entry that it has."""
+    return {entry.entry_id, entry.listing_id}
+
+
 def test_only_new_entries_are_listed():
     (first,) = poll(A).listed
     b = A._replace(url="https://news.example/b")
-    assert [entry.url for entry in poll(A, b, known={first.entry_id}).listed] == [b.url]
+    assert [entry.url for entry in poll(A, b, known=ids(first)).listed] == [b.url]
+
+
+UPDATED = A._replace(updated_raw="2026-01-05T11:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changed"),
+    [
+        pytest.param(A, A._replace(title="A, edited"), True, id="headline"),
+        pytest.param(A, A._replace(title=None), True, id="no headline any more"),
+        pytest.param(UPDATED, A._replace(updated_raw="an hour later"), True, id="date of change"),
+        pytest.param(A, UPDATED, True, id="a date of change for the first time"),
+        pytest.param(A, A._replace(summary="S", byline="B", guid="g", published_raw="now",
+                                   published_at=NOW), False, id="what feeds write as they like"),
+        pytest.param(A, A._replace(url=A.url + "?utm_source=rss"), False, id="tracking"),
+        pytest.param(A, A, False, id="nothing"),
+    ],
+)  # fmt: skip
+def test_a_known_entry_is_listed_again_when_its_headline_or_date_of_change_differs(
+    before, after, changed
+):
+    (known,) = poll(before).listed
+    again = poll(after, known=ids(known)).listed
+    assert [entry.title for entry in again] == ([after.title] if changed else [])
+    assert [entry.entry_id for entry in again] == ([known.entry_id] if changed else [])
+
+
+def test_a_changed_entry_owes_no_page_of_its_own():
+    """The page is read again when the change is in the database: by the next run."""
+    (known,) = poll(A).listed
+    brought = poll(A._replace(title="A, edited"), known=ids(known))
+    assert list(page_tasks(TASK, brought, {known.url_id}.__contains__)) == []
+
+
+@pytest.mark.parametrize(
+    ("entries", "known", "read_before", "overflow"),
+    [
+        pytest.param(2, 0, True, True, id="all new"),
+        pytest.param(2, 1, True, False, id="one was known"),
+        pytest.param(2, 0, False, False, id="the first time"),
+        pytest.param(0, 0, True, False, id="nothing in it"),
+    ],
+)
+def test_a_feed_that_moved_on_past_all_that_was_known_says_so(
+    entries, known, read_before, overflow
+):
+    shown = tuple(A._replace(url=f"https://news.example/{n}", title=None) for n in range(entries))
+    edited = tuple(entry._replace(title="edited") for entry in shown)
+    had = {entry_id for entry in poll(*shown).listed[:known] for entry_id in ids(entry)}
+    task = TASK if read_before else TASK._replace(body_hash=None)
+    document = FeedDocument("rss20", "T", None, edited, None)
+    brought = poll_record(task, answer(), document, had.__contains__)
+    assert brought.overflow is overflow
+    assert len(brought.listed) == entries
+
+
+def test_a_poll_that_failed_or_found_nothing_new_says_nothing_of_overflow():
+    for result in (HttpFailure("Timeout", "too slow", NOW, 9), answer(b"", 304)):
+        assert poll_record(TASK, result, None, nothing).overflow is False
 
 
 @pytest.mark.parametrize(
@@ -135,8 +200,8 @@ def test_only_new_entries_are_listed():
 )  # fmt: skip
 def test_which_entries_are_the_same(one, other, entries):
     assert len(poll(one, other).listed) == entries
-    (first,) = poll(one).listed
-    assert len(poll(other, known={first.entry_id}).listed) == entries - 1
+    (first,), (second,) = poll(one).listed, poll(other).listed
+    assert (first.entry_id == second.entry_id) == (entries == 1)
 
 
 def test_the_same_page_in_two_feeds_is_two_entries_of_one_page():
