@@ -57,35 +57,32 @@ def query(
         sql.encode()
     except UnicodeEncodeError as error:
         raise QueryError(f"the query is not UTF-8: {error}") from None
-    try:
-        with _answer(path, sql, lock_timeout, parameters, unsafe) as rows:
-            yield rows
-    except duckdb.Error as error:
-        lifted = isinstance(error, duckdb.PermissionException) and not unsafe
-        raise QueryError(str(error).strip() + f"\n{HINT}" * lifted) from error
-    except RuntimeError as error:  # DuckDB heard the signal itself
-        if str(error) == "Query interrupted":
-            raise KeyboardInterrupt from error
-        raise
+    with _opened(path, lock_timeout, unsafe) as opened, _Worker(opened.connection) as worker:
+        try:
+            yield _answer(opened.connection, worker, sql, parameters, unsafe)
+        except duckdb.Error as error:
+            lifted = isinstance(error, duckdb.PermissionException) and not unsafe
+            raise QueryError(str(error).strip() + f"\n{HINT}" * lifted) from error
+        except RuntimeError as error:  # DuckDB heard the signal itself
+            if str(error) == "Query interrupted":
+                raise KeyboardInterrupt from error
+            raise
 
 
-@contextmanager
 def _answer(
-    path: str | Path,
+    connection: duckdb.DuckDBPyConnection,
+    worker: _Worker,
     sql: str,
-    lock_timeout: float,
     parameters: Mapping[str, Any] | None,
     unsafe: bool,
-) -> Iterator[Rows]:
-    with _opened(path, lock_timeout, unsafe) as opened, _Worker(opened.connection) as worker:
-        connection = opened.connection
-        if not unsafe:  # before it is parsed: parsing IMPORT DATABASE reads files
-            connection.execute("SET enable_external_access = false")
-        _check(connection, connection.extract_statements(sql), unsafe)
-        result = worker.do(lambda: connection.execute(sql, parameters or None))
-        head = result.description or []
-        columns, types = [item[0] for item in head], [str(item[1]) for item in head]
-        yield Rows(columns, types, _rows(result, worker))
+) -> Rows:
+    if not unsafe:  # before it is parsed: parsing IMPORT DATABASE reads files
+        connection.execute("SET enable_external_access = false")
+    _check(connection, connection.extract_statements(sql), unsafe)
+    result = worker.do(lambda: connection.execute(sql, parameters or None))
+    head = result.description or []
+    columns, types = [item[0] for item in head], [str(item[1]) for item in head]
+    return Rows(columns, types, _rows(result, worker))
 
 
 @contextmanager

@@ -1,8 +1,13 @@
 """What every process of the pool needs, loaded once by the server that they are forked from."""
 
+import tempfile
+
 from transforms.extract import language_of
 from transforms.feeds import parse_feed
 
 __all__ = ["language_of", "parse_feed"]
 
-language_of("The model of the languages is read from disk at its first use.", None)
+try:
+    language_of("The model of the languages is read from disk at its first use.", None)
+except OSError as error:  # it is unpacked there
+    raise SystemExit(f"newsbeam: {tempfile.gettempdir()}: {error}") from None

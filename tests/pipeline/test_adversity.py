@@ -54,9 +54,10 @@ def try_run(
     *,
     before: tuple[str, ...] = (),
     limit: int | None = None,
+    status: int = 1,
     **environment: str,
 ) -> str:
-    """A run that must fail with 1; what it says, which must be for people and short."""
+    """A run that must fail; what it says, which must be for people and short."""
 
     def bound() -> None:
         if limit is not None:
@@ -68,7 +69,7 @@ def try_run(
         capture_output=True, text=True, timeout=300, preexec_fn=bound,
         env={**os.environ, **environment},
     )  # fmt: skip
-    assert result.returncode == 1, result.stderr
+    assert result.returncode == status, result.stderr
     assert "Traceback" not in result.stderr
     assert len(result.stderr.splitlines()) <= 5
     return result.stderr
@@ -84,13 +85,12 @@ def mended(room: Newsroom, database: Path, undisturbed: dict[str, list[str]]) ->
 # Full disks
 
 
-@pytest.mark.parametrize("limit", [200_000, 1_000], ids=["database", "staging"])
-def test_a_file_that_may_not_grow(
-    room: Newsroom, undisturbed: dict[str, list[str]], tmp_path: Path, limit: int
+def test_files_that_may_not_grow(
+    room: Newsroom, undisturbed: dict[str, list[str]], tmp_path: Path
 ) -> None:
     """The limit on the size of files stands in for a quota or a full disk."""
     database = tmp_path / "news.duckdb"
-    text = try_run(room, database, limit=limit)
+    text = try_run(room, database, limit=1_000)
     assert str(database) in text
     assert "too large" in text.lower()
     mended(room, database, undisturbed)
@@ -120,7 +120,7 @@ def test_a_full_disk_under_the_database(
     tmp_path: Path,
     small_disk: Callable[[str], Path],
 ) -> None:
-    database = small_disk("600k") / "news.duckdb"
+    database = small_disk("200k") / "news.duckdb"
     staging = tmp_path / "elsewhere"
     staging.mkdir()
     Path(f"{database}.staging").symlink_to(staging)
@@ -133,6 +133,24 @@ def test_a_full_disk_under_the_database(
     assert "Took over" in newsbeam("commit", "--database", database).stdout
     assert not [row for row in room.log() if "/2026/" in row["path"]]
     assert content(database)["articles"] == undisturbed["articles"]
+    mended(room, database, undisturbed)
+
+
+@needs_mount
+def test_a_disk_that_is_full_once_the_rows_are_in_the_log(
+    room: Newsroom,
+    undisturbed: dict[str, list[str]],
+    tmp_path: Path,
+    small_disk: Callable[[str], Path],
+) -> None:
+    """They are committed, and reach the file when there is room."""
+    database = small_disk("500k") / "news.duckdb"
+    staging = tmp_path / "elsewhere"
+    staging.mkdir()
+    Path(f"{database}.staging").symlink_to(staging)
+    run_over(room, database)
+    assert Path(f"{database}.wal").exists()
+    small_disk("50m")
     mended(room, database, undisturbed)
 
 
@@ -197,9 +215,8 @@ def test_a_database_that_may_not_be_read(room: Newsroom, tmp_path: Path) -> None
     database = tmp_path / "news.duckdb"
     run_over(room, database)
     database.chmod(0o000)
-    text = try_run(room, database, before=(*WITHOUT_PRIVILEGES,))
-    assert f"{database}: " in text
-    assert "Permission denied" in text
+    text = try_run(room, database, before=(*WITHOUT_PRIVILEGES,), status=2)
+    assert f"File '{database}' is not readable" in text
 
 
 # Damage
@@ -290,7 +307,7 @@ def test_a_drive_without_locks_is_no_busy_database(
 
 # Clocks
 
-SHIFT = "UPDATE {table} SET {column} = {column} + INTERVAL {days} DAY"
+SHIFT = "UPDATE {table} SET {column} = {column} + INTERVAL ({days}) DAY"
 
 
 def shift(database: Path, days: int) -> None:
@@ -308,7 +325,7 @@ def shift(database: Path, days: int) -> None:
 def test_a_clock_that_was_wrong_keeps_no_feed_from_being_polled(
     start_newsroom: StartNewsroom, tmp_path: Path, days: int
 ) -> None:
-    room = start_newsroom("--articles", "40", "--outlets", "5")
+    room = start_newsroom("--articles", "40", "--outlets", "10")
     database = tmp_path / "news.duckdb"
     first = run_over(room, database)["run"]
     retired = rows(database, "SELECT count(*) FROM feeds WHERE state = 'retired'")[0][0]

@@ -196,7 +196,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
         started_at=at(60).isoformat(),
     )  # fmt: skip
     changed = article(1, fetched_at=at(61), text_hash="u" * 64, **right)
-    commit(path, [page(1, changed)], run_id=LATEST, started_at=at(61).isoformat())
+    again = page(1, changed, fetched_at=at(61))
+    commit(path, [again], run_id=LATEST, started_at=at(61).isoformat())
     return path
 
 
