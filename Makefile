@@ -1,6 +1,7 @@
 # Everything runs in .venv, which the first call of any target makes: python3 and make suffice.
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder
 READY := .venv/.ready
 
 .PHONY: demo test test-fast lint format bench bench-sink bench-search real-pages docs lock help clean
@@ -9,10 +10,10 @@ demo: $(READY)  ## run the main job on the embedded newsroom
 	@$(BIN)/newsbeam demo
 
 test: $(READY)  ## all tests, the long proofs too
-	@$(BIN)/python -m pytest --cov --cov-report=term
+	@$(PYTEST) --cov --cov-report=term
 
 test-fast: $(READY)  ## all but the long proofs
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(PYTEST) -m "not slow"
 
 lint: $(READY)  ## style, types, import contracts
 	@$(BIN)/ruff check .

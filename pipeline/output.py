@@ -309,8 +309,10 @@ def _feeds(committed: Committed) -> str:
 
 
 def _articles(run: dict[str, Any]) -> str:
-    known = run["pages"] - run["articles_new"] - run["pages_failed"] - run["pages_pending"]
+    told = ("articles_new", "articles_changed", "pages_failed", "pages_pending")
+    known = run["pages"] - sum(run[name] for name in told)
     parts = (
+        (run["articles_changed"], "changed"),
         (known, "known already"),
         (run["pages_failed"], "failed"),
         (run["pages_pending"], "to be tried again"),

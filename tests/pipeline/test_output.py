@@ -14,7 +14,20 @@ from rich.cells import cell_len
 
 from pipeline.output import TABLE_ROWS, WRITERS, safe, shown, summary, summary_json
 from pipeline.run import RunResult
-from tests.sinks.samples import FEED, LATER, OTHER, commit, failed_page, failed_poll, listed, page
+from tests.sinks.samples import (
+    FEED,
+    LATER,
+    LATEST,
+    OTHER,
+    article,
+    at,
+    commit,
+    digest,
+    failed_page,
+    failed_poll,
+    listed,
+    page,
+)
 from tests.sinks.samples import poll as polled
 
 BIDI = [chr(c) for c in (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))]
@@ -162,6 +175,16 @@ def test_summary_for_people(result: RunResult) -> None:
         "            poll: Http500 1",
     ]
     assert summary(result).splitlines()[-1].startswith("  time      plan 0.1 s, poll 0.0 s, pages")
+
+
+def test_the_summary_counts_edits(tmp_path: Path) -> None:
+    database = tmp_path / "news.duckdb"
+    commit(database, [polled(FEED, 0, [listed(FEED, 1)])], [page(1)])
+    told = listed(FEED, 1, listing_id=digest("another"))
+    commit(database, [polled(FEED, 60, [told])], run_id=LATER)
+    again = page(1, article(1, text_hash="u" * 64), fetched_at=at(61))
+    text = summary(RunResult(commit(database, [again], run_id=LATEST), [], False))
+    assert "  articles  0 new from 1 pages: 1 changed\n" in text
 
 
 def test_summary_of_nothing(tmp_path: Path) -> None:

@@ -95,7 +95,9 @@ def goods() -> Stream:
 GOODS = [(article, 1) for article in ("late", "rest", "rice", "salt", "tea")]
 
 
-@pytest.mark.parametrize("runner", [BundleBasedDirectRunner(), "DirectRunner"], ids=str)
+@pytest.mark.parametrize(
+    "runner", [BundleBasedDirectRunner(), "DirectRunner"], ids=["bundles", "default"]
+)
 def test_rows_are_committed_again_and_again_each_once_late_ones_too(
     database: Path, runner: Any
 ) -> None:

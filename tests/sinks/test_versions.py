@@ -111,6 +111,14 @@ def test_a_changed_listing_is_noted_and_has_the_page_read_again(database: Path) 
     assert said(database) == before
 
 
+def test_a_page_full_of_edits_and_news_has_lost_nothing_between(database: Path) -> None:
+    """An entry that was there before shows that the feed still reaches back to it."""
+    commit(database, [poll(FEED, 60, [edited(), listed(FEED, 2)], overflow=True)], run_id=run(60))
+    commit(database, [poll(FEED, 120, [listed(FEED, 3)], overflow=True)], run_id=run(120))
+    polls = rows(database, "SELECT overflow FROM feed_polls ORDER BY polled_at")
+    assert polls == [(False,), (False,), (True,)]
+
+
 def test_an_entry_that_is_still_owed_only_takes_the_new_headline(tmp_path: Path) -> None:
     database = tmp_path / "news.duckdb"
     commit(database, [poll(FEED, 0, [listed(FEED, 1), listed(FEED, 2)])],

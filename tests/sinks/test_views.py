@@ -327,10 +327,10 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     entries = [listed(FEED, 1), listed(FEED, 2)]
     commit(path, [poll(FEED, 0, entries)], [page(1, first), page(2)], run_id=run_id(1))
     commit(path, [poll(FEED, 30, [listed(FEED, 1, listing_id="b")])], run_id=run_id(2))
-    commit(path, [page(1, second, topics=(TRADE, TAIWAN))], run_id=run_id(3))
+    commit(path, [page(1, second, fetched_at=at(40), topics=(TRADE, TAIWAN))], run_id=run_id(3))
     again = listed(FEED, 1, listing_id="c", title="Another headline")
     commit(path, [poll(FEED, 70, [again])], run_id=run_id(4))
-    commit(path, [page(1, third, topics=())], run_id=run_id(5))
+    commit(path, [page(1, third, fetched_at=at(80), topics=())], run_id=run_id(5))
     return path
 
 

@@ -87,7 +87,7 @@ def test_a_closed_pool_opens_again():
 ORPHAN = """
 import os, signal
 from transforms import pool
-print(pool.submit(1, 600, os.getpid).result(), flush=True)
+print(pool.submit(1, 600, os.getpid).result()[0], flush=True)
 busy = pool.submit(1, 600, eval, "[0 for _ in iter(int, 1)]")
 while not busy.running():
     os.sched_yield()

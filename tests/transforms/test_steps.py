@@ -7,7 +7,6 @@ from datetime import datetime, timezone
 
 import apache_beam as beam
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
@@ -17,6 +16,7 @@ from config.models import ExtractSettings, FetchSettings, Taxonomy, Topic
 from tests.transforms.conftest import Reply
 from transforms import pool
 from transforms.feeds import parse_feed
+from transforms.known import write_known
 from transforms.listing import body_hash
 from transforms.records import FeedTask, PageTask, Response
 from transforms.signals import ask_to_stop, counts
@@ -73,9 +73,9 @@ def known(tmp_path):
     """Write a file of known ids; its path."""
 
     def write(*ids: str) -> str:
-        blobs = sorted(bytes.fromhex(id_) for id_ in ids)
-        pq.write_table(pa.table({"id": pa.array(blobs, pa.binary())}), tmp_path / "known")
-        return str(tmp_path / "known")
+        blobs = pa.chunked_array([[bytes.fromhex(id_) for id_ in ids]], pa.binary())
+        write_known(path := tmp_path / "known.npy", blobs)
+        return str(path)
 
     return write
 
