@@ -21,8 +21,10 @@ READING = {
     duckdb.StatementType.EXPLAIN,
     duckdb.StatementType.CALL,
     duckdb.StatementType.CREATE,
+    duckdb.StatementType.MULTI,
 }
-"""Statements that may be asked; of CREATE, DuckDB lets only temporary things be made."""
+"""Statements that may be asked; of CREATE, DuckDB lets only temporary things be made; MULTI is
+what duckdb 2 calls PIVOT."""
 HINT = "(--unsafe lifts that)"
 
 
@@ -110,7 +112,7 @@ def _check(
     over them. A SELECT keeps the file system, because large results spill there; PIVOT is a
     CREATE and a SELECT to DuckDB.
     """
-    kinds = [statement.type for statement in statements]
+    kinds = [_kind(statement) for statement in statements]
     if not kinds:
         raise QueryError("the query is empty")
     if unsafe:
@@ -123,6 +125,13 @@ def _check(
     if kinds != [duckdb.StatementType.SELECT]:
         connection.execute("SET disabled_filesystems = 'LocalFileSystem'")
     connection.execute("SET lock_configuration = true")
+
+
+def _kind(statement: duckdb.Statement) -> duckdb.StatementType:
+    try:
+        return statement.type
+    except ValueError:  # one of duckdb 2 that its Python package has no name for
+        return duckdb.StatementType.INVALID
 
 
 def _rows(result: duckdb.DuckDBPyConnection, worker: _Worker) -> Iterator[tuple[Any, ...]]:

@@ -400,8 +400,8 @@ VIEWS = (
     """, """
         WITH printed AS (
             SELECT story_id, outlet, title, article_id,
-                   least(published_at + if(published_source = 'page', INTERVAL 1 DAY, INTERVAL 0 DAY),
-                         listed_at) AS printed_at
+                   least(CASE WHEN published_source = 'page' THEN published_at + INTERVAL 1 DAY
+                              ELSE published_at END, listed_at) AS printed_at
             FROM articles WHERE story_id IN (
                 SELECT story_id FROM articles GROUP BY story_id HAVING min(outlet) <> max(outlet))
         ), earliest AS (
@@ -472,9 +472,11 @@ VIEWS = (
     """, """
         SELECT topic, published_at, outlet, language, title, score,
                list_transform(list_sort(places), lambda p: trim(
-                   substring(if(p.in_text, text, title), greatest(p.start - 59, 1), least(p.start, 60))
-                   || '[' || p.matched || ']'
-                   || substring(if(p.in_text, text, title), p.end + 1, 60))) AS evidence,
+                   substring(CASE WHEN p.in_text THEN text ELSE title END,
+                             greatest(p.start - 59, 1), least(p.start, 60))
+                   || '[' || p.matched || ']' ||
+                   substring(CASE WHEN p.in_text THEN text ELSE title END, p.end + 1, 60)
+               )) AS evidence,
                url, article_id
         FROM (  -- ordered inside, so that a LIMIT spares the rest its contexts
             SELECT * FROM article_topics JOIN articles USING (article_id) LEFT JOIN (

@@ -130,8 +130,10 @@ def commit_shards(
         with open_file(database, read_only=False, lock_timeout=lock_timeout) as opened:
             connection = opened.connection
             try:
+                # Of its own: rows go to the log and again to the file where their table is new.
                 with transaction(connection):
                     _prepare(connection, database, tables)
+                with transaction(connection):
                     fresh = unrecorded(connection, shards)
                     paths = [_there(files, shard) for shard in fresh]
                     added: dict[str, int] = {}

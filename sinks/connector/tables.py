@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sinks.connector.values import Fit, fit
+from sinks.connector.values import array, fields_of
 
 Schema = Any
 """A mapping of columns to types of DuckDB, or a pyarrow.Schema."""
@@ -129,11 +129,6 @@ class Table:
         """A database in memory."""
         return duckdb.connect()
 
-    @cached_property
-    def row(self) -> Fit:
-        """A function that makes a record a row of Arrow; it raises ValueError or TypeError."""
-        return fit(pa.struct(self.arrow))
-
     @contextmanager
     def _declared(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A database in memory that has the table as `declared`."""
@@ -196,7 +191,13 @@ def batches(table: Table, records: Sequence[Any]) -> Iterator[pa.RecordBatch | M
 
 
 def _batch(table: Table, records: Sequence[Any]) -> pa.RecordBatch:
-    batch = pa.RecordBatch.from_pylist([table.row(record) for record in records], table.arrow)
+    rows = [fields_of(record) for record in records]
+    names = set(table.arrow.names)
+    for row in rows:
+        if not names.issuperset(row):
+            raise ValueError(f"no such column: {', '.join(str(n) for n in row if n not in names)}")
+    columns = [array(field.type, [row.get(field.name) for row in rows]) for field in table.arrow]
+    batch = pa.RecordBatch.from_arrays(columns, schema=table.arrow)
     if missing := [name for name in table.required if batch.column(name).null_count]:
         raise ValueError(f"no value for {', '.join(missing)}")
     if table.judged:

@@ -6,8 +6,9 @@ and drop what a struct has no field for.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -17,6 +18,19 @@ import pyarrow as pa
 
 Fit = Callable[[Any], Any]
 LARGEST_FLOAT = 3.4028235677973366e38
+
+
+def array(kind: pa.DataType, values: Sequence[Any]) -> pa.Array:
+    """A column of values, which are taken as they are or refused.
+
+    Raises:
+        ValueError, TypeError, OverflowError, pyarrow.ArrowException: one of them does not fit.
+    """
+    if pa.types.is_string(kind):
+        with contextlib.suppress(pa.ArrowException, TypeError, ValueError):
+            return pa.array(values, kind)  # most are; Arrow refuses what `_text` would mend
+    one = fit(kind)
+    return pa.array([None if value is None else one(value) for value in values], kind)
 
 
 def fit(kind: pa.DataType) -> Fit:
@@ -38,14 +52,18 @@ def fit(kind: pa.DataType) -> Fit:
 
 
 def _struct(fits: dict[str, Fit], record: Any) -> dict[str, Any]:
-    fields = _fields(record)
+    fields = fields_of(record)
     if strangers := [str(name) for name in fields if name not in fits]:
         raise ValueError(f"no such column: {', '.join(strangers)}")
     return {n: None if value is None else fits[n](value) for n, value in fields.items()}
 
 
-def _fields(record: Any) -> Mapping[str, Any]:
-    """What a mapping, NamedTuple, dataclass or `beam.Row` (known without importing Beam) holds."""
+def fields_of(record: Any) -> Mapping[str, Any]:
+    """What a mapping, NamedTuple, dataclass or `beam.Row` (known without importing Beam) holds.
+
+    Raises:
+        TypeError: it is none of these.
+    """
     if isinstance(record, Mapping):
         return record
     if isinstance(record, tuple) and hasattr(record, "_fields"):

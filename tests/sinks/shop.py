@@ -86,16 +86,17 @@ def counters(pipeline: beam.Pipeline) -> dict[str, int]:
 
 
 def held_rows(database: Path, which: str = "two") -> dict[str, list[tuple[Any, ...]]]:
-    """The rows of all tables that are there, sorted."""
+    """The rows of all tables that have some, sorted."""
     if not database.exists():
         return {}
     with duckdb.connect(str(database)) as connection:
         there = {name for (name,) in connection.execute("SHOW TABLES").fetchall()}
-        return {
+        held = {
             table.name: connection.execute(f"FROM {table.name} ORDER BY ALL").fetchall()
             for table in TABLES[which]
             if table.name in there
         }
+    return {name: found for name, found in held.items() if found}
 
 
 FORKS = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
