@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder
 READY := .venv/.ready
 
-.PHONY: demo test test-fast lint format bench bench-sink bench-search real-pages docs lock help clean
+.PHONY: demo test test-fast lint format bench bench-pipeline bench-sink bench-search real-pages docs lock help clean
 
 demo: $(READY)  ## run the main job on the embedded newsroom
 	@$(BIN)/newsbeam demo
@@ -25,7 +25,9 @@ format: $(READY)  ## mend what ruff can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(READY)  ## ratios of one run against the bare extraction
+bench: bench-pipeline bench-sink bench-search  ## all figures (an hour; let nothing else run)
+
+bench-pipeline: $(READY)  ## ratios of one run against the bare extraction
 	@$(BIN)/python -m benchmarks.pipeline
 
 bench-sink: $(READY)  ## ratios of the way into the database, with a million articles (half an hour)

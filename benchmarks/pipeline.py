@@ -1,4 +1,4 @@
-"""`make bench`: what the pipeline costs beside the extraction that it exists for.
+"""`make bench-pipeline`: what the pipeline costs beside the extraction that it exists for.
 
 The same pages, once through a bare loop of trafilatura calls in as many processes as there are
 cores (bodies already in memory), and once through `newsbeam run` from its start to its end:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from collections.abc import Callable
+from typing import Any
 
 import apache_beam as beam
 
 from config.models import ExtractSettings, FetchSettings, Taxonomy
 from pipeline.plan import Plan, read_feed_tasks, read_page_tasks
-from sinks.connector.tables import Misfit
 from sinks.connector.write import MISFITS, StageRows
 from sinks.shards import TABLES
 from sinks.staging import RunFolder
+from transforms.listing import refused_poll
+from transforms.pages import refused_page
 from transforms.steps import (
     ByHost,
     ExtractText,
@@ -52,7 +54,7 @@ def ingest(
         | "Read feeds" >> ReadFeeds(extracting)
         | "Find new entries" >> FindNewEntries(known)
     )
-    staged_polls = polls | "Polls" >> beam.Values() | "Stage polls" >> _stage("polls", folder)
+    stage(polls | "Polls" >> beam.Values(), "polls", folder, refused_poll)
 
     owed = (
         pipeline
@@ -60,40 +62,35 @@ def ingest(
         | "Owed pages" >> beam.FlatMap(read_page_tasks)
     )
     new = polls | "New pages" >> OwePages(known)
-    staged_pages = (
+    pages = (
         (owed, new)
         | "All pages" >> beam.Flatten()
         | "Pages by host" >> ByHost(workers)
         | "Fetch pages" >> FetchPages(fetching, signals)
         | "Extract text" >> ExtractText(extracting)
         | "Tag topics" >> TagTopics(taxonomy)
-        | "Stage pages" >> _stage("pages", folder)
     )
-    (
-        (staged_polls[MISFITS], staged_pages[MISFITS])
-        | "All misfits" >> beam.Flatten()
-        | "Say why" >> beam.Map(_misfit)
-        | "Stage misfits" >> _stage("misfits", folder)
+    stage(pages, "pages", folder, refused_page)
+
+
+def stage(
+    outcomes: beam.PCollection, kind: str, folder: RunFolder, refused: Callable[[Any, str], Any]
+) -> None:
+    """Stage polls or pages; what a shard refuses goes there too, as a failure with its reason."""
+
+    def shards() -> StageRows:
+        return StageRows(
+            TABLES[kind],
+            str(folder.path),
+            folder.run_id,
+            rows=SHARD_ROWS,
+            seconds=SHARD_SECONDS,
+            namespace="newsbeam",
+        )
+
+    staged = outcomes | f"Stage {kind}" >> shards()
+    _ = (
+        staged[MISFITS]
+        | f"Refused {kind}" >> beam.Map(lambda misfit: refused(misfit.row, misfit.reason))
+        | f"Stage refused {kind}" >> shards()
     )
-
-
-def _stage(kind: str, folder: RunFolder) -> StageRows:
-    return StageRows(
-        TABLES[kind],
-        str(folder.path),
-        folder.run_id,
-        rows=SHARD_ROWS,
-        seconds=SHARD_SECONDS,
-        namespace="newsbeam",
-    )
-
-
-def _misfit(misfit: Misfit) -> dict[str, object]:
-    """A failure for the database: a row of ours that its own table refuses."""
-    address = misfit.row.feed_url if misfit.table == "polls" else misfit.row.url
-    return {
-        "input": address,
-        "feed_url": misfit.row.feed_url,
-        "reason": f"{misfit.table}: {misfit.reason}",
-        "failed_at": datetime.now(timezone.utc),
-    }

@@ -238,7 +238,10 @@ WHERE entries.entry_id = c.entry_id
 KNOWN_ENTRIES = """
 UPDATE entries
 SET state = v.state, reason = v.reason, attempts = coalesce(v.attempts, entries.attempts),
-    next_attempt_at = v.next_attempt_at, article_id = v.article_id
+    next_attempt_at = v.next_attempt_at, article_id = v.article_id,
+    title = CASE WHEN v.state <> 'pruned' THEN title END,
+    byline = CASE WHEN v.state <> 'pruned' THEN byline END,
+    summary = CASE WHEN v.state <> 'pruned' THEN summary END
 FROM verdicts v
 WHERE entries.url_id = v.url_id
   AND (entries.state = 'pending'
@@ -307,9 +310,6 @@ SELECT *, {run} AS run_id FROM (
     UNION ALL
     SELECT md5({run} || stage || url), stage, url, feed_url, error_type, error, fetched_at, attempts
     FROM pages WHERE error_type IS NOT NULL
-    UNION ALL
-    SELECT md5({run} || 'stage' || input), 'stage', input, feed_url, 'Misfit', reason, failed_at, 1
-    FROM staged_misfits
 )
 WHERE failure_id NOT IN (SELECT failure_id FROM failures WHERE run_id = {run})
 QUALIFY row_number() OVER (PARTITION BY failure_id ORDER BY failed_at) = 1

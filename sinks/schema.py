@@ -353,7 +353,7 @@ VIEWS = (
     """),
     _view("topic_share", "Each topic's share of what an outlet published on a day, and how much of the outlet was looked at. A row for each topic where the outlet was polled or has an article, also if no article has the topic; articles without a date are left out.", """
         day               Day of publication, in UTC.
-        outlet            Outlet.
+        outlet            Outlet, by the name that its feeds have now.
         topic             Topic id, of every taxonomy that ever decided; a day before a topic was defined has 0 of it.
         articles          Its articles of the day with the topic.
         outlet_articles   All of its articles of the day: the denominator.
@@ -362,8 +362,9 @@ VIEWS = (
         feeds_up          … and answered well at least once.
     """, """
         WITH published AS (
-            SELECT (published_at AT TIME ZONE 'UTC')::DATE AS day, outlet, article_id
-            FROM articles WHERE published_at IS NOT NULL
+            SELECT (published_at AT TIME ZONE 'UTC')::DATE AS day,
+                   coalesce(f.outlet, a.outlet) AS outlet, article_id
+            FROM articles a LEFT JOIN feeds f USING (feed_url) WHERE published_at IS NOT NULL
         ), totals AS (
             SELECT day, outlet, count(*) AS outlet_articles FROM published GROUP BY ALL
         ), feed_days AS (
@@ -400,7 +401,7 @@ VIEWS = (
     """, """
         WITH printed AS (
             SELECT story_id, outlet, title, article_id,
-                   least(CASE WHEN published_source = 'page' THEN published_at + INTERVAL 1 DAY
+                   least(CASE WHEN published_source = 'page' THEN published_at + INTERVAL 24 HOUR
                               ELSE published_at END, listed_at) AS printed_at
             FROM articles WHERE story_id IN (
                 SELECT story_id FROM articles GROUP BY story_id HAVING min(outlet) <> max(outlet))
@@ -423,7 +424,7 @@ VIEWS = (
         FROM ranked GROUP BY story_id
         ORDER BY outlets DESC, published_at, story_id
     """),
-    _view("coverage", "Each feed and hour, from the feed's first poll to the last poll of any: can an entry of that hour have been missed?", """
+    _view("coverage", "Each feed and hour, from the feed's first poll to the last poll of any (of feeds that were retired or taken out of the feeds file: to their own last): can an entry of that hour have been missed?", """
         feed_url          Feed.
         outlet            Its outlet.
         hour              Start of the hour; hours begin as in UTC.
@@ -442,9 +443,12 @@ VIEWS = (
                        AS first_overflow
             FROM feed_polls GROUP BY ALL
         ), hours AS (
-            SELECT feed_url, unnest(generate_series(min(hour), (SELECT max(hour) FROM polled),
-                                                    INTERVAL 1 HOUR)) AS hour
-            FROM polled GROUP BY feed_url
+            SELECT feed_url, unnest(generate_series(
+                       min(hour),
+                       CASE WHEN any_value(listed AND state <> 'retired')
+                            THEN (SELECT max(hour) FROM polled) ELSE max(hour) END,
+                       INTERVAL 1 HOUR)) AS hour
+            FROM polled JOIN feeds USING (feed_url) GROUP BY feed_url
         ), judged AS (
             SELECT feed_url, hour, coalesce(polls, 0) AS polls, coalesce(good_polls, 0) AS good_polls,
                    coalesce(new_entries, 0) AS new_entries, coalesce(overflow, false) AS overflow,

@@ -1,4 +1,4 @@
-"""The staged rows of newsbeam: a poll, a page, an article tagged anew, a row that did not fit."""
+"""The staged rows of newsbeam: a poll, a page, an article tagged anew."""
 
 from __future__ import annotations
 
@@ -44,9 +44,6 @@ TABLES = {
         Table("tags", "article_id", pa.schema(_struct(
             article_id=TEXT, topics=pa.list_(_TOPIC),
         ))),
-        Table("misfits", "input", pa.schema(_struct(
-            input=TEXT, feed_url=TEXT, reason=TEXT, failed_at=TIME,
-        ))),
     )
 }  # fmt: skip
-"""Polls and pages with the fields of `records.Poll` and `records.Page`, and what fits neither."""
+"""Polls and pages with the fields of `records.Poll` and `records.Page`."""

@@ -9,7 +9,6 @@
         signals/               progress and the request to stop
         polls-HASH.parquet     shards: complete or invisible, named by content
         pages-HASH.parquet
-        misfits-HASH.parquet
 
 A shard is one file, and each of its rows is whole: a poll with its entries and the feed's next
 state, or a page with its article, topics and evidence. So any set of shards may be committed.

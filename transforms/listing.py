@@ -130,6 +130,27 @@ def _failed(
     return poll._replace(stage=stage, error_type=error_type, error=error[:LONGEST_ERROR])
 
 
+def refused_poll(poll: Poll, reason: str) -> Poll:
+    """A failure in the place of a poll whose row does not fit; the feed is read again."""
+    return poll._replace(
+        status="failed",
+        http_status=None,
+        entries=None,
+        bytes=0,
+        milliseconds=0,
+        stage="stage",
+        error_type="Misfit",
+        error=reason[:LONGEST_ERROR],
+        etag=None,
+        last_modified=None,
+        body_hash=None,
+        failures=1,
+        state="active",
+        overflow=False,
+        listed=(),
+    )
+
+
 def _poll(task: FeedTask, answer: Response | HttpFailure, status: str, failures: int) -> Poll:
     """A poll that brought nothing and leaves what is known of the feed as it was."""
     wait = answer.retry_after if isinstance(answer, HttpFailure) else None

@@ -73,6 +73,22 @@ def _article(task: PageTask, answer: Response, extraction: Extraction) -> Articl
     )
 
 
+def refused_page(page: Page, reason: str) -> Page:
+    """A failure in the place of a page whose row does not fit, and would not the next time."""
+    return page._replace(
+        state="failed",
+        attempts=1,
+        next_attempt_at=None,
+        stage="stage",
+        error_type="Misfit",
+        error=reason[:LONGEST_ERROR],
+        http_status=None,
+        milliseconds=0,
+        article=None,
+        topics=(),
+    )
+
+
 def _failed(
     task: PageTask,
     answer: Response | HttpFailure,

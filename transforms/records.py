@@ -178,7 +178,7 @@ class Poll(NamedTuple):
     bytes: int
     milliseconds: int
     stage: str | None
-    """Where it failed: poll, or read feed."""
+    """Where it failed: poll, read feed, or stage."""
     error_type: str | None
     error: str | None
     etag: str | None
@@ -231,7 +231,7 @@ class Page(NamedTuple):
     attempts: int
     next_attempt_at: datetime | None
     stage: str | None
-    """Where it failed: fetch, or extract."""
+    """Where it failed: fetch, extract, or stage."""
     error_type: str | None
     error: str | None
     http_status: int | None

@@ -23,6 +23,7 @@ from tests.sinks.samples import (
     at,
     commit,
     dump,
+    failed_page,
     held,
     listed,
     new_run,
@@ -143,6 +144,17 @@ def test_the_same_article_at_another_address_does_not_come_back(database: Path) 
     assert there(database) == urls(2, 4)
     assert rows(database, f"SELECT state FROM entries WHERE url = '{address(9)}'") == [("pruned",)]
     assert check_database(database, 0) == []
+
+
+def test_an_entry_that_waited_for_a_pruned_article_keeps_no_words(database: Path) -> None:
+    prune(database, BEFORE, "pruned", 0)
+    elsewhere = sound(1)._replace(url=address(9), url_id=listed(OTHER, 9).url_id)
+    for records in ([poll(OTHER, 60, [listed(OTHER, 9)])], [failed_page(9, "pending")],
+                    [page(9, elsewhere)]):  # fmt: skip
+        commit(database, records, run_id=LATER)
+    found = rows(database, "SELECT state, title, byline, summary FROM entries "
+                 f"WHERE url = '{address(9)}'")  # fmt: skip
+    assert found == [("pruned", None, None, None)]
 
 
 def test_a_feed_that_edits_a_pruned_entry_does_not_bring_its_words_back(database: Path) -> None:

@@ -12,7 +12,6 @@ import duckdb
 import pytest
 
 from sinks.commit import commit_run
-from sinks.connector.files import write_shard
 from sinks.staging import RunFolder
 from tests.conftest import rows
 from tests.sinks.samples import (
@@ -22,7 +21,6 @@ from tests.sinks.samples import (
     article,
     at,
     commit,
-    content,
     dump,
     failed_page,
     listed,
@@ -32,6 +30,8 @@ from tests.sinks.samples import (
     shard,
     url_id,
 )
+from transforms.listing import refused_poll
+from transforms.pages import refused_page
 from transforms.records import Evidence, Listed, Page, Poll, TopicMatch
 from transforms.urls import digest
 
@@ -409,19 +409,21 @@ def test_a_number_is_never_given_twice_though_the_newest_article_was_pruned(
 # What a run says of itself
 
 
-def test_rows_that_fit_no_table_are_failures_each_once(tmp_path: Path) -> None:
-    folder = new_run(tmp_path / "news.duckdb", run(0))
-    for minute in (1, 2):  # a retried bundle
-        misfit = {"input": address(1), "feed_url": FEED, "reason": "pages: no number",
-                  "failed_at": at(minute)}  # fmt: skip
-        write_shard(folder.path, "misfits", content("misfits", [misfit]))
-    committed = commit_run(tmp_path / "news.duckdb", folder, 0)
-    found = rows(
-        tmp_path / "news.duckdb",
-        "SELECT stage, input, feed_url, error_type, message, failed_at FROM failures",
-    )
-    assert found == [("stage", address(1), FEED, "Misfit", "pages: no number", at(1))]
-    assert committed.failures == [("stage", "Misfit", 1)]
+def test_rows_that_do_not_fit_are_failures_and_are_not_owed_again(tmp_path: Path) -> None:
+    database = tmp_path / "news.duckdb"
+    large = 2**70
+    read = poll(FEED, 0, [listed(FEED, 1)])
+    refused = [
+        refused_poll(poll(OTHER, 0, [listed(OTHER, 2)], milliseconds=large), "too large"),
+        refused_page(page(1)._replace(http_status=large), "too large"),
+    ]
+    committed = commit(database, [read, refused[0]], [refused[1]], run_id=run(0))
+    assert committed.failures == [("stage", "Misfit", 2)]
+    assert rows(database, "SELECT state, reason, next_attempt_at FROM entries") == [
+        ("failed", "Misfit: too large", None)
+    ]
+    failed = rows(database, "SELECT feed_url, error FROM feed_polls WHERE status = 'failed'")
+    assert failed == [(OTHER, "too large")]
 
 
 def timed(folder: RunFolder, *records: Poll | Page) -> RunFolder:

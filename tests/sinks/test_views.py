@@ -107,6 +107,15 @@ def test_topic_share_tells_none_from_not_looking(topics: Path) -> None:
     ]
 
 
+def test_the_days_of_an_outlet_that_was_renamed_stay_together(tmp_path: Path) -> None:
+    database = tmp_path / "news.duckdb"
+    for number, outlet in enumerate((DAWN, "Dawn Daily")):
+        records = [poll(FEED, number, [listed(FEED, number)])], [page(number)]
+        commit(database, *records, run_id=run_id(number), outlets={FEED: outlet})
+    columns = "outlet, articles, outlet_articles, feeds, feeds_up"
+    assert selected(database, "topic_share", columns) == [("Dawn Daily", 2, 2, 1, 1)]
+
+
 @pytest.mark.parametrize("view", ["topics_per_day", "topic_share", "coverage"])
 @pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/St_Johns"])
 def test_days_and_hours_are_those_of_utc_wherever_the_reader_sits(
@@ -309,6 +318,16 @@ def test_coverage(tmp_path: Path) -> None:
     assert of(LONE) == [(15, 1, 1, 0, False, "polled"), (16, 0, 0, 0, False, "open")]
     outlets = rows(database, "SELECT DISTINCT outlet FROM coverage ORDER BY outlet")
     assert outlets == [("Outlet 3",), (DAWN,), (GAZETTE,), (HERALD,)]
+
+
+def test_coverage_ends_with_feeds_that_are_polled_no_more(tmp_path: Path) -> None:
+    database = tmp_path / "news.duckdb"
+    gone = failed_poll(OTHER, 60, state="retired")
+    commit(database, [poll(FEED, 0), poll(OTHER, 0), poll(THIRD, 0)], run_id=run_id(0))
+    commit(database, [poll(FEED, 60), gone, poll(THIRD, 60)], run_id=run_id(60))
+    commit(database, [poll(FEED, 300)], run_id=run_id(300), feeds=[FEED, OTHER])
+    hours = "SELECT feed_url, count(*) FROM coverage GROUP BY feed_url ORDER BY feed_url"
+    assert dict(rows(database, hours)) == {FEED: 6, OTHER: 2, THIRD: 2}
 
 
 # Articles that change.
