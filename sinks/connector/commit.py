@@ -209,11 +209,13 @@ def _insert(
         f"ANTI JOIN {name} USING ({keys}) QUALIFY row_number() OVER "
         f"(PARTITION BY {keys} ORDER BY staged_file, file_row_number) = 1", {"paths": paths},
     )  # fmt: skip
-    connection.execute(
-        f"INSERT INTO {name} BY NAME SELECT * EXCLUDE (staged_file, file_row_number) "
-        f"FROM {staged} SEMI JOIN {new} USING (staged_file, file_row_number)", {"paths": paths},
-    )  # fmt: skip
     found = connection.execute(f"SELECT staged_file, count(*) FROM {new} GROUP BY ALL").fetchall()
+    if sum(count for _, count in found) < sum(pq.read_metadata(path).num_rows for path in paths):
+        staged += f" SEMI JOIN {new} USING (staged_file, file_row_number)"
+    connection.execute(
+        f"INSERT INTO {name} BY NAME SELECT * EXCLUDE (staged_file, file_row_number) FROM {staged}",
+        {"paths": paths},
+    )
     connection.execute(f"DROP TABLE {new}")
     return dict(found)
 

@@ -26,9 +26,9 @@ def array(kind: pa.DataType, values: Sequence[Any]) -> pa.Array:
     Raises:
         ValueError, TypeError, OverflowError, pyarrow.ArrowException: one of them does not fit.
     """
-    if pa.types.is_string(kind):
-        with contextlib.suppress(pa.ArrowException, TypeError, ValueError):
-            return pa.array(values, kind)  # most are; Arrow refuses what `_text` would mend
+    if any(is_kind(kind) and set(map(type, values)) <= plain for is_kind, plain in _PLAIN):
+        with contextlib.suppress(UnicodeError):  # a text that `fit` mends
+            return pa.array(values, kind)
     one = fit(kind)
     return pa.array([None if value is None else one(value) for value in values], kind)
 
@@ -123,6 +123,12 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
+_PLAIN: list[tuple[Callable[[pa.DataType], bool], set[type]]] = [
+    (pa.types.is_string, {str, type(None)}),
+    (pa.types.is_integer, {int, type(None)}),
+    (pa.types.is_timestamp, {datetime, type(None)}),
+]
+"""Types whose values Arrow takes as they are, which spares most columns a look at each value."""
 _SCALARS: list[tuple[Callable[[pa.DataType], bool], Fit]] = [
     (pa.types.is_string, _text),
     (pa.types.is_large_string, _text),
