@@ -129,7 +129,7 @@ def commits(database: Path, runs: int) -> tuple[list[float], list[int]]:
 
 
 def _commit(database: Path, number: int) -> float:
-    folder = Staging(database).new_run(f"20260301T{number:06}Z-{number:06x}")
+    folder = Staging(database).new_run(f"20260301T{number:012}Z-{number:06x}")
     feeds = [f"https://outlet{n}.example/feed" for n in range(50)]
     folder.write_json("run.json", {
         "started_at": NOW.isoformat(), "newsbeam_version": "bench", "runner": "bench",

@@ -11,6 +11,21 @@ from filelock import FileLock, Timeout
 from config.errors import DatabaseError, RunActive
 
 
+def is_active(database: Path) -> bool:
+    """Whether another process has the lock now; False where that cannot be told."""
+    if not Path(f"{database}.lock").exists():
+        return False
+    lock = FileLock(f"{database}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        return True
+    except (OSError, NotImplementedError):
+        return False
+    lock.release()
+    return False
+
+
 @contextmanager
 def only_one(database: Path) -> Iterator[None]:
     """Be the only one that works on a database, by a lock on NAME.lock beside it.

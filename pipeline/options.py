@@ -46,7 +46,7 @@ topics_option = option(
 )
 database_option = option(
     "--database",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False, resolve_path=True, path_type=Path),  # a link has no own lock
     default=Path("newsbeam.duckdb"),
     show_default=True,
     help="Database file.",

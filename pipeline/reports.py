@@ -49,10 +49,16 @@ def info_lines(found: dict[str, Any]) -> str:
             f"  runs      {shown(found['first_run'])} to {shown(found['last_run'])}, "
             f"the last {found['last_state']}"
         )
+    then = "the next run or `newsbeam commit` brings them in"
     for run in found["staged"]:
         lines.append(
             f"  staged    {run['run_id']}: {run['files']} files, {size(run['bytes'])}; "
-            "the next run or `newsbeam commit` brings them in"
+            f"{'in use by a run' if found['active'] else then}"
+        )
+    if found["staging_layout"] not in (None, found["staging_known"]):
+        lines.append(
+            f"  staged    in layout {safe(found['staging_layout'])}, this program knows "
+            f"{found['staging_known']}: `newsbeam commit` of the version that wrote it"
         )
     return "\n".join(lines)
 

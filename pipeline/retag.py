@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from config.errors import DatabaseLocked, NewsbeamError, StagingError
 from config.models import VERSION, Taxonomy
 from pipeline.lock import only_one
-from pipeline.run import defined, new_run_id
+from pipeline.run import RunFailed, defined, first_line, new_run_id
 from sinks.commit import Committed, commit_run, recover
+from sinks.connector.tables import Misfit
 from sinks.database import bring_up_to_date
-from sinks.staging import RunFolder, Staging
+from sinks.staging import RunFolder, open_staging
 
 SHARD_ROWS = 10_000
 
@@ -26,18 +29,18 @@ def retag(
 ) -> Committed:
     """Tag every article by these topics; what earlier ones said is replaced, in one commit.
 
-    Killed, it has changed nothing, or what it staged: run it again, or let the next run take over.
+    Killed before all are tagged, it has changed nothing; after that, the next run commits them.
 
     Raises:
         RunActive: another run works on this database.
-        DatabaseLocked: the database stayed locked; what was tagged waits staged.
+        DatabaseLocked: the database stayed locked; if all were tagged, that waits staged.
+        RunFailed: the graph failed; nothing is changed.
     """
     from pipeline.runners import engine
 
     chosen = engine(runner, beam_options)
-    with only_one(database):
+    with only_one(database), open_staging(database) as staging:
         bring_up_to_date(database, lock_timeout)
-        staging = Staging(database)
         recover(database, staging, lock_timeout)
         folder = staging.new_run(new_run_id())
         folder.write_json(
@@ -50,12 +53,26 @@ def retag(
                 **defined(taxonomy),
             },
         )
-        _execute(database, taxonomy, lock_timeout, chosen, folder)
+        try:
+            _execute(database, taxonomy, lock_timeout, chosen, folder)
+        except Exception as error:  # of any runner, about anything
+            folder.remove()
+            raise failure_of(error) from error
         folder.write_json(
             "finished.json",
             {"finished_at": datetime.now(timezone.utc).isoformat(), "state": "done"},
         )
         return commit_run(database, folder, lock_timeout)
+
+
+def failure_of(error: Exception) -> NewsbeamError:
+    """What a graph that failed is to its user; workers hand errors on as texts."""
+    if isinstance(error, NewsbeamError):
+        return error
+    text = first_line(error)
+    if locked := re.search(r"\bDatabaseLocked: (.*?)( \[while running |$)", text):
+        return DatabaseLocked(locked[1])
+    return RunFailed(f"not retagged, nothing is changed: {text}")
 
 
 def _execute(
@@ -64,12 +81,12 @@ def _execute(
     import apache_beam as beam
 
     from sinks.connector import ReadFromDuckDB
-    from sinks.connector.write import StageRows
+    from sinks.connector.write import MISFITS, StageRows
     from sinks.shards import TABLES
     from transforms.steps import TagAgain
 
     pipeline = beam.Pipeline(runner=chosen.runner, options=chosen.options)
-    (
+    staged = (
         pipeline
         | "Articles"
         >> ReadFromDuckDB(
@@ -81,4 +98,9 @@ def _execute(
             TABLES["tags"], str(folder.path), folder.run_id, rows=SHARD_ROWS, namespace="newsbeam"
         )
     )
+    staged[MISFITS] | "Refuse misfits" >> beam.Map(_refuse)
     pipeline.run().wait_until_finish()
+
+
+def _refuse(misfit: Misfit) -> None:
+    raise StagingError(f"the topics of an article cannot be staged: {misfit.reason}: {misfit.row}")

@@ -14,7 +14,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
 
-from config.errors import NewsbeamError, PublishError, StagingError
+from config.errors import NewsbeamError, PublishError
 from config.models import VERSION, ExtractSettings, Feed, FetchSettings, Taxonomy
 from pipeline.interrupt import Abandoned, finish, listening
 from pipeline.lock import only_one
@@ -22,7 +22,7 @@ from pipeline.plan import Plan, interval_of, make_plan, outlet_of
 from sinks.commit import Committed, commit_run, recover
 from sinks.database import bring_up_to_date
 from sinks.publish import Published, check_target, publish
-from sinks.staging import RunFolder, Staging
+from sinks.staging import RunFolder, open_staging
 from transforms.signals import ask_to_stop, counts
 
 PROGRESS_EVERY = 0.3
@@ -95,10 +95,10 @@ def run_batch(options: RunOptions, watcher: Watcher | None = None) -> RunResult:
 
     watcher = watcher or Watcher()
     chosen = engine(options.runner, options.beam_options)
-    if options.publish:
-        check_target(options.database, options.publish)
-    with only_one(options.database), _staging(options.database) as staging:
+    with only_one(options.database), open_staging(options.database) as staging:
         watcher.phase("recover")
+        if options.publish:
+            check_target(options.database, options.publish, options.lock_timeout)
         bring_up_to_date(options.database, options.lock_timeout)
         recovered = recover(options.database, staging, options.lock_timeout)
         watcher.phase("plan")
@@ -117,7 +117,9 @@ def run_batch(options: RunOptions, watcher: Watcher | None = None) -> RunResult:
         result = _publish(options, RunResult(committed, recovered, end.abandoned))
         _keep_index(options, watcher)
     if end.failure is not None:
-        text = _first_line(end.failure)
+        if result.unpublished:
+            watcher.warning(str(result.unpublished))
+        text = first_line(end.failure)
         raise RunFailed(f"the run failed, nothing is lost: {text}") from end.failure
     return result
 
@@ -133,18 +135,6 @@ def _keep_index(options: RunOptions, watcher: Watcher) -> None:
         update_index(options.database, options.lock_timeout, build=False)
     except (NewsbeamError, OSError) as error:
         watcher.warning(f"the next `newsbeam search` brings its index up to date: {error}")
-
-
-@contextmanager
-def _staging(database: Path) -> Iterator[Staging]:
-    """The staging folder; what the system refuses there becomes an error that names it."""
-    staging = Staging(database)
-    try:
-        yield staging
-    except OSError as error:
-        raise StagingError(
-            f"{staging.path}: {error.strerror or error}; nothing is lost: mend it and run again"
-        ) from error
 
 
 def _publish(options: RunOptions, result: RunResult) -> RunResult:
@@ -241,7 +231,7 @@ def _run_graph(
         {
             "finished_at": datetime.now(timezone.utc).isoformat(),
             "state": "failed" if failure else "stopped" if asked_at else "done",
-            "message": _first_line(failure) if failure else None,
+            "message": first_line(failure) if failure else None,
             **times,
         },
     )
@@ -322,6 +312,7 @@ def _progress(folder: RunFolder, report: Callable[[Counter[str]], None]) -> Iter
         report(counts(folder.signals))
 
 
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:500]
+def first_line(error: BaseException) -> str:
+    """What went wrong: of a worker's traceback, its last line."""
+    lines = (str(error).strip() or type(error).__name__).splitlines()
+    return lines[-1 if lines[0].startswith("Traceback") else 0][:500]

@@ -6,7 +6,6 @@ the database has, by stable ids. So a commit may be repeated, or done by a later
 
 from __future__ import annotations
 
-import contextlib
 import re
 import time
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ import pyarrow as pa
 
 from config.errors import DatabaseError
 from sinks.connector.commit import Shard, record, transaction, unrecorded
+from sinks.connector.connection import is_damage, mend
 from sinks.database import open_database
 from sinks.schema import quoted
 from sinks.shards import TABLES
@@ -380,7 +380,8 @@ def commit_run(database: str | Path, folder: RunFolder, lock_timeout: float) -> 
 
     Raises:
         DatabaseLocked: another process held the database; everything stays staged.
-        DatabaseError: the database could not take the rows; everything stays staged.
+        DatabaseError: the database could not take the rows, or its file is damaged; everything
+            stays staged.
     """
     plan = folder.read_json("run.json") or {}
     with open_database(database, read_only=False, lock_timeout=lock_timeout) as opened:
@@ -392,25 +393,44 @@ def commit_run(database: str | Path, folder: RunFolder, lock_timeout: float) -> 
                 record(connection, shards, [Path(shard.address) for shard in shards])
                 _record_run(connection, folder, plan, opened.waited)
                 committed = _report(connection, folder, len(shards))
-            held = _settle(connection, folder, started)
+            held = _settle(connection, database, folder, started)
         except duckdb.Error as error:
+            advice = f"; the file is damaged: {mend(database)}" if is_damage(error) else ""
             raise DatabaseError(
                 f"{database}: could not commit run {folder.run_id}, "
-                f"which stays staged in {folder.path}: {error}"
+                f"which stays staged in {folder.path}: {error}{advice}"
             ) from error
     folder.remove()
     return committed._replace(run=committed.run | {"commit_seconds": held})
 
 
-def _settle(connection: duckdb.DuckDBPyConnection, folder: RunFolder, started: float) -> float:
-    """Bring what is committed from the log to the file, and note how long it all took."""
+def _settle(
+    connection: duckdb.DuckDBPyConnection,
+    database: str | Path,
+    folder: RunFolder,
+    started: float,
+) -> float:
+    """Bring what is committed from the log to the file, and note how long it all took.
+
+    On a full disk the rows stay in the log, where they are safe, until there is room.
+
+    Raises:
+        DatabaseError: the file is damaged.
+    """
     held = 0.0
-    with contextlib.suppress(duckdb.Error):  # the rows are safe; DuckDB does this when it can
+    try:
         connection.execute("CHECKPOINT")
         held = round(time.monotonic() - started, 3)
         connection.execute(
             "UPDATE runs SET commit_seconds = ? WHERE run_id = ?", [held, folder.run_id]
         )
+    except duckdb.Error as error:
+        if is_damage(error):
+            raise DatabaseError(
+                f"{database}: the file is damaged: {str(error).splitlines()[0]}; the rows of run "
+                f"{folder.run_id} are safe in the log {database}.wal, and stay staged in "
+                f"{folder.path}: {mend(database)}, then `newsbeam commit`"
+            ) from error
     return held
 
 
@@ -422,11 +442,17 @@ def recover(database: str | Path, staging: Staging, lock_timeout: float) -> list
     """
     recovered = []
     for folder in staging.runs():
-        if folder.read_json("run.json") is None:
-            folder.remove()  # it died before it had anything to lose
-        else:
+        if _is_worth(folder):
             recovered.append(commit_run(database, folder, lock_timeout))
+        else:
+            folder.remove()
     return recovered
+
+
+def _is_worth(folder: RunFolder) -> bool:
+    """Not so of a run that died before it had a plan, nor of half a `retag`, which is no commit."""
+    plan = folder.read_json("run.json")
+    return plan is not None and ("feeds" in plan or folder.read_json("finished.json") is not None)
 
 
 def _load(

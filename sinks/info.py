@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from config.models import VERSION
 from sinks.database import open_database, schema_version
 from sinks.migrations import definition_of
 from sinks.schema import SCHEMA_VERSION, TABLES
-from sinks.staging import waiting
+from sinks.staging import LAYOUT, RunFolder, layout_of, waiting
 
 RUNS = """
 SELECT count(*) AS runs, min(started_at) AS first_run, max(started_at) AS last_run,
@@ -41,12 +42,19 @@ def describe_database(path: Path, lock_timeout: float) -> dict[str, Any]:
             "rows": _rows(connection),
             **_record(connection, RUNS),
             "articles": _record(connection, ARTICLES),
-            "staged": [
-                {"run_id": run.run_id, "files": len(files := run.shards()),
-                 "bytes": sum(Path(shard.address).stat().st_size for shard in files)}
-                for run in waiting(path)
-            ],
-        }  # fmt: skip
+            "staging_layout": layout_of(path),
+            "staging_known": LAYOUT,
+            "staged": [_staged(run) for run in waiting(path)],
+        }
+
+
+def _staged(run: RunFolder) -> dict[str, Any]:
+    """What a run has staged; a run that is at work may take its files away meanwhile."""
+    sizes = []
+    for shard in run.shards():
+        with suppress(FileNotFoundError):
+            sizes.append(Path(shard.address).stat().st_size)
+    return {"run_id": run.run_id, "files": len(sizes), "bytes": sum(sizes)}
 
 
 def _sizes(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from config.errors import ConfigError, DatabaseError, PublishError
 from sinks.connector.connection import open_file
+from sinks.database import open_database
 from sinks.replace import replacing
 
 
@@ -24,11 +25,17 @@ class Published(NamedTuple):
     seconds: float
 
 
-def check_target(database: Path, target: Path) -> None:
+def check_target(database: Path, target: Path, lock_timeout: float) -> None:
     """Refuse a place that is no place for a copy, before anything is done.
 
+    A file that is there is replaced if it is an earlier copy, which has the database's id, or
+    empty.
+
     Raises:
-        ConfigError: it is the database, one of its files, or no file in a folder that is there.
+        ConfigError: it is the database, one of its files, any file but a copy of it, or no file in
+            a folder that is there.
+        DatabaseLocked: another process held the database.
+        DatabaseError: the database cannot be read.
     """
     own = database.resolve()
     place = target.resolve()
@@ -42,6 +49,30 @@ def check_target(database: Path, target: Path) -> None:
         raise ConfigError(f"--publish {target}: not a file")
     if not place.parent.is_dir():
         raise ConfigError(f"--publish {target}: no such folder {place.parent}")
+    if place.exists() and place.stat().st_size:
+        _check_copy(database, target, lock_timeout)
+
+
+def _check_copy(database: Path, target: Path, lock_timeout: float) -> None:
+    """Refuse to replace a file that is no earlier copy of the database."""
+    own = _id_of(database, lock_timeout) if database.exists() else None
+    try:
+        found, why = _id_of(target, 0), "another file is there"
+    except DatabaseError as error:
+        found, why = None, str(error)
+    if own is None or found != own:
+        raise ConfigError(
+            f"--publish {target}: that is no copy of {database}, and stays as it is; name another "
+            f"file, or remove it first ({why})"
+        )
+
+
+def _id_of(path: Path, lock_timeout: float) -> str | None:
+    """The id of a newsbeam database; None where it is of a schema without."""
+    with open_database(path, read_only=True, lock_timeout=lock_timeout, any_version=True) as opened:
+        found = opened.connection.sql("SELECT * FROM newsbeam_schema LIMIT 1")
+        row = dict(zip(found.columns, found.fetchone() or (), strict=True))
+    return row.get("database_id")
 
 
 def publish(database: Path, target: Path, lock_timeout: float) -> Published:

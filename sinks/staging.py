@@ -18,16 +18,19 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from config.errors import StagingError
+from config.errors import DatabaseLocked, StagingError
 from sinks.connector.commit import Shard
 from sinks.connector.files import write_whole
 from sinks.shards import TABLES
 
 LAYOUT = "2"
+RUN_ID = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{6}")
 
 
 class RunFolder(NamedTuple):
@@ -63,11 +66,22 @@ class RunFolder(NamedTuple):
         write_whole(self.path / name, json.dumps(content, ensure_ascii=False).encode())
 
     def read_json(self, name: str) -> dict[str, Any] | None:
-        """Read a small file; None where there is none."""
+        """Read a small file; None where there is none.
+
+        Raises:
+            StagingError: it is damaged.
+        """
         try:
             content: dict[str, Any] = json.loads((self.path / name).read_bytes())
+            if not isinstance(content, dict):
+                raise ValueError("not an object")
         except FileNotFoundError:
             return None
+        except ValueError as error:
+            raise StagingError(
+                f"{self.path / name}: damaged: {error}; move the folder {self.path} away: "
+                "what it held is fetched again"
+            ) from error
         return content
 
     def remove(self) -> None:
@@ -91,10 +105,9 @@ class Staging:
         self.path = Path(f"{database}.staging")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            version = self.path / "VERSION"
-            if not version.exists() and not self._has_content():
-                write_whole(version, LAYOUT.encode())
-            found = version.read_text().strip() if version.exists() else "none"
+            if not layout_of(database) and not self._has_content():
+                write_whole(self.path / "VERSION", LAYOUT.encode())
+            found = layout_of(database) or "none"
         except OSError as error:
             raise StagingError(f"{self.path}: {error.strerror or error}") from error
         if found != LAYOUT:
@@ -109,7 +122,7 @@ class Staging:
 
     def runs(self) -> list[RunFolder]:
         """Folders of runs, oldest first."""
-        return [RunFolder(path) for path in sorted(self.path.iterdir()) if path.is_dir()]
+        return _runs(self.path)
 
     def new_run(self, run_id: str) -> RunFolder:
         """Make the folder of a run."""
@@ -119,10 +132,49 @@ class Staging:
         return folder
 
 
+def _runs(folder: Path) -> list[RunFolder]:
+    """Those of other names are not ours."""
+    return [
+        RunFolder(path)
+        for path in sorted(folder.iterdir())
+        if path.is_dir() and RUN_ID.fullmatch(path.name)
+    ]
+
+
+def layout_of(database: str | Path) -> str | None:
+    """The layout of a database's staging folder; None where there is none, or it is unmarked."""
+    try:
+        return Path(f"{database}.staging/VERSION").read_text().strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
 def waiting(database: str | Path) -> list[RunFolder]:
     """Runs that wait staged for a database, oldest first; nothing is made or changed."""
-    folder = Path(f"{database}.staging")
-    if not folder.is_dir():
+    if layout_of(database) != LAYOUT:
         return []
-    found = [RunFolder(path) for path in sorted(folder.iterdir()) if path.is_dir()]
-    return [run for run in found if (run.path / "run.json").exists()]
+    return [run for run in _runs(Path(f"{database}.staging")) if (run.path / "run.json").exists()]
+
+
+@contextlib.contextmanager
+def open_staging(database: str | Path) -> Iterator[Staging]:
+    """The staging folder, for as long as a command works with it and the database.
+
+    Raises:
+        StagingError: the system refuses something there; the error names the folder.
+        DatabaseLocked: the database stayed locked; the error says what waits staged.
+    """
+    staging = Staging(database)
+    try:
+        yield staging
+    except OSError as error:
+        raise StagingError(
+            f"{staging.path}: {error.strerror or error}; nothing is lost: mend it and run again"
+        ) from error
+    except DatabaseLocked as error:
+        if not waiting(database):
+            raise
+        raise DatabaseLocked(
+            f"{error}; what was fetched waits staged in {staging.path}: "
+            "the next run or `newsbeam commit` brings it in"
+        ) from error

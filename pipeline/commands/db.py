@@ -21,11 +21,12 @@ def db() -> None:
 @json_option
 def info(database: Path, lock_timeout: float, as_json: bool) -> None:
     """Say what a database is: its size, versions, rows and runs, and what waits staged."""
+    from pipeline.lock import is_active
     from pipeline.output import dumps
     from pipeline.reports import info_lines
     from sinks.info import describe_database
 
-    found = describe_database(database, lock_timeout)
+    found = describe_database(database, lock_timeout) | {"active": is_active(database)}
     click.echo(dumps(found) if as_json else info_lines(found))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from config.load import load_topics, shipped
-from pipeline.options import database_option, lock_option, option, topics_option
+from pipeline.options import database_option, json_option, lock_option, option, topics_option
 
 
 @click.command(short_help="Tag all articles anew, after the topics have changed.")
@@ -15,12 +15,14 @@ from pipeline.options import database_option, lock_option, option, topics_option
 @database_option
 @lock_option
 @option("--runner", default="DirectRunner", show_default=True, help="Beam runner.")
+@json_option
 @click.argument("beam_options", nargs=-1, type=click.UNPROCESSED, metavar="[-- BEAM OPTION…]")
 def retag(
     topics: Path | None,
     database: Path,
     lock_timeout: float,
     runner: str,
+    as_json: bool,
     beam_options: tuple[str, ...],
 ) -> None:
     """Tag all articles of the database by the topics of a file, without fetching anything.
@@ -28,9 +30,13 @@ def retag(
     What earlier topics said of them is replaced, in one commit; their definitions stay in the
     table topics. Articles that come later are tagged by the file that `newsbeam run` is given.
     """
+    from pipeline.output import committed_json, dumps
     from pipeline.retag import retag as tag_again
 
     taxonomy = load_topics(topics or shipped("topics.yaml"))
     committed = tag_again(database, taxonomy, lock_timeout, runner, beam_options)
+    if as_json:
+        click.echo(dumps(committed_json(committed)))
+        return
     found = ", ".join(f"{topic} {count}" for topic, count in committed.topics)
     click.echo(f"Tagged by version {taxonomy.version} of the topics: {found or 'no article'}.")

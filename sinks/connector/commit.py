@@ -7,6 +7,7 @@ commit may be repeated at will.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -63,10 +64,8 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        try:
+        with contextlib.suppress(duckdb.Error):  # of a database that a fatal error has closed
             connection.execute("ROLLBACK")
-        except duckdb.Error:
-            pass  # a failed COMMIT has rolled back already
         raise
     connection.execute("COMMIT")
 

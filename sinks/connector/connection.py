@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import random
 import re
@@ -17,10 +19,14 @@ from config.errors import DatabaseError, DatabaseLocked
 
 STORAGE_VERSION = "v1.2.0"
 """Files can be read by duckdb 1.2 and newer, whichever version writes them."""
-LOCKED = ("Could not set lock on file", "being used by another process")
-"""What DuckDB says of a file that another process holds, on POSIX and on Windows."""
+OURS = "different configuration"
+"""What DuckDB says of a file that this process has open for the other of reading and writing."""
+LOCKED = ("Could not set lock on file", "being used by another process", OURS)
+"""The first two are of a file that another process holds, on POSIX and on Windows."""
 NO_LOCKS = "File locks are not supported"
-DAMAGED = "corrupt database file"
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP)
+DAMAGED = ("corrupt database file", "could not read enough bytes")
+NO_DATABASE = "not a valid duckdb database file"
 FIRST_WAIT, LONGEST_WAIT = 0.05, 1.0
 
 
@@ -35,7 +41,8 @@ class Opened(NamedTuple):
 def open_file(path: str | Path, *, read_only: bool, lock_timeout: float) -> Iterator[Opened]:
     """Open a database file, waiting so many seconds at most for other processes.
 
-    Opened for writing, an absent file is created. Times are shown in UTC.
+    Opened for writing, an absent file is created. Times are shown in UTC. Whatever the path looks
+    like, it is that of a file, and a link to a file is that file, with one log.
 
     Raises:
         DatabaseLocked: another process held it all the time.
@@ -52,13 +59,13 @@ def open_file(path: str | Path, *, read_only: bool, lock_timeout: float) -> Iter
 
 
 def _connect(path: str, read_only: bool, lock_timeout: float) -> Opened:
-    started, wait = time.monotonic(), FIRST_WAIT
+    started, wait, file = time.monotonic(), FIRST_WAIT, os.path.realpath(path)
     config: dict[str, Any] = {} if read_only else {"storage_compatibility_version": STORAGE_VERSION}
     while True:
         try:
-            if not read_only and not Path(path).exists():
-                _create(path, config)
-            connection = duckdb.connect(path, read_only=read_only, config=config)
+            if not read_only and not Path(file).exists():
+                _create(file, config)
+            connection = duckdb.connect(file, read_only=read_only, config=config)
             return Opened(connection, time.monotonic() - started)
         except duckdb.Error as error:
             waited = time.monotonic() - started
@@ -66,6 +73,8 @@ def _connect(path: str, read_only: bool, lock_timeout: float) -> Opened:
                 raise DatabaseError(_explain(path, read_only, error)) from error
             if waited >= lock_timeout:
                 raise DatabaseLocked(_locked(path, lock_timeout, error)) from error
+        except OSError as error:
+            raise DatabaseError(f"{path}: cannot be made: {error.strerror or error}") from error
         time.sleep(min(wait * random.uniform(0.5, 1.5), max(lock_timeout - waited, 0.01)))
         wait = min(wait * 2, LONGEST_WAIT)
 
@@ -78,22 +87,46 @@ def _create(path: str, config: dict[str, Any]) -> None:
         os.link(temporary, path)
     except FileExistsError:
         pass  # another process was faster
-    except OSError:  # a file system without links
-        os.replace(temporary, path)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        _take(temporary, path)
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+def _take(temporary: str, path: str) -> None:
+    """Give a file its name where there are no links, unless another process has that name."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL))
+        os.replace(temporary, path)
 
 
 def _locked(path: str, lock_timeout: float, error: duckdb.Error) -> str:
     holder = re.search(r"Conflicting lock is held in (.*?)(?: by user [^.]*)?\. ", str(error))
     who = holder[1] if holder else "another process"
+    if OURS in str(error):
+        who = "this process, which has it open"
     return f"{path}: the database is locked by {who}; waited {lock_timeout:g} s"
+
+
+def is_damage(error: duckdb.Error) -> bool:
+    """Whether the bytes of a file are not those that DuckDB wrote."""
+    return any(sign in str(error).lower() for sign in DAMAGED)
 
 
 def _explain(path: str, read_only: bool, error: duckdb.Error) -> str:
     if not Path(path).exists() and (read_only or not Path(path).parent.is_dir()):
         return f"{path}: no such database"
     text = f"{path}: {str(error).strip().splitlines()[0]}"
-    if DAMAGED in text.lower():
-        return f"{text}; the file is damaged: put a copy of it in its place"
+    if is_damage(error):
+        return f"{text}; the file is damaged: {mend(path)}"
+    if NO_DATABASE in str(error).lower():
+        return f"{text}; name another file, or, if it was a database, {mend(path)}"
     return text
+
+
+def mend(path: str | Path) -> str:
+    """What to do about a damaged file; its log would spoil a copy that is older."""
+    log = Path(f"{os.path.realpath(path)}.wal")
+    return f"put a copy of it in its place{f', and move {log} away' if log.exists() else ''}"

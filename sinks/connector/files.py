@@ -41,11 +41,15 @@ def write_whole(path: Path, content: bytes) -> None:
     """Write, fsync, rename: a reader sees all of the file or none of it, after a crash too."""
     # Named anew each time: threads and machines may write the same shard at once.
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    with open(temporary, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 

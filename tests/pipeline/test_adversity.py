@@ -9,13 +9,17 @@ import os
 import resource
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from config.errors import DatabaseError
 from sinks.check import check_database
+from sinks.commit import commit_run, recover
+from sinks.staging import Staging
 from tests.conftest import (
     KIND_TO_LOOPBACK,
     PROGRAM,
@@ -26,7 +30,10 @@ from tests.conftest import (
     rows,
     run_over,
 )
+from tests.sinks.samples import FEED, LATER, commit, listed, new_run, page, poll, shard
+from tests.sinks.test_check import sound
 
+BLOCK = 262_144
 ROOT = os.geteuid() == 0
 WITHOUT_PRIVILEGES = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"] if ROOT else []
 """Root may write everywhere; without its capabilities it is bound by rights as others are."""
@@ -53,6 +60,7 @@ def try_run(
     database: Path,
     *,
     before: tuple[str, ...] = (),
+    more: tuple[str, ...] = (),
     limit: int | None = None,
     status: int = 1,
     **environment: str,
@@ -65,7 +73,7 @@ def try_run(
 
     result = subprocess.run(
         [*before, *PROGRAM, "run", "--feeds", room.feeds, "--database", database,
-         "--lock-timeout", "1", *KIND_TO_LOOPBACK],
+         "--lock-timeout", "1", *KIND_TO_LOOPBACK, *more],
         capture_output=True, text=True, timeout=300, preexec_fn=bound,
         env={**os.environ, **environment},
     )  # fmt: skip
@@ -222,25 +230,77 @@ def test_a_database_that_may_not_be_read(room: Newsroom, tmp_path: Path) -> None
 # Damage
 
 
-@pytest.mark.parametrize("where", [0.0, 0.5, 0.9], ids=["beginning", "middle", "end"])
-def test_a_damaged_database_is_named_and_left_alone(
-    room: Newsroom, undisturbed: dict[str, list[str]], tmp_path: Path, where: float
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        (0.0, "name another file, or, if it was a database, put a copy of it in its place"),
+        (0.01, "the file is damaged: put a copy of it in its place"),
+        (0.5, "the file is damaged"),
+    ],
+    ids=["from the beginning", "behind the header", "from the middle"],
+)
+def test_a_damaged_database_is_named_and_nothing_is_lost(
+    room: Newsroom, undisturbed: dict[str, list[str]], tmp_path: Path, start: float, words: str
 ) -> None:
     database = tmp_path / "news.duckdb"
     run_over(room, database)
     whole = database.read_bytes()
-    at = int(len(whole) * where) & ~0xFFF
-    damaged = whole[:at] + b"\xa5" * 200_000 + whole[at + 200_000 :]
+    at = int(len(whole) * start)
+    damaged = whole[:at] + b"\xa5" * (len(whole) - at)
     database.write_bytes(damaged)
     result = newsbeam("db", "check", "--database", database, expect=1)
     assert f"newsbeam: {database}: " in result.stderr
-    text = newsbeam(
-        "run", "--feeds", room.feeds, "--database", database, "--now", *KIND_TO_LOOPBACK,
-        expect=None,
-    ).stderr  # fmt: skip
-    assert "Traceback" not in text
+    text = try_run(room, database, more=("--now",))
+    assert f"newsbeam: {database}: " in text
+    assert words in text
+    if start < 0.1:  # it could not even be opened
+        assert database.read_bytes() == damaged
     database.write_bytes(whole)
+    Path(f"{database}.wal").unlink(missing_ok=True)
     mended(room, database, undisturbed)
+
+
+def test_whichever_block_is_damaged_a_commit_says_so_or_has_no_need_of_it(tmp_path: Path) -> None:
+    database = tmp_path / "news.duckdb"
+    long = "Taiwan held talks.\n" + "word " * 800
+    commit(
+        database, [poll(FEED, 0, [listed(FEED, n) for n in range(60)])],
+        [page(n, sound(n, long)) for n in range(60)],
+    )  # fmt: skip
+    whole, said = database.read_bytes(), Counter[str]()
+    for at in range(BLOCK // 2, len(whole), BLOCK):
+        database.write_bytes(whole[:at] + b"garbled!" + whole[at + 8 :])
+        folder = new_run(database, LATER)
+        shard(folder, poll(FEED, 60, [listed(FEED, n) for n in range(50, 70)]))
+        shard(folder, *[page(n, sound(n)) for n in range(60, 70)])
+        log, text = Path(f"{database}.wal"), ""
+        try:
+            commit_run(database, folder, 0)
+        except DatabaseError as error:
+            text = str(error)
+        assert (f"are safe in the log {log}" in text) == log.exists()
+        assert (f"move {log} away" in text) == log.exists()
+        said["in the log" if log.exists() else "staged" if text else "done"] += 1
+        if text:
+            assert "the file is damaged: " in text
+            assert "put a copy of it in its place" in text
+            database.write_bytes(whole)
+            log.unlink(missing_ok=True)
+            recover(database, Staging(database), 0)
+        assert rows(database, "SELECT count(*) FROM entries") == [(70,)]
+    assert set(said) >= {"in the log", "staged"}
+
+
+def test_a_log_beside_a_copy_that_is_put_in_place_is_not_forgotten(tmp_path: Path) -> None:
+    """It would be applied to the copy, which is older."""
+    database = tmp_path / "news.duckdb"
+    commit(database, [poll(FEED, 0, [listed(FEED, 1)])], [page(1)])
+    log = Path(f"{database}.wal")
+    log.write_bytes(b"")
+    whole = database.read_bytes()
+    database.write_bytes(whole[:12_288])
+    with pytest.raises(DatabaseError, match=f"damaged: .* and move {log} away"):
+        commit_run(database, new_run(database, LATER), 0)
 
 
 def test_a_staging_folder_of_another_version_is_refused_and_kept(
@@ -305,6 +365,33 @@ def test_a_drive_without_locks_is_no_busy_database(
     assert "locked by" not in text
 
 
+NO_LINKS = r"""
+#include <errno.h>
+int link(const char *from, const char *to) { errno = EPERM; return -1; }
+int linkat(int a, const char *from, int b, const char *to, int f) { errno = EPERM; return -1; }
+"""
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler")
+@pytest.mark.parametrize("code", ["EPERM", "EDQUOT"])
+def test_a_drive_without_links_holds_a_database_and_one_that_is_full_does_not(
+    room: Newsroom, undisturbed: dict[str, list[str]], tmp_path: Path, code: str
+) -> None:
+    source, library = tmp_path / "shim.c", tmp_path / "shim.so"
+    source.write_text(NO_LINKS.replace("EPERM", code))
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    database = tmp_path / "news.duckdb"
+    if code == "EDQUOT":
+        text = try_run(room, database, LD_PRELOAD=str(library))
+        assert f"newsbeam: {database}: cannot be made: Disk quota exceeded" in text
+        assert not database.exists()
+    else:
+        arguments = ["run", "--feeds", room.feeds, "--database", database, *KIND_TO_LOOPBACK]
+        newsbeam(*arguments, LD_PRELOAD=str(library))
+    assert not list(tmp_path.glob("*.new"))
+    mended(room, database, undisturbed)
+
+
 # Clocks
 
 SHIFT = "UPDATE {table} SET {column} = {column} + INTERVAL ({days}) DAY"
@@ -339,4 +426,6 @@ def test_a_clock_that_was_wrong_keeps_no_feed_from_being_polled(
     assert [run_id for (run_id,) in rows(database, "SELECT run_id FROM runs ORDER BY run_id")] == [
         first["run_id"], second["run_id"], third["run_id"],
     ]  # fmt: skip
-    assert all(item.warning for item in check_database(database, 0))
+    found = check_database(database, 0)
+    assert all(item.warning for item in found)
+    assert bool(found) == (days > 0)

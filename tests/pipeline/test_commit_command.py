@@ -10,8 +10,9 @@ import pytest
 
 from pipeline.lock import only_one
 from sinks.check import check_database
+from sinks.staging import Staging
 from tests.conftest import newsbeam, rows
-from tests.sinks.samples import FEED, LATER, RUN, held, listed, new_run, page, poll, shard
+from tests.sinks.samples import FEED, LATER, LATEST, RUN, held, listed, new_run, page, poll, shard
 from tests.sinks.test_check import sound
 
 
@@ -78,7 +79,7 @@ def test_a_copy_that_fails_is_1_and_the_rows_are_there(database: Path, tmp_path:
     """The folder goes while the database is being waited for, so to say: it is a file."""
     target = tmp_path / "copies" / "dash.duckdb"
     target.parent.mkdir()
-    (target.parent / f".{target.name}.1.tmp").mkdir()  # what should be removed first cannot be
+    (target.parent / f".{target.name}.1.tmp").touch()  # what should be removed first cannot be
     result = commit(database, "--publish", target, expect=1)
     assert "Took over 2 staged files" in result.stdout
     assert f"newsbeam: {target}: the copy could not be written" in result.stderr
@@ -90,6 +91,53 @@ def test_a_place_that_is_none_is_2_and_nothing_is_done(database: Path) -> None:
     assert not database.exists()
 
 
+def test_a_file_that_is_no_copy_is_2_and_nothing_is_done(database: Path, tmp_path: Path) -> None:
+    feeds = tmp_path / "feeds.yaml"
+    feeds.write_text("feeds: []\n")
+    assert "that is no copy of" in commit(database, "--publish", feeds, expect=2).stderr
+    assert feeds.read_text() == "feeds: []\n"
+    assert not database.exists()
+    assert len(Staging(database).runs()) == 2
+
+
+def test_folders_of_others_stay(database: Path) -> None:
+    thesis = Path(f"{database}.staging") / "my-backup" / "thesis.txt"
+    thesis.parent.mkdir()
+    thesis.write_text("all of it")
+    commit(database)
+    assert thesis.read_text() == "all of it"
+
+
+def test_a_plan_that_is_damaged_is_named(database: Path) -> None:
+    plan = Staging(database).runs()[0].path / "run.json"
+    plan.write_bytes(b'{"feeds": [')
+    text = commit(database, expect=1).stderr
+    assert f"newsbeam: {plan}: damaged: " in text
+    assert "Traceback" not in text
+
+
+def test_half_a_retag_is_no_commit(database: Path) -> None:
+    commit(database)
+    folder = new_run(database, LATEST, state=None)
+    plan = folder.read_json("run.json") or {}
+    folder.write_json("run.json", {name: plan[name] for name in plan if name != "feeds"})
+    assert commit(database).stdout == f"Nothing is staged for {database}.\n"
+    assert not folder.path.exists()
+    assert rows(database, "SELECT count(*) FROM runs") == [(2,)]
+
+
+def test_a_link_has_the_lock_and_the_staging_folder_of_its_file(
+    database: Path, tmp_path: Path
+) -> None:
+    link = tmp_path / "link.duckdb"
+    link.symlink_to(database)
+    with only_one(database):
+        assert "another run is active" in commit(link, expect=75).stderr
+    assert "Took over 2 staged files" in commit(link).stdout
+    assert rows(database, "SELECT count(*) FROM runs") == [(2,)]
+    assert sorted(path.name for path in tmp_path.glob("link*")) == ["link.duckdb"]
+
+
 def test_a_held_database_is_75_and_all_stays_staged(database: Path, tmp_path: Path) -> None:
     commit(database)
     folder = new_run(database, "20260301T140000000000Z-cccccc")
@@ -97,6 +145,8 @@ def test_a_held_database_is_75_and_all_stays_staged(database: Path, tmp_path: Pa
     with held(database):
         result = commit(database, "--lock-timeout", "0.1", expect=75)
     assert "locked by" in result.stderr
+    staging = folder.path.parent
+    assert f"what was fetched waits staged in {staging}: the next run or `newsbeam" in result.stderr
     assert len(folder.shards()) == 1
     commit(database)
     assert rows(database, "SELECT count(*) FROM runs") == [(3,)]

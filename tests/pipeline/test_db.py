@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from pipeline.lock import only_one
 from sinks.check import check_database
 from sinks.schema import SCHEMA_VERSION
 from tests.conftest import PROGRAM, StartNewsroom, newsbeam, rows, run_over
@@ -69,6 +70,25 @@ def test_info_says_what_a_database_is(database: Path) -> None:
     text = newsbeam("db", "info", "--database", database).stdout
     assert f"staged    {folder.run_id}: 1 files" in text
     assert "articles 2" in text
+
+
+def test_info_does_not_promise_a_run_what_another_is_at(database: Path) -> None:
+    folder = new_run(database)
+    with only_one(database):
+        text = newsbeam("db", "info", "--database", database).stdout
+        found = json.loads(newsbeam("db", "info", "--database", database, "--json").stdout)
+    assert f"staged    {folder.run_id}: 0 files, 0 bytes; in use by a run" in text
+    assert found["active"] is True
+    text = newsbeam("db", "info", "--database", database).stdout
+    assert "the next run or `newsbeam commit` brings them in" in text
+
+
+def test_info_names_a_staging_folder_of_another_version(database: Path) -> None:
+    folder = new_run(database)
+    (folder.path.parent / "VERSION").write_text("99")
+    text = newsbeam("db", "info", "--database", database).stdout
+    assert "in layout 99, this program knows 2: `newsbeam commit` of the version" in text
+    assert folder.run_id not in text
 
 
 def test_info_changes_nothing(database: Path) -> None:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
+import apache_beam as beam
 import pytest
 
-from tests.conftest import Newsroom, newsbeam, rows, run_over
+from config.errors import DatabaseLocked
+from pipeline.retag import failure_of
+from pipeline.runners import engine
+from sinks.connector.connection import open_file
+from sinks.staging import Staging
+from tests.conftest import PROGRAM, Newsroom, newsbeam, rows, run_over
+from tests.sinks.samples import commit, held
 
 TOPICS = """topics:
   - id: ports
@@ -15,6 +26,17 @@ TOPICS = """topics:
   - id: trade
     name: Trade
     any: [tariff*, export*, trade, Zölle]
+"""
+MODES = pytest.mark.parametrize(
+    "mode",
+    [[], ["--", "--direct_running_mode=multi_processing", "--direct_num_workers=2"]],
+    ids=["memory", "processes"],
+)
+READER = """
+import duckdb, sys
+connection = duckdb.connect(sys.argv[1], read_only=True)
+print("open", flush=True)
+sys.stdin.read()
 """
 TAGS = "SELECT * FROM article_topics ORDER BY ALL"
 EVIDENCE = "SELECT * FROM topic_evidence ORDER BY ALL"
@@ -27,11 +49,7 @@ def topics(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    "mode",
-    [[], ["--", "--direct_running_mode=multi_processing", "--direct_num_workers=2"]],
-    ids=["memory", "processes"],
-)
+@MODES
 def test_retagged_is_as_if_tagged_so_at_first(
     newsroom: Newsroom, topics: Path, tmp_path: Path, mode: list[str]
 ) -> None:
@@ -60,3 +78,74 @@ def test_an_absent_database_is_not_made(topics: Path, tmp_path: Path) -> None:
     result = newsbeam("retag", "--topics", topics, "--database", tmp_path / "no.duckdb", expect=1)
     assert "no such database" in result.stderr
     assert list(tmp_path.glob("no.duckdb")) == []
+
+
+@MODES
+def test_a_retag_that_fails_in_a_worker_says_why_and_changes_nothing(
+    newsroom: Newsroom, topics: Path, tmp_path: Path, mode: list[str]
+) -> None:
+    """Its files may not grow as large as a shard of tags."""
+    database = tmp_path / "news.duckdb"
+    run_over(newsroom, database)
+    before = database.read_bytes()
+    result = subprocess.run(
+        [*PROGRAM, "retag", "--topics", topics, "--database", database, *mode],
+        capture_output=True, text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, 2_000)),
+    )  # fmt: skip
+    assert result.returncode == 1, result.stderr
+    assert "newsbeam: not retagged, nothing is changed: " in result.stderr
+    assert "File too large" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert database.read_bytes() == before
+    assert Staging(database).runs() == []
+
+
+@MODES
+def test_a_lock_that_a_worker_met_is_known_as_such(tmp_path: Path, mode: list[str]) -> None:
+    database = tmp_path / "news.duckdb"
+    commit(database)
+    chosen = engine("DirectRunner", mode[1:])
+    pipeline = beam.Pipeline(runner=chosen.runner, options=chosen.options)
+    pipeline | beam.Create([str(database)]) | beam.Map(_open)
+    with held(database), pytest.raises(Exception, match="locked") as raised:
+        pipeline.run().wait_until_finish()
+    failure = failure_of(raised.value)
+    assert isinstance(failure, DatabaseLocked)
+    assert str(failure).startswith(f"{database}: the database is locked by ")
+    assert str(failure).endswith("; waited 0 s")
+
+
+def _open(path: str) -> None:
+    with open_file(path, read_only=True, lock_timeout=0):
+        pass
+
+
+def test_a_reader_keeps_the_tags_staged(newsroom: Newsroom, topics: Path, tmp_path: Path) -> None:
+    database = tmp_path / "news.duckdb"
+    run_over(newsroom, database)
+    with subprocess.Popen(
+        [sys.executable, "-c", READER, database], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline()
+        text = newsbeam(
+            "retag", "--topics", topics, "--database", database, "--lock-timeout", "0.1", expect=75
+        ).stderr
+        assert "what was fetched waits staged in" in text
+        assert reader.stdin is not None
+        reader.stdin.close()
+    assert "Took over 1 staged files" in newsbeam("commit", "--database", database).stdout
+    found = rows(database, "SELECT DISTINCT topic FROM article_topics")
+    assert set(found) <= {("ports",), ("trade",)} != set()
+
+
+def test_json(newsroom: Newsroom, topics: Path, tmp_path: Path) -> None:
+    database = tmp_path / "news.duckdb"
+    run_over(newsroom, database)
+    result = newsbeam("retag", "--topics", topics, "--database", database, "--json")
+    found = json.loads(result.stdout)
+    assert found["topics"] == dict(
+        rows(database, "SELECT topic, count(*) FROM article_topics GROUP BY ALL")
+    )
+    assert found["run"]["state"] == "done"

@@ -146,7 +146,8 @@ def test_a_text_file_is_refused_and_kept(tmp_path: Path, folder: str, read_only:
     path = tmp_path / folder / "notes.txt"
     path.parent.mkdir(exist_ok=True)
     path.write_text("Dear diary,\n" * 100)
-    with pytest.raises(DatabaseError, match=r"notes\.txt.*not a valid DuckDB") as error:
+    words = r"notes\.txt.*not a valid DuckDB.*name another file, or, if it was a database, put"
+    with pytest.raises(DatabaseError, match=words) as error:
         opened(path, read_only=read_only, lock_timeout=60)
     assert not isinstance(error.value, DatabaseLocked)
     assert path.read_text() == "Dear diary,\n" * 100
@@ -169,3 +170,34 @@ def test_a_released_database_is_had_in_time(database: Path) -> None:
         assert holder.stdin is not None
         Timer(0.1, holder.stdin.close).start()
         opened(database, lock_timeout=60)
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["writer first", "reader first"])
+def test_a_connection_of_this_process_is_waited_for(database: Path, first: bool) -> None:
+    with open_database(database, read_only=first, lock_timeout=0) as other:
+        with pytest.raises(DatabaseLocked, match=r"locked by this process, .*; waited 0\.2 s"):
+            opened(database, read_only=not first, lock_timeout=0.2)
+        Timer(0.1, other.connection.close).start()
+        opened(database, read_only=not first, lock_timeout=60)
+
+
+@pytest.mark.parametrize("name", [":memory:", "md:news", ":memory:named"])
+def test_a_path_is_that_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    opened(Path(name))
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    opened(Path(name), read_only=True)
+
+
+def test_a_link_is_the_file_that_it_leads_to(tmp_path: Path) -> None:
+    """A log beside the link would be missed by who opens the file."""
+    link, database = tmp_path / "link.duckdb", tmp_path / "news.duckdb"
+    link.symlink_to(database)
+    opened(link)
+    assert link.is_symlink()
+    with open_database(link, read_only=False, lock_timeout=0) as found:
+        found.connection.execute("CREATE TABLE notes AS SELECT 1 AS n")
+        assert Path(f"{database}.wal").exists()
+        assert not Path(f"{link}.wal").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from config.errors import ConfigError, PublishError
 from sinks.publish import check_target, publish
+from sinks.replace import replacing
 from tests.conftest import rows
 from tests.sinks.samples import FEED, LATER, article, commit, held, listed, page, poll
 
@@ -118,7 +120,8 @@ def test_a_writer_does(database: Path, tmp_path: Path) -> None:
 
 def test_what_a_killed_attempt_left_goes_with_the_next(database: Path, tmp_path: Path) -> None:
     left = tmp_path / ".dash.duckdb.4711.tmp"
-    left.write_bytes(b"half a copy")
+    left.mkdir()
+    (left / "dash.duckdb").write_bytes(b"half a copy")
     publish(database, tmp_path / "dash.duckdb", 0)
     assert not left.exists()
 
@@ -189,14 +192,54 @@ def test_a_place_that_is_none_is_refused(
     os.link(database, tmp_path / "hard.duckdb")
     commit(tmp_path / "other.duckdb", [poll(FEED, 0, [listed(FEED, 3)])], [page(3, article(3))])
     with pytest.raises(ConfigError, match=words):
-        check_target(database, tmp_path / place)
+        check_target(database, tmp_path / place, 0)
+
+
+def test_a_file_that_is_no_copy_is_refused_and_kept(database: Path, tmp_path: Path) -> None:
+    feeds, shop, other = (tmp_path / name for name in ("feeds.yaml", "shop.duckdb", "o.duckdb"))
+    feeds.write_text("feeds: []\n")
+    with duckdb.connect(str(shop)) as connection:
+        connection.execute("CREATE TABLE prices AS SELECT 1 AS price")
+    commit(other, [poll(FEED, 0, [listed(FEED, 3)])], [page(3, article(3))])
+    shutil.rmtree(f"{other}.staging")
+    for path in (feeds, shop, other):
+        before = path.read_bytes()
+        with pytest.raises(ConfigError, match=rf"{path}: that is no copy of {database}.*stays as"):
+            check_target(database, path, 0)
+        assert path.read_bytes() == before
+
+
+def test_an_earlier_copy_and_an_empty_file_give_way(database: Path, tmp_path: Path) -> None:
+    target, empty = tmp_path / "dash.duckdb", tmp_path / "empty.duckdb"
+    publish(database, target, 0)
+    add(database)
+    check_target(database, target, 0)
+    empty.touch()
+    check_target(database, empty, 0)
+
+
+def test_a_database_that_is_not_there_yet_has_no_copy(database: Path, tmp_path: Path) -> None:
+    target = tmp_path / "dash.duckdb"
+    publish(database, target, 0)
+    with pytest.raises(ConfigError, match="that is no copy of"):
+        check_target(tmp_path / "absent.duckdb", target, 0)
+
+
+def test_no_one_else_may_look_into_a_file_that_is_being_written(tmp_path: Path) -> None:
+    target = tmp_path / "dash.duckdb"
+    with replacing(target) as temporary:
+        temporary.write_bytes(b"secret")
+        assert temporary.parent != tmp_path
+        assert temporary.parent.stat().st_mode & 0o077 == 0
+    assert target.read_bytes() == b"secret"
+    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_a_copy_may_be_reached_by_a_link(database: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     link, real = tmp_path / "dash.duckdb", tmp_path / "elsewhere" / "dash.duckdb"
     link.symlink_to(real)
-    check_target(database, link)
+    check_target(database, link, 0)
     publish(database, link, 0)
     assert link.is_symlink()
     with duckdb.connect(str(real), read_only=True) as connection:

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from config.errors import StagingError
+from pipeline.run import new_run_id
 from sinks.connector.files import write_shard, write_whole
-from sinks.staging import RunFolder, Staging
-from tests.sinks.samples import RUN, new_run
+from sinks.staging import Staging, waiting
+from tests.sinks.samples import LATER, LATEST, RUN, new_run
 
 
 def names(folder: Path) -> list[str]:
@@ -53,7 +54,7 @@ def test_a_write_that_fails_midway_leaves_no_shard(tmp_path: Path) -> None:
     )
     result = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True)
     assert "OSError" in result.stderr
-    assert RunFolder(tmp_path).shards() == []
+    assert names(tmp_path) == []
 
 
 def test_write_whole_replaces(tmp_path: Path) -> None:
@@ -72,11 +73,34 @@ def test_json_files(tmp_path: Path) -> None:
 
 def test_runs_come_oldest_first_and_can_be_removed(tmp_path: Path) -> None:
     staging = Staging(tmp_path / "news.duckdb")
-    made = [staging.new_run(name) for name in ("20260302T-b", "20260301T-a", "20260303T-c")]
+    made = [staging.new_run(name) for name in (LATER, RUN, LATEST)]
     assert [folder.run_id for folder in staging.runs()] == sorted(f.run_id for f in made)
     made[0].remove()
     made[0].remove()
     assert len(Staging(tmp_path / "news.duckdb").runs()) == 2
+
+
+def test_folders_of_others_are_no_runs(tmp_path: Path) -> None:
+    database = tmp_path / "news.duckdb"
+    run = new_run(database)
+    for name in ("my-backup", f"{RUN}.old", RUN[:-1], ".hidden"):
+        (Path(f"{database}.staging") / name).mkdir()
+    assert Staging(database).runs() == waiting(database) == [run]
+
+
+def test_the_ids_of_runs_are_known_as_such(tmp_path: Path) -> None:
+    staging = Staging(tmp_path / "news.duckdb")
+    made = staging.new_run(new_run_id())
+    assert staging.runs() == [made]
+
+
+@pytest.mark.parametrize("content", [b"", b'{"feeds": [', b"\xff\xfe", b"[]"])
+def test_a_file_that_is_damaged_is_named_with_advice(tmp_path: Path, content: bytes) -> None:
+    folder = new_run(tmp_path / "news.duckdb")
+    (folder.path / "run.json").write_bytes(content)
+    words = f"{folder.path / 'run.json'}: damaged: .*; move the folder {folder.path} away"
+    with pytest.raises(StagingError, match=words):
+        folder.read_json("run.json")
 
 
 def test_an_empty_folder_is_taken_and_marked(tmp_path: Path) -> None:
