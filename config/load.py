@@ -14,6 +14,7 @@ import yaml
 from config.checked import Document
 from config.countries import CODES
 from config.models import Feed, Taxonomy, Topic
+from config.moments import span
 
 FILE_KEYS = ("feeds", "topics")
 FEED_KEYS = Feed._fields
@@ -23,7 +24,6 @@ TATWEEL = "\u0640"
 """It stretches Arabic words, counts as a letter, and is ignored when texts are compared."""
 SHORTEST_INTERVAL = 1
 LONGEST_INTERVAL = 7 * 86400
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def shipped(name: str) -> Path:
@@ -81,27 +81,15 @@ def load_topics(path: str | Path) -> Taxonomy:
 
 
 def parse_interval(text: str) -> int:
-    """Seconds of ``90s``, ``15m``, ``6h`` or ``1d``, between 1 second and 7 days.
+    """Seconds of ``90s``, ``15m``, ``6h``, ``1d`` or ``1w``, between 1 second and 7 days.
 
     Raises:
         ValueError: for anything else.
     """
-    seconds = parse_duration(text)
+    seconds = int(span(text).total_seconds())
     if not SHORTEST_INTERVAL <= seconds <= LONGEST_INTERVAL:
         raise ValueError(f"{text!r} is out of range; valid: 1s to 7d")
     return seconds
-
-
-def parse_duration(text: str) -> int:
-    """Seconds of ``90s``, ``15m``, ``6h`` or ``180d``.
-
-    Raises:
-        ValueError: for anything else.
-    """
-    match = re.fullmatch(r"(\d{1,6})\s*([smhd])", text)
-    if not match:
-        raise ValueError(f"{text!r} is no interval; write a number and s, m, h or d, such as 15m")
-    return int(match[1]) * SECONDS[match[2]]
 
 
 def _feed(document: Document, node: yaml.Node) -> Feed | None:

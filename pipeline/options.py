@@ -1,29 +1,28 @@
-"""Options that several commands share. Every option can also be set by NEWSBEAM_ and its name."""
+"""Options that several commands share.
+
+Every option can also be set by NEWSBEAM_ and its name, but for `sql --unsafe`.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from config import moments
+
 F = TypeVar("F", bound=Callable[..., Any])
-UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def moment(text: str) -> datetime:
     """A moment in UTC: 2026-11-20, 2026-11-20T06:30, or 7d for seven days ago."""
     try:
-        if ago := re.fullmatch(r"(\d+)([mhdw])", text):
-            return datetime.now(timezone.utc) - timedelta(**{UNITS[ago[2]]: int(ago[1])})
-        at = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text))
-        return at.astimezone(timezone.utc) if at.tzinfo else at.replace(tzinfo=timezone.utc)
-    except (ValueError, OverflowError):
-        wanted = "write 2026-11-20, 2026-11-20T06:30 or 7d"
-        raise click.BadParameter(f"{text!r} is no moment; {wanted}") from None
+        return moments.moment(text, datetime.now(timezone.utc))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 class Several(click.types.StringParamType):

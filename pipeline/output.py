@@ -29,6 +29,7 @@ from rich.text import Text
 
 from pipeline.run import RunResult, Watcher
 from sinks.commit import Committed
+from sinks.formulas import defused
 from sinks.publish import Published
 
 PIPED_WIDTH = 10_000
@@ -58,6 +59,8 @@ def shown(value: Any) -> str:
         return f"{at:%Y-%m-%d %H:%M:%S}"
     if isinstance(value, (list, tuple)):
         return ", ".join(shown(item) for item in value)
+    if isinstance(value, bool):
+        return str(value).lower()
     return safe(str(value))
 
 
@@ -130,29 +133,44 @@ def _is_number(value: Any) -> bool:
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]], out: IO[str]) -> None:
-    """RFC 4180, with a header; times in ISO 8601, lists as JSON."""
+    """RFC 4180, with a header; times in ISO 8601, lists as JSON, numbers exact, no formulas.
+
+    What could steer a terminal does not reach one; files and pipes get texts as they are.
+    """
+    told = safe if out.isatty() else str
     writer = csv.writer(out)
-    writer.writerow(columns)
+    writer.writerow(map(told, columns))
     for row in rows:
-        writer.writerow(
-            [json.dumps(v, default=plain) if isinstance(v, (list, dict)) else plain(v) for v in row]
-        )
+        writer.writerow([told(_csv_cell(value)) for value in row])
+
+
+def _csv_cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return defused(value)
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, float):
+        return repr(value)
+    found = plain(value)
+    return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
 
 
 def write_json(columns: Sequence[str], rows: Iterable[Sequence[Any]], out: IO[str]) -> None:
     """An array of objects; of two columns with one name the second is called NAME_1."""
-    names = _distinct(columns)
+    names, told = _distinct(columns), _escaped if out.isatty() else str
     out.write("[")
     for number, row in enumerate(rows):
         out.write(",\n " if number else "\n ")
-        out.write(
-            json.dumps(
-                {name: _finite(value) for name, value in zip(names, row, strict=True)},
-                default=plain,
-                ensure_ascii=False,
-            )
-        )
+        found = plain(dict(zip(names, row, strict=True)))
+        out.write(told(json.dumps(found, ensure_ascii=False)))
     out.write("\n]\n")
+
+
+def _escaped(document: str) -> str:
+    """JSON that steers no terminal, and says the same."""
+    return UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
 
 
 def _distinct(columns: Sequence[str]) -> list[str]:
@@ -161,17 +179,6 @@ def _distinct(columns: Sequence[str]) -> list[str]:
         free = (f"{name}_{number}" if number else name for number in count())
         names.append(next(candidate for candidate in free if candidate not in names))
     return names
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no words for NaN and infinity."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {name: _finite(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return value
 
 
 def write_markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]], out: IO[str]) -> None:
@@ -199,14 +206,29 @@ WRITERS: dict[str, Writer] = {
 
 
 def plain(value: Any) -> Any:
-    """A value as programs read it: times in ISO 8601."""
+    """A value in what JSON knows: times in ISO 8601, names as texts, NaN and infinity as null.
+
+    A decimal is a number where that is exact, and a text elsewhere.
+    """
+    if isinstance(value, dict):
+        return {_name(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
     if isinstance(value, datetime):
         return (value.astimezone(timezone.utc) if value.tzinfo else value).isoformat()
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if isinstance(value, Decimal):
-        return float(value)
-    return value if isinstance(value, (str, int, float, type(None))) else str(value)
+        number = float(value)
+        return number if Decimal(repr(number)) == value else format(value, "f")
+    return value if isinstance(value, (str, int, type(None))) else str(value)
+
+
+def _name(key: Any) -> str:
+    found = plain(key)
+    return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
 
 
 def summary_json(result: RunResult) -> str:
@@ -221,7 +243,7 @@ def summary_json(result: RunResult) -> str:
 
 def dumps(document: Any) -> str:
     """A document for programs."""
-    return json.dumps(document, default=plain, ensure_ascii=False, indent=1)
+    return json.dumps(plain(document), ensure_ascii=False, indent=1)
 
 
 def published_json(published: Published | None) -> dict[str, Any] | None:

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from config.errors import QueryError
 from pipeline.output import TABLE_ROWS, WRITERS, write_table
-from pipeline.plot import chart_of, draw
+from pipeline.plot import Chart, chart_of, draw
 from sinks import named
-from sinks.query import query
+from sinks.query import Rows, query
 
 FORMATS = tuple(WRITERS)
 
@@ -31,6 +31,8 @@ class Session:
     plot: bool = False
     most: int = TABLE_ROWS
     """Rows of a table."""
+    lenient: bool = False
+    """Where there is nothing to plot, say why, and write a table."""
 
     def answer(self, text: str, options: Sequence[str], out: IO[str]) -> None:
         """Answer a query of SQL, or a named one, @NAME, with its options.
@@ -48,25 +50,42 @@ class Session:
         with query(
             self.database, text, self.lock_timeout, parameters=values, unsafe=self.unsafe
         ) as result:
-            if self.plot:
-                chart = chart_of(result)
-            elif self.form == "table":
-                kept = list(islice(result.rows, self.most + 1))
-            else:
+            kept: list[tuple[Any, ...]] = []
+            chart = self._chart(result, kept, out) if self.plot else None
+            if not self.plot and self.form != "table":
                 WRITERS[self.form](result.columns, result.rows, out)
-        if self.plot:
+                return
+            kept += islice(result.rows, self.most + 1 - len(kept))
+        if chart:
             draw(chart, out)
-        elif self.form == "table":
+        else:
             write_table(result.columns, kept, out, self.most)
+
+    def _chart(self, result: Rows, kept: list[tuple[Any, ...]], out: IO[str]) -> Chart | None:
+        """What to draw; else the reason is written, and the rows that were looked at are kept."""
+
+        def seen() -> Iterator[tuple[Any, ...]]:
+            for row in result.rows:
+                if len(kept) <= self.most:
+                    kept.append(row)
+                yield row
+
+        try:
+            return chart_of(result._replace(rows=seen()))
+        except QueryError as error:
+            if not self.lenient:
+                raise
+            out.write(f"{error}\n")
+            return None
 
     def write_queries(self, out: IO[str]) -> None:
         """List the named queries."""
         write_table(("query", "answers", "options"), self._queries(), out)
 
     def _queries(self) -> Iterator[tuple[str, str, str]]:
-        for name, path in named.files(self.folders).items():
+        for name in named.files(self.folders):
             try:
-                found = named.read(path)
+                found = named.load(name, self.folders)
                 yield f"@{name}", found.meaning, " ".join(p.option for p in found.parameters)
             except QueryError as error:
                 yield f"@{name}", str(error), ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from typing import IO
 
 from config.errors import NewsbeamError, QueryError
@@ -33,7 +34,7 @@ class Shell:
     """
 
     def __init__(self, session: Session, out: IO[str]) -> None:
-        self._session = session
+        self._session = replace(session, lenient=True)
         self._out = out
         self._commands: dict[str, Callable[[str], None]] = {
             ".help": self._help,

@@ -22,12 +22,12 @@ from config.models import VERSION
 from sinks import gkg
 from sinks.connector.tables import identifier
 from sinks.database import open_database
+from sinks.formulas import defused_sql
 from sinks.query import BATCH
 from sinks.schema import TABLES, VIEWS, quoted
 from sinks.selection import Portion, Selection, condition, portions, unknown
 from sinks.target import new_file, new_folder
 
-FORMATS = ("parquet", "csv", "jsonl", "gkg")
 MARKER = "_newsbeam.json"
 """Says that a folder is an export; readers of datasets pass over names that begin with _."""
 EMPTY_DAY = "day=1970-01-01"
@@ -35,8 +35,6 @@ ROW_GROUP = 20_000
 MEMORY = "1GB"
 """What DuckDB may use before it spills to disk."""
 TIME = "TIMESTAMP WITH TIME ZONE"
-FORMULA = r"""^[\s\p{Z}\p{C}"']*[=+\-@＝＋－＠]|^[\t\r\n]"""
-"""What a spreadsheet may take for a formula, also after blanks, invisible signs and quotes."""
 
 # One row for each article of {where}, with its topics, each with its evidence.
 ARTICLES = """
@@ -225,7 +223,7 @@ def _write_csv(
 def _cell(name: str, kind: str) -> str:
     column = identifier(name)
     if kind == "VARCHAR":
-        return f"if(regexp_matches({column}, {quoted(FORMULA)}), '''' || {column}, {column})"
+        return defused_sql(column)
     if kind == TIME:
         return _iso(column)
     if kind == "BOOLEAN":

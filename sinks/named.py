@@ -12,17 +12,17 @@ stand before its meaning.
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta, timezone
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
-from dateutil.parser import isoparse
 
 from config.errors import QueryError
+from config.moments import moment
+from sinks.selection import guess
 
 SHIPPED = Path(__file__).parent / "queries"
 RESERVED = "database format help json lock_timeout plot queries show unsafe".split()
@@ -31,8 +31,6 @@ PARAMETER = re.compile(
     r":(?P<name>[a-z][a-z0-9_]*)(?: (?P<type>[A-Z]+))?(?: (?P<equals>=)(?: (?P<default>\S.*?))?)?"
     r" {2,}(?P<meaning>\S.*)"
 )
-AGO = re.compile(r"(\d{1,6})([hdw])")
-UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
 class Parameter(NamedTuple):
@@ -80,7 +78,7 @@ def load(name: str, folders: Sequence[Path]) -> Named:
     """
     known = files(folders)
     if name not in known:
-        raise QueryError(f"no query @{name}{_guess(name, known, '@')} (@ alone lists all)")
+        raise QueryError(f"no query @{name}{guess(name, known, '@{}')} (@ alone lists all)")
     found = read(known[name])
     _compare(found)
     return found
@@ -112,9 +110,9 @@ def values(
     for name in given:
         if name not in known:
             has = ", ".join(parameter.option for parameter in query.parameters) or "none"
-            guess = _guess(_option(name), map(_option, known))
+            meant = guess(_option(name), map(_option, known))
             raise QueryError(
-                f"{query.title} has no parameter {_option(name)}{guess} (it has {has})"
+                f"{query.title} has no parameter {_option(name)}{meant} (it has {has})"
             )
     for parameter in query.parameters:
         if parameter.required and parameter.name not in given:
@@ -190,29 +188,17 @@ def _value(
     convert, expected = TYPES[parameter.type]
     try:
         return convert(text, now or datetime.now(timezone.utc))
-    except (ValueError, OverflowError):
+    except ValueError:
         raise QueryError(f"{parameter.option} must be {expected}, not {text!r}") from None
-
-
-def _time(text: str, now: datetime) -> datetime:
-    if ago := AGO.fullmatch(text):
-        return now - timedelta(**{UNITS[ago[2]]: int(ago[1])})
-    moment = isoparse(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 TYPES: dict[str, tuple[Callable[[str, datetime], str | int | datetime], str]] = {
     "TEXT": (lambda text, now: text, "a text"),
     "INTEGER": (lambda text, now: int(text), "a whole number"),
-    "TIME": (_time, "a date or time of ISO 8601, or how long ago (24h, 7d, 2w)"),
+    "TIME": (moment, "a date or time of ISO 8601, or how long ago (24h, 7d, 2w)"),
 }
 """How a text becomes a value of each type, and what is expected."""
 
 
 def _option(name: str) -> str:
     return "--" + name.replace("_", "-")
-
-
-def _guess(name: str, known: Iterable[str], sign: str = "") -> str:
-    close = difflib.get_close_matches(name, known, 1)
-    return f"; did you mean {sign}{close[0]}?" if close else ""

@@ -13,6 +13,7 @@ from config.errors import DatabaseError
 from sinks.commit import next_sequence
 from sinks.connector.commit import transaction
 from sinks.database import must_exist, open_database
+from sinks.selection import check, known
 
 # $tagged: keep what has a topic; $topics: keep what has one of these.
 CONDEMNED = """
@@ -65,6 +66,7 @@ def prune(
     ids stay: of the article in `pruned_articles`, of the page in `entries`, in state pruned.
 
     Raises:
+        ConfigError: a topic to be kept is none that the database knows; nothing is changed.
         DatabaseLocked: another process held the database; nothing is changed.
         DatabaseError: it could not be done; nothing is changed.
     """
@@ -73,6 +75,7 @@ def prune(
     with open_database(database, read_only=dry_run, lock_timeout=lock_timeout) as opened:
         connection = opened.connection
         try:
+            check("topic", keep_topics, known(connection, "topic", "topics"))
             with transaction(connection):
                 connection.execute(CONDEMNED, chosen)
                 pruned = _report(connection)

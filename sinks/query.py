@@ -25,6 +25,13 @@ READING = {
 }
 """Statements that may be asked; of CREATE, DuckDB lets only temporary things be made; MULTI is
 what duckdb 2 calls PIVOT."""
+BROKEN = (
+    duckdb.IOException,
+    duckdb.FatalException,
+    duckdb.InternalException,
+    duckdb.OutOfMemoryException,
+)
+"""What is wrong with the file or the machine, and not with the query."""
 HINT = "(--unsafe lifts that)"
 
 
@@ -51,8 +58,8 @@ def query(
     after statement; the rows are those of the last one. The parameters are DuckDB's `$name`.
 
     Raises:
-        QueryError: DuckDB refuses the query.
-        DatabaseError: the database cannot be opened, or there is none.
+        QueryError: DuckDB refuses the query, or its result has a value that Python cannot hold.
+        DatabaseError: the database cannot be opened or read, or there is none.
         KeyboardInterrupt: SIGINT came while the query ran.
     """
     try:
@@ -62,6 +69,8 @@ def query(
     with _opened(path, lock_timeout, unsafe) as opened, _Worker(opened.connection) as worker:
         try:
             yield _answer(opened.connection, worker, sql, parameters, unsafe)
+        except BROKEN:
+            raise  # the connection knows the file's name
         except duckdb.Error as error:
             lifted = isinstance(error, duckdb.PermissionException) and not unsafe
             raise QueryError(str(error).strip() + f"\n{HINT}" * lifted) from error
@@ -135,8 +144,18 @@ def _kind(statement: duckdb.Statement) -> duckdb.StatementType:
 
 
 def _rows(result: duckdb.DuckDBPyConnection, worker: _Worker) -> Iterator[tuple[Any, ...]]:
-    while batch := worker.do(lambda: result.fetchmany(BATCH)):
+    while batch := worker.do(lambda: _fetch(result)):
         yield from batch
+
+
+def _fetch(result: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+    try:
+        return result.fetchmany(BATCH)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise QueryError(
+            f"a value of the result is beyond what can be shown ({error}); "
+            "make it a text: column::VARCHAR"
+        ) from error
 
 
 class _Worker:

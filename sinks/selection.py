@@ -1,9 +1,10 @@
-"""Which articles an export is about, and in which portions they are read."""
+"""Which articles an export is about, in which portions they are read, and what names are known."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -57,19 +58,18 @@ def condition(connection: duckdb.DuckDBPyConnection, selection: Selection) -> st
         if at:
             parts.append(f"{moment} {sign} {quoted(at.isoformat())}::TIMESTAMPTZ")
     if selection.topics:
-        _check("topic", selection.topics, _known(connection, "topic", "topics"))
+        check("topic", selection.topics, known(connection, "topic", "topics"))
         tagged = f"SELECT article_id FROM article_topics WHERE topic IN ({_list(selection.topics)})"
         parts.append(f"article_id IN ({tagged})")
     if selection.outlets:
-        known = _known(connection, "outlet", "articles", "feeds")
-        _check("outlet", selection.outlets, known)
+        check("outlet", selection.outlets, known(connection, "outlet", "articles", "feeds"))
         parts.append(f"outlet IN ({_list(selection.outlets)})")
     if selection.languages:
-        found = _known(connection, "language", "articles")
-        fitting = [tag for tag in found for name in selection.languages if _fits(tag, name)]
-        for name in selection.languages:
-            if not any(_fits(tag, name) for tag in found):
-                raise unknown("language", name, found)
+        found = known(connection, "language", "articles")
+        check("language", selection.languages, found, is_of_language)
+        fitting = [
+            tag for tag in found for name in selection.languages if is_of_language(tag, name)
+        ]
         parts.append(f"language IN ({_list(fitting)})")
     return " AND ".join(parts)
 
@@ -97,28 +97,44 @@ def portions(connection: duckdb.DuckDBPyConnection, where: str) -> list[Portion]
     return found
 
 
-def unknown(what: str, name: str, known: Sequence[str]) -> ConfigError:
-    """The complaint about a name that is not there, with what may have been meant."""
-    close = difflib.get_close_matches(name, known, n=1)
-    if close:
-        return ConfigError(f"no {what} {name!r}; did you mean {close[0]!r}?")
-    some = ", ".join(known[:10]) + (", …" if len(known) > 10 else "")
-    return ConfigError(f"no {what} {name!r}; there is {some or 'none'}")
+def check(
+    what: str,
+    names: Sequence[str],
+    known: Sequence[str],
+    fits: Callable[[str, str], bool] = operator.eq,
+) -> None:
+    """Refuse a name that fits none of those that are known.
 
-
-def _check(what: str, names: Sequence[str], known: Sequence[str]) -> None:
+    Raises:
+        ConfigError: naming it, and what may have been meant.
+    """
     for name in names:
-        if name not in known:
+        if not any(fits(one, name) for one in known):
             raise unknown(what, name, known)
 
 
-def _known(connection: duckdb.DuckDBPyConnection, column: str, *tables: str) -> list[str]:
+def unknown(what: str, name: str, known: Sequence[str]) -> ConfigError:
+    """The complaint about a name that is not there, with what may have been meant."""
+    some = ", ".join(known[:10]) + (", …" if len(known) > 10 else "")
+    meant = guess(name, known, "{!r}") or f"; there is {some or 'none'}"
+    return ConfigError(f"no {what} {name!r}{meant}")
+
+
+def guess(name: str, known: Iterable[str], form: str = "{}") -> str:
+    """The end of a complaint: which name may have been meant; empty where none is near."""
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f"; did you mean {form.format(close[0])}?" if close else ""
+
+
+def known(connection: duckdb.DuckDBPyConnection, column: str, *tables: str) -> list[str]:
+    """The values of a column of some tables, sorted."""
     values = " UNION ".join(f"SELECT {column} FROM {table}" for table in tables)
     found = connection.execute(f"FROM ({values}) WHERE {column} IS NOT NULL ORDER BY 1")
     return [name for (name,) in dict.fromkeys(found.fetchall())]
 
 
-def _fits(tag: str, name: str) -> bool:
+def is_of_language(tag: str, name: str) -> bool:
+    """Whether a language tag is of a language: zh-Hans is of zh."""
     return f"{tag}-".lower().startswith(f"{name}-".lower())
 
 

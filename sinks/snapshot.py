@@ -161,15 +161,28 @@ def verify(folder: Path) -> tuple[str, list[Difference]]:
     """The bundle id of a snapshot, and what is not as its manifest says.
 
     Raises:
-        ExportError: there is no manifest, or it contradicts itself.
+        ExportError: there is no snapshot, or its manifest is none, or contradicts itself.
     """
+    place = folder / MANIFEST
+    if not folder.is_dir():
+        raise ExportError(f"{folder}: no such folder")
+    if not place.exists():
+        raise ExportError(f"{folder}: no snapshot, {MANIFEST} is not there")
     try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
+        manifest = json.loads(place.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ExportError(f"{place}: no manifest of a snapshot: {error}") from error
+    try:
         listed = {file["path"]: (file["bytes"], file["sha256"]) for file in manifest["files"]}
-        if manifest["bundle_id"] != _bundle_id(manifest["files"]):
-            raise ExportError(f"{folder / MANIFEST}: the bundle id is not that of its files")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ExportError(f"{folder / MANIFEST}: no manifest of a snapshot: {error}") from error
+        bundle_id = _bundle_id(manifest["files"])
+        told = manifest["bundle_id"]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ExportError(
+            f"{place}: no manifest of a snapshot: it does not list files with path, bytes and "
+            "sha256, and a bundle_id"
+        ) from error
+    if told != bundle_id:
+        raise ExportError(f"{place}: the bundle id is not that of its files")
     found = {file["path"]: (file["bytes"], file["sha256"]) for file in _listed(folder)}
     differences = [
         Difference("missing" if path not in found else "differs", path)
@@ -177,7 +190,7 @@ def verify(folder: Path) -> tuple[str, list[Difference]]:
         if found.get(path) != told
     ]
     differences += [Difference("extra", path) for path in found if path not in listed]
-    return manifest["bundle_id"], sorted(differences, key=lambda item: item.path)
+    return bundle_id, sorted(differences, key=lambda item: item.path)
 
 
 def _tables(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.options import Several, database_option, lock_option, moment, option
+from pipeline.options import Several, database_option, json_option, lock_option, moment, option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from sinks.export import Exported
     from sinks.selection import Selection
 
-SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".gkg": "gkg"}
+SUFFIXES = {
+    "": "parquet", ".parquet": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl",
+    ".gkg": "gkg",
+}  # fmt: skip
 TELL_EVERY = 5.0
 STDOUT = "-"
 
@@ -31,8 +34,8 @@ STDOUT = "-"
 @option(
     "--format",
     "form",
-    type=click.Choice(["parquet", "csv", "jsonl", "gkg"]),
-    help="Format; default: by the ending of the output, or else parquet.",
+    type=click.Choice(list(dict.fromkeys(SUFFIXES.values()))),
+    help="Format; default: by the ending of the output; without one, parquet.",
 )
 @option(
     "--output",
@@ -58,7 +61,7 @@ STDOUT = "-"
 )
 @option("--overwrite", is_flag=True, help="Replace a file, or an earlier snapshot.")
 @lock_option
-@option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+@json_option
 def export(
     database: Path,
     form: str | None,
@@ -90,10 +93,12 @@ def export(
     ways = {"--output": output, "--snapshot": snapshot, "--verify": checked}
     given = [name for name, value in ways.items() if value is not None]
     if len(given) != 1:
-        wanted = " and ".join(given) or "nothing"
-        raise click.UsageError(f"one of {', '.join(ways)} is needed, {wanted} was given")
+        wanted = f"{' and '.join(given)} were" if given else "nothing was"
+        raise click.UsageError(f"one of {', '.join(ways)} is needed, {wanted} given")
     selection = Selection(since, until, topics, outlets, languages)
     if checked:
+        if overwrite:
+            raise click.UsageError("--verify writes nothing: leave out --overwrite")
         _verify(checked, as_json)
     elif snapshot:
         if form or table:
@@ -101,10 +106,23 @@ def export(
         _refuse_database(database, snapshot)
         _snapshot(database, snapshot, selection, overwrite, lock_timeout, as_json)
     elif output:
-        form = form or SUFFIXES.get(output.suffix, "parquet")
+        form = form or _form_of(output)
         _check(form, table, selection, str(output) == STDOUT)
         _refuse_database(database, output)
         _export(database, form, output, selection, table, overwrite, lock_timeout, as_json)
+
+
+def _form_of(output: Path) -> str:
+    """The format that an ending stands for."""
+    ending = output.suffix.lower()
+    if ending not in SUFFIXES:
+        known = ", ".join(filter(None, SUFFIXES))
+        hint = "; JSON Lines end with .jsonl" if ending == ".json" else ""
+        raise click.UsageError(
+            f"{output}: {ending} is the ending of no format; there are {known}, "
+            f"and none for a folder of parquet; --format overrides that{hint}"
+        )
+    return SUFFIXES[ending]
 
 
 def _check(form: str, table: str | None, selection: Selection, to_stdout: bool) -> None:
@@ -135,7 +153,8 @@ def _verify(folder: Path, as_json: bool) -> None:
             click.echo(f"{item.what:8} {safe(item.path)}")
         state = "all files are as its manifest says"
         if differences:
-            state = f"{len(differences)} files are not as its manifest says"
+            are = "file is" if len(differences) == 1 else "files are"
+            state = f"{len(differences):,} {are} not as its manifest says"
         click.echo(f"{folder}: {state}; bundle id {safe(bundle_id)}")
     if differences:
         click.get_current_context().exit(1)
@@ -149,6 +168,7 @@ def _snapshot(
     lock_timeout: float,
     as_json: bool,
 ) -> None:
+    from pipeline.output import size
     from sinks.snapshot import write_snapshot
 
     done = write_snapshot(
@@ -162,8 +182,9 @@ def _snapshot(
     if as_json:
         click.echo(json.dumps(done._asdict()))
         return
-    size = _size(done.bytes)
-    click.echo(f"{folder}: {done.rows:,} rows in {done.files} files, {size}. Cite it as:")
+    click.echo(
+        f"{folder}: {done.rows:,} rows in {done.files} files, {size(done.bytes)}. Cite it as:"
+    )
     click.echo(f"  {done.citation}")
 
 
@@ -177,6 +198,7 @@ def _export(
     lock_timeout: float,
     as_json: bool,
 ) -> None:
+    from pipeline.output import size
     from sinks.export import export_articles, export_table
 
     def write(place: Path) -> Exported:
@@ -196,10 +218,10 @@ def _export(
 
     to_stdout = str(output) == STDOUT
     done = _to_stdout(write) if to_stdout else write(output)
-    what = "rows" if table else "articles"
+    what = "row" if table else "article"
     text = json.dumps(done._asdict()) if as_json else (
-        f"{done.output}: {done.rows:,} {what} as {form}, "
-        f"{done.files:,} file{'s'[: done.files != 1]}, {_size(done.bytes)}"
+        f"{done.output}: {done.rows:,} {what}{'s'[: done.rows != 1]} as {form}, "
+        f"{done.files:,} file{'s'[: done.files != 1]}, {size(done.bytes)}"
     )  # fmt: skip
     click.echo(text, err=to_stdout)
 
@@ -225,11 +247,3 @@ class _Progress:
         if monotonic() - self._told > TELL_EVERY:
             self._told = monotonic()
             click.echo(f"{done:,} of {total:,} {self._what} written", err=True)
-
-
-def _size(number: float) -> str:
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if number < 1000 or unit == "GB":
-            break
-        number /= 1000
-    return f"{number:,.0f} {unit}" if unit == "bytes" else f"{number:,.1f} {unit}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.options import database_option, lock_option, moment, option
+from pipeline.options import Several, database_option, json_option, lock_option, moment, option
 
 if TYPE_CHECKING:
     from sinks.search import Found, Hit, Passage
@@ -27,10 +27,26 @@ COLUMNS = (
 @click.command(short_help="Find articles by their words.")
 @click.argument("query")
 @database_option
-@option("--topic", multiple=True, help="Only articles of this topic; repeatable: of one of them.")
-@option("--outlet", multiple=True, help="Only this outlet, by its whole name; repeatable.")
-@option("--country", multiple=True, help="Only outlets of this country, such as DE; repeatable.")
-@option("--language", multiple=True, help="Only this language, such as ru or zh; repeatable.")
+@option(
+    "--topic",
+    multiple=True,
+    type=Several(),
+    help="Only articles of this topic; repeatable: of one of them.",
+)
+@option(
+    "--outlet",
+    multiple=True,
+    type=Several(),
+    help="Only this outlet, by its whole name; repeatable.",
+)
+@option(
+    "--country",
+    multiple=True,
+    type=Several(),
+    help="Only outlets of this country, such as DE; repeatable.",
+)
+@option("--language", multiple=True, type=Several(),
+        help="Only this language, such as ru or zh; repeatable.")  # fmt: skip
 @option(
     "--since",
     type=moment,
@@ -53,7 +69,7 @@ COLUMNS = (
     show_default=True,
     help="How to print what was found; a table cuts long cells.",
 )
-@option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@json_option
 @lock_option
 def search(
     query: str,
@@ -77,6 +93,9 @@ def search(
       chips OR semiconductors one of its two neighbours
       -football               not this one
       (a OR b) c              groups
+
+    A query that begins with - comes after --: newsbeam search -- "-football sanctions". In their
+    variables several topics, outlets, countries or languages are separated by semicolons.
 
     The first search of a database makes its index, in NAME.search beside it; from then on runs
     keep it up to date.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.options import database_option, lock_option, option
+from pipeline.options import database_option, json_option, lock_option, option
 
 
 @click.command(
@@ -24,7 +24,7 @@ from pipeline.options import database_option, lock_option, option
     show_default=True,
     help="How to print the result; a table cuts long cells, the others show all.",
 )
-@option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@json_option
 @option("--plot", is_flag=True, help="Draw the result, as lines over its first time column.")
 @option(
     "--queries",
@@ -32,7 +32,7 @@ from pipeline.options import database_option, lock_option, option
     help="Folder of named queries of your own; default: queries/ beside the database.",
 )
 @option("--show", is_flag=True, help="Print the text of the named query instead of asking it.")
-@option(
+@click.option(  # by no variable: whoever lifts it is to see it
     "--unsafe",
     is_flag=True,
     help="Open the database for writing, and let DuckDB do what it can: change it, read and write "

@@ -8,8 +8,8 @@ WITH recent AS (FROM articles WHERE published_at >= $since),
          SELECT language, list(topic ORDER BY articles DESC, topic)[:3] AS topics
          FROM ranked GROUP BY language
      )
-SELECT language, count(*) AS articles, count(DISTINCT outlet) AS outlets,
+SELECT recent.language, count(*) AS articles, count(DISTINCT outlet) AS outlets,
        any_value(topics) AS frequent_topics
-FROM recent LEFT JOIN topics USING (language)
-GROUP BY language
-ORDER BY articles DESC, language
+FROM recent LEFT JOIN topics ON topics.language IS NOT DISTINCT FROM recent.language
+GROUP BY recent.language
+ORDER BY articles DESC, recent.language

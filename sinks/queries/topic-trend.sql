@@ -9,8 +9,12 @@ WITH dated AS (
 ), tagged AS (
     SELECT day, topic, count(*) AS articles
     FROM dated JOIN article_topics USING (article_id) GROUP BY ALL
+), asked AS (
+    SELECT CASE WHEN name IN (SELECT topic FROM topics) THEN name
+           ELSE error('no topic ' || name || '; the table topics lists them') END AS topic
+    FROM (SELECT unnest(string_split(replace($topic, ' ', ''), ',')) AS name)
 )
 SELECT day, topic, coalesce(articles, 0) AS articles
-FROM days CROSS JOIN (SELECT unnest(string_split(replace($topic, ' ', ''), ',')) AS topic)
+FROM days CROSS JOIN asked
 LEFT JOIN tagged USING (day, topic)
 ORDER BY day, topic

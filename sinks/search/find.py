@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import operator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil, floor
@@ -19,6 +20,7 @@ from sinks.search.index import (
     folder_of,
     has_index,
     is_current,
+    lacks_space,
     languages,
     naming,
     open_index,
@@ -28,6 +30,7 @@ from sinks.search.index import (
 from sinks.search.query import All, Node, Text, parse, texts
 from sinks.search.snippet import Passage, passage, snippet
 from sinks.search.words import GROUPS, group_of, terms
+from sinks.selection import check, is_of_language, known
 
 WEIGHTS = {"title": 3.0, "text": 1.0}
 """A match in the headline counts as much as for topics."""
@@ -47,7 +50,7 @@ class Filters:
 
     topics: Sequence[str] = ()
     outlets: Sequence[str] = ()
-    """In any case."""
+    """In any case, as are countries and languages."""
     countries: Sequence[str] = ()
     languages: Sequence[str] = ()
     """`zh` is zh-Hans and zh-Hant."""
@@ -102,6 +105,7 @@ def search(
 
     Raises:
         QueryError: the query cannot be understood.
+        ConfigError: a filter names what the database does not know.
         SearchIndexBusy: another process makes the first index, and did so for `lock_timeout`.
         SearchIndexError: the index can neither be used nor made.
         DatabaseLocked, DatabaseError: the database cannot be read.
@@ -109,6 +113,7 @@ def search(
     asked = parse(query)
     try:
         with reading(database, lock_timeout) as connection:
+            _check(connection, filters)
             if is_current(connection, database):
                 return _answer(connection, database, asked, filters, limit)
     except SearchIndexError:
@@ -133,9 +138,29 @@ def _catch_up(database: str | Path, lock_timeout: float, tell: Tell) -> str | No
         if not has_index(database):
             raise
         return f"{error}; the newest articles may be missing"
-    except SearchIndexError:  # damaged where only a writer looks
+    except SearchIndexError as error:
+        if lacks_space(error):
+            raise
+        # damaged where only a writer looks
         update_index(database, lock_timeout, patience=lock_timeout, anew=True, tell=tell)
     return None
+
+
+def _check(connection: duckdb.DuckDBPyConnection, filters: Filters) -> None:
+    """Refuse names that are not known: nothing found would look like no news."""
+    fits: Callable[[str, str], bool]
+    for what, names, tables, fits in (
+        ("topic", filters.topics, ["topics"], operator.eq),
+        ("outlet", filters.outlets, ["articles", "feeds"], _is_same),
+        ("country", filters.countries, ["articles", "feeds"], _is_same),
+        ("language", filters.languages, ["articles"], is_of_language),
+    ):
+        if names:
+            check(what, names, known(connection, what, *tables), fits)
+
+
+def _is_same(one: str, other: str) -> bool:
+    return one.casefold() == other.casefold()
 
 
 def _answer(

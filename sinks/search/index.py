@@ -7,6 +7,7 @@ removed by its id before it is added, so doing it again changes nothing.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -55,6 +56,9 @@ COPY (
 ) TO {path} (FORMAT parquet)
 """
 PRUNED = "SELECT article_id FROM pruned_articles WHERE sequence > ?"
+
+FULL = [os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)]
+"""What the system says when there is no room for a file."""
 
 Tell = Callable[[int, int], None]
 """Called with the number of articles indexed, and of all that are to be."""
@@ -106,7 +110,12 @@ def update_index(
     with reading(database, lock_timeout) as connection:
         if not anew and is_current(connection, database):
             return 0
-    folder.mkdir(exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileExistsError:
+        raise SearchIndexError(
+            f"{folder}: the search index belongs here, but there is a file of this name"
+        ) from None
     changes = folder / "changes.parquet"
     try:
         with FileLock(folder / "lock", timeout=patience):
@@ -147,10 +156,14 @@ def _make_anew(folder: Path, changes: Path, stands_for: State, tell: Tell) -> in
     new, old, place = folder / "new", folder / "old", folder / "index"
     for left in (new, old):
         shutil.rmtree(left, ignore_errors=True)
-    new.mkdir()
-    with naming(folder):
-        index = tantivy.Index(schema(), str(new))
-    count = _write(index, changes, [], stands_for, replace=False, tell=tell)
+    try:
+        new.mkdir()
+        with naming(folder):
+            index = tantivy.Index(schema(), str(new))
+        count = _write(index, changes, [], stands_for, replace=False, tell=tell)
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
     if place.exists():
         os.rename(place, old)
     os.rename(new, place)
@@ -316,3 +329,8 @@ def naming(place: Path) -> Iterator[None]:
         if type(error).__name__ != "PanicException":
             raise
         raise SearchIndexError(f"{place}: the search index is damaged: {error}") from error
+
+
+def lacks_space(error: SearchIndexError) -> bool:
+    """Whether it is the disk that is full, and not the index that is damaged."""
+    return any(text in str(error) for text in FULL)

@@ -77,6 +77,8 @@ def _pieces(query: str) -> Iterator[str]:
     for piece in PIECE.findall(query):
         if piece == "NOT":
             raise QueryError(f"for NOT write - before the word, in: {query}")
+        if piece.rstrip('"').endswith("*") and has_words(piece):
+            raise QueryError(f"leave out the *: word endings do not matter, in: {query}")
         if piece in ("(", "-(", ")") or (piece != "AND" and has_words(piece)):
             yield piece
 

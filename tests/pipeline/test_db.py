@@ -221,9 +221,17 @@ def test_prune_says_what_would_go_and_what_went(database: Path) -> None:
     assert check_database(database, 0) == []
 
 
-@pytest.mark.parametrize("age", ["180", "d", "-1d", "999999d", "half a year", ""])
+@pytest.mark.parametrize("age", ["180", "d", "-1d", "999999d", "0d", "0s", "half a year", ""])
 def test_an_age_that_is_none_is_2(database: Path, age: str) -> None:
     newsbeam("prune", "--older-than", age, "--database", database, expect=2)
+
+
+def test_prune_keeps_topics_by_option_or_variable_and_knows_them(database: Path) -> None:
+    asked = ("prune", "--older-than", "1w", "--database", database, "--dry-run", "--json")
+    assert json.loads(newsbeam(*asked).stdout)["articles"] == 2
+    assert json.loads(newsbeam(*asked, "--keep-topic", "taiwan").stdout)["articles"] == 0
+    result = newsbeam(*asked, NEWSBEAM_KEEP_TOPIC="taiwan;tawian", expect=2)
+    assert "no topic 'tawian'; did you mean 'taiwan'?" in result.stderr
 
 
 def test_pruned_articles_are_not_fetched_again(

@@ -39,11 +39,13 @@ def refused(*arguments: object, status: int = 2) -> str:
 # Articles and tables
 
 
-@pytest.mark.parametrize("name", ["out", "out.parquet", "out.csv", "out.jsonl", "out.gkg"])
+@pytest.mark.parametrize(
+    "name", ["out", "out.parquet", "out.csv", "out.CSV", "out.jsonl", "out.gkg"]
+)
 def test_the_ending_of_the_output_is_its_format(database: Path, tmp_path: Path, name: str) -> None:
     done = newsbeam("export", "--database", database, "--output", tmp_path / name, "--json")
     told = json.loads(done.stdout)
-    form = name.partition(".")[2] or "parquet"
+    form = name.partition(".")[2].lower() or "parquet"
     assert (told["output"], told["format"], told["rows"]) == (str(tmp_path / name), form, 2)
     assert (tmp_path / name).is_dir() == (form == "parquet")
     assert done.stderr == ""
@@ -91,14 +93,17 @@ def test_a_table_can_be_piped(database: Path) -> None:
     done = newsbeam("export", "--database", database, "--table", "runs", "--format", "jsonl",
                     "--output", "-")  # fmt: skip
     assert json.loads(done.stdout)["articles_new"] == 2
-    assert "1 rows as jsonl" in done.stderr
+    assert "1 row as jsonl" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "one of --output, --snapshot, --verify is needed, nothing was given"),
-        (["--output", "a", "--snapshot", "b"], "--output and --snapshot was given"),
+        (["--output", "a", "--snapshot", "b"], "--output and --snapshot were given"),
+        (["--output", "a.xlsx"], "a.xlsx: .xlsx is the ending of no format; there are .parquet,"),
+        (["--output", "a.json"], "JSON Lines end with .jsonl"),
+        (["--verify", "a", "--overwrite"], "--verify writes nothing: leave out --overwrite"),
         (["--output", "a", "--format", "xml"], "'xml' is not one of"),
         (["--output", "-"], "parquet goes to disk only"),
         (["--output", "a.csv", "--table", "runs", "--since", "7d"], "a table is written as it is"),
@@ -193,14 +198,18 @@ def test_a_snapshot_is_taken_and_verified(database: Path, tmp_path: Path) -> Non
         "differs  tables/runs.parquet",
         f"study: 2 files are not as its manifest says; bundle id {bundle_id}",
     ]
+    (tmp_path / "study" / "extra\x1b[2J").unlink()
+    one = newsbeam("export", "--verify", "study", cwd=tmp_path, expect=1)
+    assert "study: 1 file is not as its manifest says" in one.stdout
     told = json.loads(
         newsbeam("export", "--verify", "study", "--json", cwd=tmp_path, expect=1).stdout
     )
-    assert [item["what"] for item in told["differences"]] == ["extra", "differs"]
+    assert [item["what"] for item in told["differences"]] == ["differs"]
 
 
 def test_what_is_no_snapshot_cannot_be_verified(tmp_path: Path) -> None:
-    assert "no manifest of a snapshot" in refused("--verify", tmp_path, status=1)
+    assert "no snapshot, manifest.json is not there" in refused("--verify", tmp_path, status=1)
+    assert "absent: no such folder" in refused("--verify", tmp_path / "absent", status=1)
 
 
 def test_a_snapshot_for_programs(database: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from tests.sinks.samples import (
     page,
 )
 from tests.sinks.samples import poll as polled
+from tests.sinks.test_export import FORMULAS, HARMLESS
 
 BIDI = [chr(c) for c in (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))]
 CONTROL = [chr(c) for c in (*range(9), *range(0x0B, 0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)]
@@ -58,7 +60,7 @@ def test_other_text_stays(text: str) -> None:
     [
         (None, ""),
         (0, "0"),
-        (False, "False"),
+        (False, "false"),
         (0.25, "0.25"),
         (TIME, "2026-03-01 12:00:00"),
         (datetime(2026, 3, 1, 12), "2026-03-01 12:00:00"),
@@ -124,6 +126,52 @@ def test_csv_gives_back_what_went_in() -> None:
         'say "x", y', "two\nlines", "", "1", "0.5", "2026-03-01T12:00:00.000999+00:00",
         '["a", "2026-03-01T12:00:00.000999+00:00"]', '{"k": 1}', "中",
     ]  # fmt: skip
+
+
+def test_values_of_csv_and_json_are_exact() -> None:
+    big, small = Decimal("123456789012345678901234567890.12"), Decimal("0.10")
+    row = (big, small, True, ["台湾", False], {"k": float("nan")}, {date(2026, 3, 1): 1, True: 2})
+    text = written("csv", list("abcdef"), [row])
+    assert list(csv.reader(io.StringIO(text, newline="")))[1] == [
+        "123456789012345678901234567890.12", "0.10", "true", '["台湾", false]', '{"k": null}',
+        '{"2026-03-01": 1, "true": 2}',
+    ]  # fmt: skip
+    (found,) = json.loads(written("json", list("abcdef"), [row]))
+    assert list(found.values()) == [
+        "123456789012345678901234567890.12", 0.1, True, ["台湾", False], {"k": None},
+        {"2026-03-01": 1, "true": 2},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_no_cell_of_a_csv_is_a_formula(text: str) -> None:
+    found = written("csv", ["a", "b"], [(text, -5)])
+    assert list(csv.reader(io.StringIO(found, newline="")))[1] == [f"'{text}", "-5"]
+    assert json.loads(written("json", ["a"], [(text,)])) == [{"a": text}]
+
+
+def test_harmless_cells_stay() -> None:
+    found = written("csv", ["a"], [(text,) for text in HARMLESS])
+    assert [row[0] for row in csv.reader(io.StringIO(found, newline=""))][1:] == HARMLESS
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("letter", BIDI + CONTROL, ids=lambda letter: f"U+{ord(letter):04X}")
+def test_csv_and_json_steer_no_terminal_and_leave_files_alone(letter: str) -> None:
+    columns, row = [f"n{letter}"], (f"a{letter}b",)
+    for form in ("csv", "json"):
+        screen = Terminal(newline="")
+        WRITERS[form](columns, [row], screen)
+        assert letter not in screen.getvalue().replace("\r\n", "")
+        if form == "json":
+            assert json.loads(screen.getvalue()) == [{columns[0]: row[0]}]
+    (found,) = json.loads(written("json", columns, [row]))
+    assert found == {columns[0]: row[0]}
+    assert letter in written("csv", columns, [row])
 
 
 def test_json_is_json() -> None:

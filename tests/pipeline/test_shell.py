@@ -65,6 +65,7 @@ def test_a_query_is_answered(session: Session) -> None:
         ("SELEC 1;", "Parser Error"),
         ("FROM artikles;", "Catalog Error"),
         ("DELETE FROM articles;", "read-only"),
+        ("SELECT INTERVAL 3000000 YEAR;", "make it a text"),
         ("SELECT 1; SELECT 2;", "more than one query"),
         ("@newst", "did you mean @newest?"),
         ("@newest --limit many", "--limit must be a whole number"),
@@ -129,7 +130,17 @@ def test_plots_can_be_switched_on_and_off(session: Session) -> None:
     drawn, table = (typed(session, f".plot {state}", query) for state in ("on", "off"))
     assert "• entries   by polled_at, 2026-03-01 in UTC" in drawn
     assert "┤" not in table
-    assert "a plot needs a time" in typed(session, ".plot on", "SELECT 1;")
+
+
+def test_what_cannot_be_plotted_is_shown_as_a_table(session: Session) -> None:
+    text = typed(session, ".plot on", "SELECT 40 + n AS n FROM range(3) t(n);")
+    assert text.startswith("a plot needs a time and a number in each row")
+    assert text.split()[-3:] == ["40", "41", "42"]
+    text = typed(
+        session, ".format json", ".plot on", "SELECT current_date AS day, n FROM range(3) t(n);"
+    )
+    assert text.startswith("a plot needs one value for each time")
+    assert [line.split()[-1] for line in text.splitlines()[-3:]] == ["0", "1", "2"]
 
 
 def test_long_tables_are_cut(database: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -96,6 +96,14 @@ def test_ones_own_queries_stand_beside_the_database(tmp_path: Path) -> None:
     assert "@newest" in names, "a wrong file keeps nothing else from the list"
 
 
+def test_a_query_that_disagrees_with_its_header_is_listed_as_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "news.duckdb"
+    commit(path)
+    (tmp_path / "queries").mkdir()
+    (tmp_path / "queries" / "mine.sql").write_text("-- Mine.\nSELECT $x")
+    assert "the query has $x, but the header declares no :x" in ask(path, "@")
+
+
 def test_no_parameter_may_have_the_name_of_an_option() -> None:
     options = [item.name for item in sql.params if isinstance(item, click.Option)]
     names = {"form": "format", "as_json": "json"}
@@ -121,6 +129,24 @@ def test_unsafe_writes(tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     ask(path, "--unsafe", f"DELETE FROM failures; COPY (SELECT title FROM articles) TO '{out}'")
     assert out.read_text().split("\n")[:2] == ["title", "Headline 1"]
+
+
+def test_unsafe_is_lifted_by_no_variable(database: Path) -> None:
+    result = newsbeam(
+        "sql", "--database", database, "DELETE FROM articles", NEWSBEAM_UNSAFE="1", expect=2
+    )
+    assert "read-only" in result.stderr
+
+
+def test_values_without_a_form_of_their_own_are_written_whole(database: Path) -> None:
+    value = "SELECT MAP {DATE '2020-01-01': 1} AS m"
+    assert json.loads(ask(database, value, "--json")) == [{"m": {"2020-01-01": 1}}]
+    assert list(csv.reader(io.StringIO(ask(database, value, "--format", "csv"))))[1] == [
+        '{"2020-01-01": 1}'
+    ]
+    for form in ("table", "csv", "json", "markdown"):
+        said = ask(database, "SELECT INTERVAL 3000000 YEAR", "--format", form, expect=2)
+        assert "make it a text" in said
 
 
 def test_unsafe_makes_no_database(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import pyarrow.dataset as ds
 import pytest
 
 from config.errors import ConfigError, DatabaseError, DatabaseLocked, ExportError
-from sinks.export import FORMATS, MARKER, Exported, export_articles, export_table
+from sinks.export import MARKER, WRITERS, Exported, export_articles, export_table
 from sinks.schema import TABLES, VIEWS
 from sinks.selection import PORTION, Selection, condition, portions
 from tests.conftest import rows
@@ -36,6 +36,7 @@ from tests.sinks.samples import (
 )
 from transforms.records import Evidence, TopicMatch
 
+FORMATS = ("parquet", *WRITERS)
 DUAL_USE = TopicMatch(
     "dual-use", 0.5, (Evidence("title", 0, 8, "Headline", "Headline*"),
                       Evidence("text", 7, 11, "held", "held")))  # fmt: skip

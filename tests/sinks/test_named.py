@@ -18,6 +18,7 @@ from tests.sinks.samples import (
     OTHER,
     RUN,
     TAIWAN,
+    TOPICS,
     article,
     at,
     commit,
@@ -148,6 +149,7 @@ def test_defaults_stand_for_what_is_not_given(tmp_path: Path) -> None:
         ("24h", NOW - timedelta(hours=24)),
         ("7d", NOW - timedelta(days=7)),
         ("2w", NOW - timedelta(weeks=2)),
+        ("90m", NOW - timedelta(minutes=90)),
         ("2026-03-01", datetime(2026, 3, 1, tzinfo=timezone.utc)),
         ("2026-03-01T08:30:00+02:00", datetime(2026, 3, 1, 6, 30, tzinfo=timezone.utc)),
     ],
@@ -188,6 +190,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path,
         [poll(FEED, 0, [listed(FEED, n) for n in (1, 3, 4)]), poll(OTHER, 0, [listed(OTHER, 2)])],
         [page(1), page(2, second, topics=()), page(3, third), failed_page(4)],
+        topics=[*TOPICS, TOPICS[0] | {"topic": "cyber"}],
     )
     right = {"title": "Headline 1, put right"}
     told = listed(FEED, 1, listing_id=digest("another"), published_at=at(50), **right)
@@ -246,6 +249,13 @@ def test_topic_share(database: Path) -> None:
         (date(2026, 2, 27), "The Dawn", 1, 1, 1.0),
     ]  # fmt: skip
     assert len(ask(database, "topic-share", topic="taiwan", since="1d")) == 2
+
+
+@pytest.mark.parametrize("name", ["topic-share", "topic-trend"])
+@pytest.mark.parametrize("topic", ["tawian", "taiwan,tawian"])
+def test_an_unknown_topic_is_no_silence(database: Path, name: str, topic: str) -> None:
+    with pytest.raises(QueryError, match=r"no topic (taiwan,)?tawian; the table topics lists them"):
+        ask(database, name, topic=topic)
 
 
 def test_topic_trend_has_days_without_any(database: Path) -> None:
@@ -313,6 +323,20 @@ def test_evidence(database: Path) -> None:
     assert by_id == ask(database, "evidence", article="https://dawn.example/story/3")
     assert column(by_id, "phrase") == [TAIWAN.evidence[0].phrase]
     assert ask(database, "evidence", article="https://dawn.example/story/3", topic="cyber") == []
+
+
+def test_languages_are_found_as_in_searches_and_none_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "news.duckdb"
+    tags = ["zh-Hans", "zh-Hant", "zho", None]
+    commit(
+        path,
+        [poll(FEED, 0, [listed(FEED, n) for n, _ in enumerate(tags)])],
+        [page(n, article(n, language=tag)) for n, tag in enumerate(tags)],
+    )
+    assert set(column(ask(path, "newest", language="ZH"), "language")) == {"zh-Hans", "zh-Hant"}
+    assert column(ask(path, "newest", language="zh-hant"), "language") == ["zh-Hant"]
+    topics = {row["language"]: row["frequent_topics"] for row in ask(path, "languages")}
+    assert topics == {tag: ["taiwan"] for tag in tags}
 
 
 def test_outlets_and_languages(database: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from config.errors import DatabaseLocked
+from config.errors import ConfigError, DatabaseLocked
 from sinks.check import check_database
 from sinks.commit import recover
 from sinks.prune import prune
@@ -19,6 +19,7 @@ from tests.sinks.samples import (
     LATEST,
     OTHER,
     TAIWAN,
+    TOPICS,
     address,
     at,
     commit,
@@ -49,7 +50,8 @@ def database(tmp_path: Path) -> Path:
     """Four articles: old and new, old and tagged, and one without a date, listed at noon."""
     path = tmp_path / "news.duckdb"
     pages = [aged(1, 200), aged(2, 10), aged(3, 300, tagged=True), aged(4, None)]
-    commit(path, [poll(FEED, 0, [listed(FEED, n) for n in (1, 2, 3, 4)])], pages)
+    topics = [*TOPICS, TOPICS[0] | {"topic": "cyber"}]
+    commit(path, [poll(FEED, 0, [listed(FEED, n) for n in (1, 2, 3, 4)])], pages, topics=topics)
     return path
 
 
@@ -70,7 +72,7 @@ BEFORE = at(-180 * DAYS)
         ({}, (2, 4)),
         ({"keep_tagged": True}, (2, 3, 4)),
         ({"keep_topics": ["taiwan"]}, (2, 3, 4)),
-        ({"keep_topics": ["ukraine"]}, (2, 4)),
+        ({"keep_topics": ["cyber"]}, (2, 4)),
     ],
     ids=str,
 )
@@ -80,6 +82,14 @@ def test_what_is_old_goes_but_for_what_is_to_be_kept(
     prune(database, BEFORE, "pruned", 0, **options)
     assert there(database) == urls(*left)
     assert check_database(database, 0) == []
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_topic_to_be_kept_that_is_unknown_stops_it(database: Path, dry_run: bool) -> None:
+    before = dump(database)
+    with pytest.raises(ConfigError, match=r"no topic 'tawian'; did you mean 'taiwan'\?"):
+        prune(database, BEFORE, "pruned", 0, keep_topics=["tawian", "cyber"], dry_run=dry_run)
+    assert dump(database) == before
 
 
 def test_without_a_date_the_listing_counts(database: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from config.errors import DatabaseError, DatabaseLocked, QueryError, SchemaMismatch
 from sinks.query import query
 from tests.conftest import newsbeam
-from tests.sinks.samples import FEED, commit, held, listed, page, poll
+from tests.sinks.samples import FEED, article, commit, held, listed, page, poll
 
 since_2_no_query = pytest.mark.skipif(
     duckdb.__version__ >= "2", reason="duckdb 2 does not tell which PRAGMA only reads"
@@ -290,6 +290,30 @@ def test_an_error_after_the_first_rows_is_an_error(database: Path) -> None:
     sql = "SELECT error('too far') FROM range(1000000) t(n) WHERE n > 999998"
     with pytest.raises(QueryError, match="too far"):
         ask(database, sql)
+
+
+@pytest.mark.parametrize("value", ["INTERVAL 3000000 YEAR", "[INTERVAL 3000000 YEAR]"])
+def test_a_value_that_python_cannot_hold_is_said(database: Path, value: str) -> None:
+    with pytest.raises(QueryError, match=r"beyond what can be shown .*make it a text"):
+        ask(database, f"SELECT {value}")
+    assert ask(database, "SELECT (INTERVAL 3000000 YEAR)::VARCHAR") == [("3000000 years",)]
+
+
+def test_a_damaged_file_is_named_and_no_fault_of_the_query(tmp_path: Path) -> None:
+    path = tmp_path / "news.duckdb"
+    texts = [article(n, text=f"{n} " * 3_000) for n in range(300)]
+    commit(path, [poll(FEED, 0)], [page(n, found) for n, found in enumerate(texts)])
+    content = bytearray(path.read_bytes())
+    header = 3 * 4096
+    content[header:] = bytes(byte ^ 0xFF for byte in content[header:])
+    path.write_bytes(content)
+    with pytest.raises(DatabaseError, match=r"news\.duckdb: .*the file is damaged"):
+        ask(path, "SELECT sum(length(text)) FROM articles")
+
+
+def test_a_query_that_needs_too_much_memory_is_no_wrong_query(database: Path) -> None:
+    with pytest.raises(DatabaseError, match=r"news\.duckdb: Out of Memory Error"):
+        list(ask(database, "SELECT repeat('x', 4000000000) || repeat('y', 200000000)"))
 
 
 def test_long_results_stream(database: Path) -> None:

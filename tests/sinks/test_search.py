@@ -18,6 +18,7 @@ import duckdb
 import pytest
 
 from config.errors import (
+    ConfigError,
     DatabaseError,
     DatabaseLocked,
     QueryError,
@@ -34,6 +35,7 @@ from tests.sinks.samples import (
     NOON,
     RUN,
     TAIWAN,
+    TOPICS,
     article,
     at,
     commit,
@@ -78,6 +80,7 @@ def make(database: Path, articles: Sequence[Article], run_id: str = RUN, minute:
         [poll(FEED, minute, [listed(FEED, number) for number in numbers])],
         pages,
         run_id=run_id,
+        topics=[*TOPICS, TOPICS[0] | {"topic": "cyber"}],
     )
 
 
@@ -171,11 +174,11 @@ def test_languages(database: Path, query: str, expected: set[int]) -> None:
     [
         ({"topics": ["cyber"]}, {0}),
         ({"topics": ["cyber", "taiwan"]}, {0, 1}),
-        ({"topics": ["unheard-of"]}, set()),
         ({"outlets": ["evening mirror"]}, {1}),
         ({"countries": ["us"]}, {1}),
         ({"languages": ["en"]}, {0, 1}),
         ({"languages": ["de"]}, set()),
+        ({"countries": ["US"], "languages": ["EN"]}, {1}),
         ({"since": NOON - timedelta(days=7)}, {0}),
         ({"until": NOON - timedelta(days=7)}, {1}),
         ({"since": at(-60), "until": at(-59)}, {0}),
@@ -185,6 +188,21 @@ def test_languages(database: Path, query: str, expected: set[int]) -> None:
 )
 def test_filters(database: Path, filters: dict[str, Any], expected: set[int]) -> None:
     assert set(find(database, "sanctions", **filters)) == expected
+
+
+@pytest.mark.parametrize(
+    ("filters", "words"),
+    [
+        ({"topics": ["cybre", "cyber"]}, "no topic 'cybre'; did you mean 'cyber'?"),
+        ({"outlets": ["Evening Miror"]}, "no outlet 'Evening Miror'; did you mean"),
+        ({"countries": ["UK"]}, "no country 'UK'; there is "),
+        ({"languages": ["xx"]}, "no language 'xx'; there is "),
+    ],
+)
+def test_an_unknown_name_is_no_silence(database: Path, filters: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        find(database, "sanctions", **filters)
+    assert words in str(caught.value)
 
 
 def test_chinese_is_either_script_or_one(database: Path) -> None:
@@ -229,6 +247,8 @@ def test_filters_do_not_change_the_rank(database: Path) -> None:
         ("drones OR -brussels", "both sides"),
         ("drones OR OR brussels", "both sides"),
         ("drones NOT brussels", "write -"),
+        ("drone* brussels", "leave out the \\*: word endings do not matter"),
+        ('"new sanct*"', "leave out the \\*"),
         ("(" * 5000 + "drones", "parentheses"),
         ("drones \udcff", "UTF-8"),
     ],
@@ -379,6 +399,54 @@ def test_a_damaged_index_is_made_again(news: Path, pattern: str, how: str) -> No
         victim.write_bytes(b"" if how == "empty" else b"\x07" * victim.stat().st_size)
     make(news, ARTICLES[3:4], LATER, 60)
     assert set(find(news, '"new sanctions" OR strike OR réagit')) == {0, 1, 3}
+
+
+def test_a_file_in_the_place_of_the_index_is_named_and_kept(news: Path) -> None:
+    shutil.rmtree(f"{news}.search")
+    place = Path(f"{news}.search")
+    place.write_text("mine")
+    with pytest.raises(SearchIndexError, match=r"news\.duckdb\.search: .* a file of this name"):
+        find(news, "sanctions")
+    assert place.read_text() == "mine"
+
+
+SMALL_DISK = """
+import resource, sys
+from config.errors import SearchIndexError
+from sinks.search import search, update_index
+
+database, what, size = sys.argv[1:]
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(size), int(size)))
+try:
+    if what == "anew":
+        update_index(database, 0, anew=True)
+    else:
+        search(database, "sanctions", lock_timeout=0, tell=lambda done, total: print(total))
+except SearchIndexError as error:
+    print(error)
+"""
+
+
+def on_a_small_disk(database: Path, what: str, size: int) -> list[str]:
+    """The limit on the size of files stands in for a full disk."""
+    code = [sys.executable, "-c", SMALL_DISK, database, what, str(size)]
+    return subprocess.run(code, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def test_a_rebuild_that_fails_leaves_no_half_an_index(news: Path) -> None:
+    (said,) = on_a_small_disk(news, "anew", 3_000)
+    assert "File too large" in said
+    assert sorted(path.name for path in Path(f"{news}.search").iterdir()) == ["index", "lock"]
+    assert set(find(news, "sanctions")) == {0, 1}
+
+
+def test_a_full_disk_is_not_taken_for_a_damaged_index(news: Path) -> None:
+    """One article is to be added; a rebuild would tell of three."""
+    long = " ".join(f"word{number % 100}" for number in range(100_000))
+    make(news, [article(2, text=long)], LATER, 60)
+    *told, said = on_a_small_disk(news, "search", 60_000)
+    assert "File too large" in said
+    assert told == ["1"]
 
 
 def test_a_run_does_not_make_an_index_anew(news: Path) -> None:

@@ -189,12 +189,22 @@ def test_each_file_that_is_not_as_it_was_is_named(snapshot: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("content", [None, "", "{}", "[]", '{"files": [1]}', "\x00"])
-def test_what_is_no_snapshot_is_said(tmp_path: Path, content: str | None) -> None:
-    if content is not None:
-        (tmp_path / "manifest.json").write_text(content)
+@pytest.mark.parametrize(
+    "content",
+    ["", "{}", "[]", '{"files": [1]}', "\x00", '{"files": [{"path": 1}]}',
+     '{"files": [{"path": 1, "bytes": 1, "sha256": "x"}], "bundle_id": "x"}'],
+)  # fmt: skip
+def test_what_is_no_manifest_is_said(tmp_path: Path, content: str) -> None:
+    (tmp_path / "manifest.json").write_text(content)
     with pytest.raises(ExportError, match="no manifest of a snapshot"):
         verify(tmp_path)
+
+
+def test_what_is_no_snapshot_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=r"no snapshot, manifest\.json is not there"):
+        verify(tmp_path)
+    with pytest.raises(ExportError, match="absent: no such folder"):
+        verify(tmp_path / "absent")
 
 
 def test_a_manifest_that_was_made_to_fit_has_another_id(snapshot: Path) -> None:
