@@ -66,11 +66,11 @@ def retag(
 
 
 def failure_of(error: Exception) -> NewsbeamError:
-    """What a graph that failed is to its user; workers hand errors on as texts."""
+    """What a graph that failed is to its user; some workers hand errors on as texts."""
     if isinstance(error, NewsbeamError):
         return error
     text = first_line(error)
-    if locked := re.search(r"\bDatabaseLocked: (.*?)( \[while running |$)", text):
+    if locked := re.search(r"\bDatabaseLocked: (.*)", text):
         return DatabaseLocked(locked[1])
     return RunFailed(f"not retagged, nothing is changed: {text}")
 

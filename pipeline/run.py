@@ -95,10 +95,10 @@ def run_batch(options: RunOptions, watcher: Watcher | None = None) -> RunResult:
 
     watcher = watcher or Watcher()
     chosen = engine(options.runner, options.beam_options)
+    if options.publish:
+        check_target(options.database, options.publish, options.lock_timeout)
     with only_one(options.database), open_staging(options.database) as staging:
         watcher.phase("recover")
-        if options.publish:
-            check_target(options.database, options.publish, options.lock_timeout)
         bring_up_to_date(options.database, options.lock_timeout)
         recovered = recover(options.database, staging, options.lock_timeout)
         watcher.phase("plan")

@@ -31,11 +31,11 @@ def commit(database: Path, lock_timeout: float, publish: Path | None, as_json: b
     from sinks.publish import publish as write_copy
     from sinks.staging import open_staging
 
+    if publish:
+        check_target(database, publish, lock_timeout)
     if not database.exists() and not Path(f"{database}.staging").is_dir():
         raise DatabaseError(f"{database}: {NOTHING}")
     with only_one(database), open_staging(database) as staging:
-        if publish:
-            check_target(database, publish, lock_timeout)
         bring_up_to_date(database, lock_timeout)
         brought = recover(database, staging, lock_timeout)
         if not database.exists():

@@ -120,7 +120,7 @@ def test_variables_are_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     for name, value in values.items():
         monkeypatch.setenv(name, value)
     assert run.make_context("run", []).params == {
-        "feeds": Path("f.yaml"), "topics": Path("t.yaml"), "database": Path("n.duckdb"),
+        "feeds": Path("f.yaml"), "topics": Path("t.yaml"), "database": Path("n.duckdb").resolve(),
         "now": True, "allow_private_hosts": True, "host_concurrency": 7, "host_delay": 0.25,
         "lock_timeout": 3.0, "publish": Path("p.duckdb"), "runner": "FnApiRunner", "as_json": True,
         "beam_options": (),
