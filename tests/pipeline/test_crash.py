@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import random
@@ -103,29 +104,75 @@ def staged(database: Path, pattern: str) -> bool:
     return any(Path(f"{database}.staging").glob(f"*/{pattern}"))
 
 
-# When to kill: once this is seen of the run's own folder (None: at once), after so many seconds
-# more at most.
-MOMENTS: dict[str, tuple[Callable[[Path], bool] | None, float]] = {
-    "start, taking over": (None, 2.0),
-    "plan": (lambda folder: (folder / "plan").exists(), 0.2),
-    "polling": (lambda folder: counts(folder / "signals")["feeds found"] > 0, 0.4),
-    "fetching": (lambda folder: counts(folder / "signals")["pages found"] > 0, 0.4),
-    "staging": (lambda folder: any(folder.glob("pages-*")), 0.05),
-    "commit": (lambda folder: (folder / "finished.json").exists(), 0.2),
+def files(database: Path) -> list[tuple[int, int]]:
+    """Size and time of the database and of its log, as far as they are there."""
+    found = []
+    for path in (database, Path(f"{database}.wal")):
+        with contextlib.suppress(FileNotFoundError):
+            status = path.stat()
+            found.append((status.st_size, status.st_mtime_ns))
+    return found
+
+
+class Started(NamedTuple):
+    """A run, and what was there before it."""
+
+    process: subprocess.Popen[str]
+    database: Path
+    folders: set[Path]
+    files: list[tuple[int, int]]
+
+    def has(self, reached: Callable[[Path], bool]) -> bool:
+        """Whether this is seen of the run's own folder."""
+        return any(map(reached, run_folders(self.database) - self.folders))
+
+    def opened(self) -> bool:
+        with contextlib.suppress(psutil.Error):
+            open_files = psutil.Process(self.process.pid).open_files()
+            return str(self.database) in {file.path for file in open_files}
+        return False
+
+    def written(self) -> bool:
+        return files(self.database) != self.files
+
+
+Moments = dict[str, tuple[Callable[[Started], bool], float]]
+# When to kill: once this is seen, after so many seconds more at most.
+EARLY: Moments = {
+    "start": (lambda run: True, 2.0),
+    "plan": (lambda run: run.has(lambda folder: (folder / "plan").exists()), 0.2),
+    "polling": (
+        lambda run: run.has(lambda folder: counts(folder / "signals")["feeds found"] > 0), 0.4,
+    ),
+    "fetching": (
+        lambda run: run.has(lambda folder: counts(folder / "signals")["pages found"] > 0), 0.4,
+    ),
+}  # fmt: skip
+POLLED: Moments = {
+    "polled": (lambda run: run.has(lambda folder: any(folder.glob("polls-*"))), 0.05),
 }
+LATE: Moments = {
+    "staging": (lambda run: run.has(lambda folder: any(folder.glob("pages-*"))), 0.05),
+    "commit": (lambda run: run.has(lambda folder: (folder / "finished.json").exists()), 0.2),
+}
+TAKEOVER: Moments = {
+    "taking over": (Started.opened, 0.3),
+    "written": (Started.written, 0.05),
+}
+"""Of a run that finds shards of an earlier one, and commits them first."""
+MOMENTS = EARLY | POLLED | LATE | TAKEOVER
 
 
 def kill_at(
     room: Newsroom, database: Path, phase: str, chance: random.Random, *more: str
 ) -> list[psutil.Process] | None:
     """Start a run and kill it in a phase; what outlives it, None when it ended before."""
-    earlier = run_folders(database)
-    process = start(room, database, *more)
+    folders, before = run_folders(database), files(database)
+    run = Started(start(room, database, *more), database, folders, before)
     reached, longest = MOMENTS[phase]
-    if reached:
-        wait_until(process, lambda: any(map(reached, run_folders(database) - earlier)))
-    orphans = kill_after(process, chance.uniform(0, longest))
-    return orphans if process.returncode == -signal.SIGKILL else None
+    wait_until(run.process, lambda: reached(run))
+    orphans = kill_after(run.process, chance.uniform(0, longest))
+    return orphans if run.process.returncode == -signal.SIGKILL else None
 
 
 def kill_after(process: subprocess.Popen[str], seconds: float) -> list[psutil.Process]:
@@ -141,7 +188,7 @@ def kill_after(process: subprocess.Popen[str], seconds: float) -> list[psutil.Pr
 
 
 KILLS = 6
-"""Runs of one database that are killed before one may come to its end."""
+"""Runs of one database that are killed before one may come to its end; there are ten chains."""
 
 
 def chains(first: int, memory: int, processes: int) -> Any:
@@ -161,24 +208,29 @@ def kill_again_and_again(
 ) -> None:
     """Kill runs of a database, early phases first, then let one come to its end, and check it.
 
-    The next run starts at once, while workers of the killed one may still live. A run that ended
-    before it was killed is checked too, and another database made.
+    Twice a run is killed while it takes over what another left staged. The next run starts at
+    once, while workers of the killed one may still live. A run that ended before it was killed is
+    checked too, and another database made.
     """
     chance = random.Random(seed)
-    *early, staging, commit = MOMENTS
-    phases = sorted(chance.choices(early, k=KILLS - 1), key=early.index)
-    phases.append(chance.choice([staging, commit]))  # after it the next run has little to do
+    first, second = chance.sample(list(TAKEOVER), k=2)
+    early = sorted(chance.choices(list(EARLY), k=KILLS - 4), key=list(EARLY).index)
+    ahead = [*early, *POLLED, first, chance.choice(list(LATE)), second]
     database, killed = make(), []
-    for phase in phases * 5:
-        if len(killed) == KILLS:
+    for _ in range(5 * KILLS):
+        if not ahead:
             break
-        orphans = kill_at(room, database, phase, chance, *more)
+        if ahead[0] in TAKEOVER and not staged(database, "*.parquet"):
+            ahead[:0] = POLLED  # the kill before came after the end of the commit
+        orphans = kill_at(room, database, ahead[0], chance, *more)
         if orphans is not None:
             killed.append(orphans)
+            del ahead[0]
         else:
             check(database)
             database = make()
-    assert len(killed) == KILLS
+    assert ahead == []
+    assert len(killed) >= KILLS
     check(database)
     alive = psutil.wait_procs(chain.from_iterable(killed), timeout=PATIENCE)[1]
     assert alive == [], "processes outlive their run for good"
