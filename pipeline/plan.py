@@ -99,7 +99,7 @@ def make_plan(
             states = {url: FeedState(*state) for url, *state in rows}
             times = {"now": now, "latest": now + timedelta(seconds=LONGEST_RETRY_AFTER)}
             owed = [PageTask(*row) for row in opened.connection.execute(OWED, times).fetchall()]
-            ids = opened.connection.execute(KNOWN).to_arrow_table().column(0)
+            ids = opened.connection.sql(KNOWN).to_arrow_table().column(0)
     else:
         ids = pa.chunked_array([], pa.binary())
     write_known(known, ids)

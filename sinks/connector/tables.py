@@ -87,9 +87,7 @@ class Table:
                 for name, kind in described(connection, "declared").items()
             )
             try:
-                return (
-                    connection.execute(f"SELECT {carriers} FROM declared").to_arrow_table().schema
-                )
+                return connection.sql(f"SELECT {carriers} FROM declared").to_arrow_table().schema
             except duckdb.Error as error:
                 raise ValueError(f"table {self.name}: {error}") from error
 
