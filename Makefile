@@ -58,7 +58,7 @@ $(READY): requirements.lock requirements-duckdb-2.lock pyproject.toml
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@rm -rf .venv/duckdb-2 && $(BIN)/python -m pip install -qq --disable-pip-version-check \
-	    --require-hashes --target .venv/duckdb-2 -r requirements-duckdb-2.lock
+	    --no-warn-conflicts --require-hashes --target .venv/duckdb-2 -r requirements-duckdb-2.lock
 	@touch $(READY)
 
 help:  ## this list

@@ -83,12 +83,12 @@ class Session:
         write_table(("query", "answers", "options"), self._queries(), out)
 
     def _queries(self) -> Iterator[tuple[str, str, str]]:
-        for name in named.files(self.folders):
+        for name, path in named.files(self.folders).items():
             try:
                 found = named.load(name, self.folders)
                 yield f"@{name}", found.meaning, " ".join(p.option for p in found.parameters)
             except QueryError as error:
-                yield f"@{name}", str(error), ""
+                yield f"@{name}", str(error).removeprefix(f"{path}: "), ""
 
 
 def _pairs(options: Sequence[str]) -> dict[str, str]:

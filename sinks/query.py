@@ -66,18 +66,19 @@ def query(
         sql.encode()
     except UnicodeEncodeError as error:
         raise QueryError(f"the query is not UTF-8: {error}") from None
-    with _opened(path, lock_timeout, unsafe) as opened, _Worker(opened.connection) as worker:
-        try:
-            yield _answer(opened.connection, worker, sql, parameters, unsafe)
-        except BROKEN:
-            raise  # the connection knows the file's name
-        except duckdb.Error as error:
-            lifted = isinstance(error, duckdb.PermissionException) and not unsafe
-            raise QueryError(str(error).strip() + f"\n{HINT}" * lifted) from error
-        except RuntimeError as error:  # DuckDB heard the signal itself
-            if str(error) == "Query interrupted":
-                raise KeyboardInterrupt from error
-            raise
+    try:
+        with _opened(path, lock_timeout, unsafe) as opened, _Worker(opened.connection) as worker:
+            try:
+                yield _answer(opened.connection, worker, sql, parameters, unsafe)
+            except BROKEN:
+                raise  # the connection knows the file's name
+            except duckdb.Error as error:
+                lifted = isinstance(error, duckdb.PermissionException) and not unsafe
+                raise QueryError(str(error).strip() + f"\n{HINT}" * lifted) from error
+    except RuntimeError as error:  # DuckDB heard the signal itself
+        if str(error) == "Query interrupted":
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _answer(

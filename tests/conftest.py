@@ -16,6 +16,8 @@ import httpx
 import pytest
 
 PROGRAM = [sys.executable, "-m", "pipeline.cli"]
+UNMEASURED = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+"""For processes on a full disk, where coverage could not write, and would say so."""
 KIND_TO_LOOPBACK = ["--allow-private-hosts", "--host-delay", "0", "--host-concurrency", "8"]
 
 

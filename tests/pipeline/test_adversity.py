@@ -23,6 +23,7 @@ from sinks.staging import Staging
 from tests.conftest import (
     KIND_TO_LOOPBACK,
     PROGRAM,
+    UNMEASURED,
     Newsroom,
     StartNewsroom,
     content,
@@ -75,7 +76,7 @@ def try_run(
         [*before, *PROGRAM, "run", "--feeds", room.feeds, "--database", database,
          "--lock-timeout", "1", *KIND_TO_LOOPBACK, *more],
         capture_output=True, text=True, timeout=300, preexec_fn=bound,
-        env={**os.environ, **environment},
+        env={**UNMEASURED, **environment},
     )  # fmt: skip
     assert result.returncode == status, result.stderr
     assert "Traceback" not in result.stderr

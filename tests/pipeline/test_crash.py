@@ -24,6 +24,7 @@ from sinks.database import open_database
 from tests.conftest import (
     KIND_TO_LOOPBACK,
     PROGRAM,
+    UNMEASURED,
     Newsroom,
     StartNewsroom,
     content,
@@ -312,7 +313,7 @@ def strike(room: Newsroom, database: Path, fault: str, name: str) -> tuple[int, 
     result = subprocess.run(
         [sys.executable, "-m", "tests.pipeline.faults", fault, name, "run",
          "--feeds", str(room.feeds), "--database", str(database), *KIND_TO_LOOPBACK],
-        capture_output=True, text=True, timeout=PATIENCE,
+        capture_output=True, text=True, timeout=PATIENCE, env=UNMEASURED,
     )  # fmt: skip
     assert "Traceback" not in result.stderr
     return result.returncode, (result.stderr.splitlines() or [""])[-1]

@@ -20,7 +20,7 @@ from config.errors import ConfigError, DatabaseError, DatabaseLocked, ExportErro
 from sinks.export import MARKER, WRITERS, Exported, export_articles, export_table
 from sinks.schema import TABLES, VIEWS
 from sinks.selection import PORTION, Selection, condition, portions
-from tests.conftest import rows
+from tests.conftest import UNMEASURED, rows
 from tests.sinks.samples import (
     FEED,
     OTHER,
@@ -512,8 +512,9 @@ def test_a_disk_that_fills_up_leaves_what_was_there(
         "export_articles(database, form, Path(output), Selection(), overwrite=True)\n"
     )
     result = subprocess.run(
-        [sys.executable, "-c", code, database, form, target], capture_output=True, text=True
-    )
+        [sys.executable, "-c", code, database, form, target],
+        capture_output=True, text=True, env=UNMEASURED,
+    )  # fmt: skip
     assert "config.errors.ExportError" in result.stderr.splitlines()[-1]
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 

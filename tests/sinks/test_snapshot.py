@@ -21,7 +21,7 @@ from config.models import VERSION
 from sinks.schema import TABLES
 from sinks.selection import Selection
 from sinks.snapshot import Difference, Snapshot, verify, write_snapshot
-from tests.conftest import rows
+from tests.conftest import UNMEASURED, rows
 from tests.sinks.samples import (
     FEED,
     LATER,
@@ -241,8 +241,9 @@ def test_a_disk_that_fills_up_leaves_the_earlier_snapshot(database: Path, snapsh
         "write_snapshot(sys.argv[1], Path(sys.argv[2]), Selection(), overwrite=True)\n"
     )
     result = subprocess.run(
-        [sys.executable, "-c", code, database, snapshot], capture_output=True, text=True
-    )
+        [sys.executable, "-c", code, database, snapshot],
+        capture_output=True, text=True, env=UNMEASURED,
+    )  # fmt: skip
     assert "config.errors.ExportError" in result.stderr.splitlines()[-1]
     assert verify(snapshot)[1] == []
     assert [path.name for path in snapshot.parent.iterdir()] == ["snap"]
