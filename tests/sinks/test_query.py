@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -312,8 +314,17 @@ def test_a_damaged_file_is_named_and_no_fault_of_the_query(tmp_path: Path) -> No
 
 
 def test_a_query_that_needs_too_much_memory_is_no_wrong_query(database: Path) -> None:
-    with pytest.raises(DatabaseError, match=r"news\.duckdb: Out of Memory Error"):
-        list(ask(database, "SELECT repeat('x', 4000000000) || repeat('y', 200000000)"))
+    code = (
+        "import resource, sys; from pathlib import Path; from sinks.query import query\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))\n"
+        "with query(Path(sys.argv[1]), sys.argv[2], 0) as result: list(result.rows)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, database, "SELECT list_resize([0::HUGEINT], 4000000000, 0)"],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert "DatabaseError: " in done.stderr
+    assert "news.duckdb: Out of Memory Error" in done.stderr
 
 
 def test_long_results_stream(database: Path) -> None:
