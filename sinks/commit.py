@@ -19,7 +19,7 @@ import pyarrow as pa
 from config.errors import DatabaseError
 from sinks.connector.commit import Shard, record, transaction, unrecorded
 from sinks.connector.connection import is_damage, mend
-from sinks.database import open_database
+from sinks.database import one_row, open_database
 from sinks.schema import quoted
 from sinks.shards import TABLES
 from sinks.staging import RunFolder, Staging
@@ -506,9 +506,7 @@ def _record_run(
     row |= {name: end.get(name) for name in (
         "finished_at", "state", "message", "poll_seconds", "page_seconds",
         "cpu_seconds")}  # fmt: skip
-    counts = connection.execute(RUN_COUNTS.format(run=quoted(folder.run_id)))
-    names = [item[0] for item in counts.description or []]
-    row |= dict(zip(names, counts.fetchone() or (), strict=True))
+    row |= one_row(connection, RUN_COUNTS.format(run=quoted(folder.run_id)))
     row |= {
         "run_id": folder.run_id,
         "lock_seconds": round(waited, 3),
@@ -521,9 +519,7 @@ def _record_run(
 
 def _report(connection: duckdb.DuckDBPyConnection, folder: RunFolder, shards: int) -> Committed:
     run_id = [folder.run_id]
-    result = connection.execute("SELECT * FROM runs WHERE run_id = ?", run_id)
-    names = [item[0] for item in result.description or []]
-    run = dict(zip(names, result.fetchone() or (), strict=True))
+    run = one_row(connection, "FROM runs WHERE run_id = ?", run_id)
     topics = connection.execute(
         "SELECT topic.topic AS name, count(*) AS n "
         "FROM (SELECT unnest(topics) AS topic FROM tagged) GROUP BY ALL ORDER BY n DESC, name"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -92,6 +93,16 @@ def schema_version(connection: duckdb.DuckDBPyConnection, path: str) -> int:
         raise SchemaMismatch(f"{path}: not a newsbeam database")
     ((version,),) = connection.execute("SELECT max(version) FROM newsbeam_schema").fetchall()
     return version or 0
+
+
+def one_row(
+    connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] = ()
+) -> dict[str, Any]:
+    """The first row of a query's result by column; empty where there is no row."""
+    found = connection.execute(query, parameters)
+    names = [column[0] for column in found.description or []]
+    row = found.fetchone()
+    return dict(zip(names, row, strict=True)) if row else {}
 
 
 def _update(connection: duckdb.DuckDBPyConnection, path: str, found: int) -> None:

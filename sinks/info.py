@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from config.models import VERSION
-from sinks.database import open_database, schema_version
+from sinks.database import one_row, open_database, schema_version
 from sinks.migrations import definition_of
 from sinks.schema import SCHEMA_VERSION, TABLES
 from sinks.staging import LAYOUT, RunFolder, layout_of, waiting
@@ -40,8 +40,8 @@ def describe_database(path: Path, lock_timeout: float) -> dict[str, Any]:
             **_sizes(connection, path),
             **_versions(connection, path),
             "rows": _rows(connection),
-            **_record(connection, RUNS),
-            "articles": _record(connection, ARTICLES),
+            **one_row(connection, RUNS),
+            "articles": one_row(connection, ARTICLES),
             "staging_layout": layout_of(path),
             "staging_known": LAYOUT,
             "staged": [_staged(run) for run in waiting(path)],
@@ -76,14 +76,12 @@ def _versions(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, An
         "SELECT rtrim(tags['storage_version'], '+') FROM duckdb_databases() "
         "WHERE database_name = current_database()"
     ).fetchall()
-    made = connection.execute("FROM newsbeam_schema ORDER BY version DESC LIMIT 1")
-    names = [item[0] for item in made.description or []]
-    row = dict(zip(names, made.fetchone() or (), strict=True))
+    made = one_row(connection, "FROM newsbeam_schema ORDER BY version DESC LIMIT 1")
     return {
         "schema_version": schema_version(connection, str(path)),
         "schema_known": SCHEMA_VERSION,
-        "schema_since": row["created_at"],
-        "database_id": row.get("database_id"),
+        "schema_since": made["created_at"],
+        "database_id": made.get("database_id"),
         "storage_version": storage,
         "newsbeam_version": VERSION,
         "duckdb_version": duckdb.__version__,
@@ -98,9 +96,3 @@ def _rows(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
                 f'SELECT count(*) FROM "{table.name}"'
             ).fetchall()
     return counts
-
-
-def _record(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any]:
-    result = connection.execute(query)
-    names = [item[0] for item in result.description or []]
-    return dict(zip(names, result.fetchone() or (), strict=True))

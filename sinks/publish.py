@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from config.errors import ConfigError, DatabaseError, PublishError
 from sinks.connector.connection import open_file
-from sinks.database import open_database
+from sinks.database import one_row, open_database
 from sinks.replace import replacing
 
 
@@ -70,9 +70,7 @@ def _check_copy(database: Path, target: Path, lock_timeout: float) -> None:
 def _id_of(path: Path, lock_timeout: float) -> str | None:
     """The id of a newsbeam database; None where it is of a schema without."""
     with open_database(path, read_only=True, lock_timeout=lock_timeout, any_version=True) as opened:
-        found = opened.connection.sql("SELECT * FROM newsbeam_schema LIMIT 1")
-        row = dict(zip(found.columns, found.fetchone() or (), strict=True))
-    return row.get("database_id")
+        return one_row(opened.connection, "FROM newsbeam_schema LIMIT 1").get("database_id")
 
 
 def publish(database: Path, target: Path, lock_timeout: float) -> Published:

@@ -18,8 +18,12 @@ def parquet(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> bytes:
     """A shard's bytes."""
     buffer = io.BytesIO()
     table = pa.Table.from_batches(list(batches), schema)
-    rows = len(table) or 1  # zstd finds what repeats: a dictionary costs time and saves no room
-    pq.write_table(table, buffer, compression="zstd", use_dictionary=False, row_group_size=rows)
+    # Read once and whole, so statistics help nobody; zstd finds what repeats, so that a dictionary
+    # costs time and saves no room.
+    pq.write_table(
+        table, buffer, compression="zstd", use_dictionary=False, write_statistics=False,
+        row_group_size=len(table) or 1,
+    )  # fmt: skip
     return buffer.getvalue()
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -26,11 +27,23 @@ def array(kind: pa.DataType, values: Sequence[Any]) -> pa.Array:
     Raises:
         ValueError, TypeError, OverflowError, pyarrow.ArrowException: one of them does not fit.
     """
-    if any(is_kind(kind) and set(map(type, values)) <= plain for is_kind, plain in _PLAIN):
+    if _is_plain(kind, values):
         with contextlib.suppress(UnicodeError):  # a text that `fit` mends
             return pa.array(values, kind)
     one = fit(kind)
     return pa.array([None if value is None else one(value) for value in values], kind)
+
+
+def _is_plain(kind: pa.DataType, values: Iterable[Any]) -> bool:
+    """Whether Arrow takes the values as they are, which spares most columns a look at each."""
+    if pa.types.is_list(kind):
+        lists = [value for value in values if value is not None]
+        return set(map(type, lists)) <= {list, tuple} and _is_plain(
+            kind.value_type, chain.from_iterable(lists)
+        )
+    return any(
+        is_kind(kind) and set(map(type, values)) <= {plain, type(None)} for is_kind, plain in _PLAIN
+    )
 
 
 def fit(kind: pa.DataType) -> Fit:
@@ -123,12 +136,11 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
-_PLAIN: list[tuple[Callable[[pa.DataType], bool], set[type]]] = [
-    (pa.types.is_string, {str, type(None)}),
-    (pa.types.is_integer, {int, type(None)}),
-    (pa.types.is_timestamp, {datetime, type(None)}),
+_PLAIN: list[tuple[Callable[[pa.DataType], bool], type]] = [
+    (pa.types.is_string, str),
+    (pa.types.is_integer, int),
+    (pa.types.is_timestamp, datetime),
 ]
-"""Types whose values Arrow takes as they are, which spares most columns a look at each value."""
 _SCALARS: list[tuple[Callable[[pa.DataType], bool], Fit]] = [
     (pa.types.is_string, _text),
     (pa.types.is_large_string, _text),
