@@ -56,6 +56,9 @@ class Response(NamedTuple):
     milliseconds: int
     received: int
     """Bytes on the wire."""
+    moved_to: str | None = None
+    """Where permanent redirects (301, 308) lead, all of them; None without one, and where one of
+    the redirects is temporary."""
 
 
 class HttpFailure(NamedTuple):
@@ -85,6 +88,21 @@ class Entry(NamedTuple):
     """The date as written, where there is one."""
     updated_raw: str | None = None
     """The date of the last change as written, where there is one."""
+    content: str | None = None
+    """The whole text in the feed, as HTML, where it carries more than a summary."""
+
+
+class Hints(NamedTuple):
+    """What a feed says about when to ask again."""
+
+    ttl: int | None = None
+    """Seconds, of RSS's ttl."""
+    update_seconds: int | None = None
+    """Seconds between updates, of sy:updatePeriod and sy:updateFrequency."""
+    skip_hours: tuple[int, ...] = ()
+    """0 to 23, in UTC."""
+    skip_days: tuple[int, ...] = ()
+    """0 for Monday, in UTC."""
 
 
 class FeedDocument(NamedTuple):
@@ -97,6 +115,7 @@ class FeedDocument(NamedTuple):
     entries: tuple[Entry, ...]
     warning: str | None
     """What the parser stumbled over, when it could read on."""
+    hints: Hints = Hints()
 
 
 class Unreadable(NamedTuple):
@@ -144,6 +163,8 @@ class Extraction(NamedTuple):
     canonical_link: str | None
     text: str
     extractor: str
+    robots: tuple[str, ...] = ()
+    """What the page asks of robots (meta elements), such as noarchive or noai, in lower case."""
 
 
 class Listed(NamedTuple):
