@@ -13,7 +13,7 @@ import yaml
 
 from config.checked import Document
 from config.countries import CODES
-from config.models import Feed, Taxonomy, Topic
+from config.models import Expectation, Feed, Taxonomy, Topic
 from config.moments import span
 
 FILE_KEYS = ("feeds", "topics")
@@ -22,6 +22,9 @@ TOPIC_KEYS = Topic._fields
 SHORTEST_STEM = 3
 TATWEEL = "\u0640"
 """It stretches Arabic words, counts as a letter, and is ignored when texts are compared."""
+KINDS = ("feed", "sitemap")
+EXPECT_KEYS = Expectation._fields
+PERIODS = {"hour": 3600, "day": 86_400, "week": 7 * 86_400}
 SHORTEST_INTERVAL = 1
 LONGEST_INTERVAL = 7 * 86400
 
@@ -104,6 +107,8 @@ def _feed(document: Document, node: yaml.Node) -> Feed | None:
         if (tag := document.text(item, "a tag"))
     )
     outlet = document.text(values.get("outlet"), "'outlet'")
+    kind = document.parsed(values.get("kind"), "'kind'", _kind) or "feed"
+    expect = _expectation(document, values.get("expect"))
     if url is None:
         return None
     return Feed(
@@ -113,7 +118,20 @@ def _feed(document: Document, node: yaml.Node) -> Feed | None:
         cast("str | None", language),
         cast("int | None", interval),
         tags,
+        cast(str, kind),
+        expect,
     )
+
+
+def _expectation(document: Document, node: yaml.Node | None) -> Expectation | None:
+    if node is None:
+        return None
+    values = document.mapping(node, "'expect'", EXPECT_KEYS, EXPECT_KEYS)
+    at_least = document.parsed(values.get("at_least"), "'at_least'", _count)
+    per = document.parsed(values.get("per"), "'per'", _period)
+    if at_least is None or per is None:
+        return None
+    return Expectation(cast(int, at_least), cast(int, per))
 
 
 def _topic(document: Document, node: yaml.Node) -> Topic | None:
@@ -163,6 +181,25 @@ def _language(text: str) -> str:
     if not langcodes.tag_is_valid(text):
         raise ValueError(f"{text!r} is no BCP 47 tag; valid: such as en, pt-BR or zh-Hant")
     return langcodes.standardize_tag(text)
+
+
+def _kind(text: str) -> str:
+    if text not in KINDS:
+        raise ValueError(f"{text!r}; valid: {' or '.join(KINDS)}")
+    return text
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1_000_000):
+        raise ValueError(f"{text!r}; valid: a number from 1 to 1,000,000")
+    return int(text)
+
+
+def _period(text: str) -> int:
+    try:
+        return PERIODS[text] if text in PERIODS else parse_interval(text)
+    except ValueError:
+        raise ValueError(f"{text!r}; valid: hour, day, week, or a time such as 12h") from None
 
 
 def _topic_id(text: str) -> str:

@@ -11,6 +11,14 @@ NAME = "newsbeam"
 VERSION = "0.1.0"
 
 
+class Expectation(NamedTuple):
+    """How many entries a feed should bring."""
+
+    at_least: int
+    per: int
+    """Seconds."""
+
+
 class Feed(NamedTuple):
     """One feed of a feeds file."""
 
@@ -21,8 +29,11 @@ class Feed(NamedTuple):
     language: str | None = None
     """BCP 47 tag."""
     interval: int | None = None
-    """Seconds between polls; None: the default."""
+    """Seconds between polls; None: the feed's own rhythm decides."""
     tags: tuple[str, ...] = ()
+    kind: str = "feed"
+    """feed, or sitemap (a news sitemap)."""
+    expect: Expectation | None = None
 
 
 class Topic(NamedTuple):

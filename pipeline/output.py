@@ -257,7 +257,17 @@ def committed_json(committed: Committed) -> dict[str, Any]:
         {"stage": stage, "error_type": kind, "count": count}
         for stage, kind, count in committed.failures
     ]
-    return {"run": committed.run, "topics": dict(committed.topics), "failures": failures}
+    below = [
+        {"outlet": outlet, "entries": entries, "expected": expected, "seconds": seconds}
+        for outlet, entries, expected, seconds in committed.below
+    ]
+    return {
+        "run": committed.run,
+        "topics": dict(committed.topics),
+        "failures": failures,
+        "ill_feeds": dict(committed.ill),
+        "below_expectation": below,
+    }
 
 
 def summary(result: RunResult) -> str:
@@ -309,12 +319,26 @@ def _lines(committed: Committed) -> Iterator[str]:
     for number, stage in enumerate(stages):
         kinds = [f"{kind} {n}" for of, kind, n in committed.failures if of == stage]
         yield from folded("" if number else "failures", [f"{stage}: {kinds[0]}", *kinds[1:]])
+    if committed.ill:
+        yield from folded("ill", [f"{count} {health}" for health, count in committed.ill])
+    if committed.below:
+        yield from folded("below", [_shortfall(*item) for item in committed.below])
     phases = (("plan", "plan"), ("poll", "poll"), ("pages", "page"), ("commit", "commit"))
     yield "  time      " + ", ".join(
         f"{name} {run[f'{key}_seconds'] or 0:.1f} s" for name, key in phases
     )
     if run["feeds_polled"] and run["feeds_polled"] == run["feeds_failed"]:
         yield f"No feed could be read; the first: {safe(committed.first_failure or '')}"
+
+
+def _shortfall(outlet: str, entries: int, expected: int, seconds: int) -> str:
+    return f"{safe(outlet)} {entries} entries in {span(seconds)} instead of {expected}"
+
+
+def span(seconds: int) -> str:
+    """Seconds as a feeds file writes them, such as 90s or 1d."""
+    units = (("w", 604_800), ("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+    return next(f"{seconds // size}{unit}" for unit, size in units if seconds % size == 0)
 
 
 def _feeds(committed: Committed) -> str:

@@ -14,8 +14,9 @@ import pyarrow as pa
 from config.models import Feed
 from sinks.database import open_database
 from transforms.known import write_known
-from transforms.records import FeedTask, PageTask
-from transforms.schedule import DEFAULT_INTERVAL, LONGEST_RETRY_AFTER
+from transforms.listing import hints_of
+from transforms.records import FeedTask, Hints, PageTask
+from transforms.schedule import LONGEST_RETRY_AFTER
 
 EARLY = 30.0
 """Seconds that a poll may be early, so that a feed of 30m is not missed every other time by a
@@ -26,8 +27,12 @@ SELECT unhex(id) AS id FROM (
     UNION ALL SELECT url_id FROM entries WHERE url_id IS NOT NULL
 )
 """
+PROBE_AFTER = timedelta(days=1)
+"""A feed that has said nothing but 304 for so long has it put to the test."""
 STATES = """
-SELECT feed_url, state, etag, last_modified, body_hash, failures, last_polled_at, next_poll_at
+SELECT feed_url, state, etag, last_modified, body_hash, failures, last_polled_at, next_poll_at,
+       failing_since, address, moving_to, moves_seen, moving_since, gap_seconds, newest_entry_at,
+       hints, false_304, last_body_at
 FROM feeds
 """
 # One task for a page that is pending, in the name of the feed that listed it first; and one for an
@@ -64,6 +69,19 @@ class FeedState(NamedTuple):
     failures: int
     last_polled_at: datetime | None
     next_poll_at: datetime | None
+    failing_since: datetime | None = None
+    address: str | None = None
+    moving_to: str | None = None
+    moves_seen: int = 0
+    moving_since: datetime | None = None
+    gap_seconds: int | None = None
+    newest_entry_at: datetime | None = None
+    hints: str | None = None
+    false_304: bool = False
+    last_body_at: datetime | None = None
+
+
+NEW = FeedState("active", None, None, None, 0, None, None)
 
 
 class Plan(NamedTuple):
@@ -115,23 +133,35 @@ def due_feeds(
 ) -> Iterator[FeedTask]:
     """The feeds to poll now, in the order of the feeds file."""
     for position, feed in enumerate(catalogue):
-        state = states.get(feed.url)
-        if poll_all or state is None or is_due(state, interval_of(feed), now):
+        state = states.get(feed.url, NEW)
+        if poll_all or is_due(state, feed.interval, now):
             yield FeedTask(
-                feed.url,
-                outlet_of(feed),
-                feed.country,
-                feed.language,
-                position,
-                interval_of(feed),
-                state and state.etag,
-                state and state.last_modified,
-                state and state.body_hash,
-                state.failures if state else 0,
+                url=feed.url,
+                outlet=outlet_of(feed),
+                country=feed.country,
+                language=feed.language,
+                position=position,
+                interval=feed.interval,
+                etag=state.etag,
+                last_modified=state.last_modified,
+                body_hash=state.body_hash,
+                failures=state.failures,
+                failing_since=state.failing_since,
+                kind=feed.kind,
+                address=state.address,
+                moving_to=state.moving_to,
+                moves_seen=state.moves_seen,
+                moving_since=state.moving_since,
+                gap_seconds=state.gap_seconds,
+                newest_entry_at=state.newest_entry_at,
+                hints=hints_of(state.hints),
+                false_304=state.false_304,
+                last_body_at=state.last_body_at,
+                probe=state.last_body_at is not None and now - state.last_body_at > PROBE_AFTER,
             )
 
 
-def is_due(state: FeedState, interval: int, now: datetime) -> bool:
+def is_due(state: FeedState, interval: int | None, now: datetime) -> bool:
     """Whether a feed is due; a shorter interval in the feeds file counts at once."""
     if state.state == "retired":
         return False
@@ -141,8 +171,11 @@ def is_due(state: FeedState, interval: int, now: datetime) -> bool:
         return True
     if state.failures:
         return state.next_poll_at <= now
-    due = min(state.next_poll_at, state.last_polled_at + timedelta(seconds=interval))
-    return due <= now + timedelta(seconds=min(EARLY, interval / 10))
+    due = state.next_poll_at
+    if interval is not None:
+        due = min(due, state.last_polled_at + timedelta(seconds=interval))
+    wait = (due - state.last_polled_at).total_seconds()
+    return due <= now + timedelta(seconds=min(EARLY, wait / 10))
 
 
 def outlet_of(feed: Feed) -> str:
@@ -150,16 +183,18 @@ def outlet_of(feed: Feed) -> str:
     return feed.outlet or urlsplit(feed.url).hostname or feed.url
 
 
-def interval_of(feed: Feed) -> int:
-    """Seconds between two polls of a feed."""
-    return feed.interval or DEFAULT_INTERVAL
-
-
 def read_feed_tasks(path: str) -> Iterator[FeedTask]:
     """The due feeds of a plan file."""
     with open(path, encoding="utf-8") as lines:
         for line in lines:
-            yield FeedTask(*json.loads(line))
+            task = FeedTask(*json.loads(line))
+            yield task._replace(
+                hints=Hints(*task.hints[:2], *map(tuple, task.hints[2:])),
+                failing_since=_time(task.failing_since),
+                moving_since=_time(task.moving_since),
+                newest_entry_at=_time(task.newest_entry_at),
+                last_body_at=_time(task.last_body_at),
+            )
 
 
 def read_page_tasks(path: str) -> Iterator[PageTask]:

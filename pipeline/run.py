@@ -18,7 +18,7 @@ from config.errors import NewsbeamError, PublishError
 from config.models import VERSION, ExtractSettings, Feed, FetchSettings, Taxonomy
 from pipeline.interrupt import Abandoned, finish, listening
 from pipeline.lock import only_one
-from pipeline.plan import Plan, interval_of, make_plan, outlet_of
+from pipeline.plan import Plan, make_plan, outlet_of
 from sinks.commit import Committed, commit_run, recover
 from sinks.database import bring_up_to_date
 from sinks.publish import Published, check_target, publish
@@ -185,8 +185,11 @@ def _configured(position: int, feed: Feed) -> dict[str, Any]:
         "country": feed.country,
         "language": feed.language,
         "tags": feed.tags,
-        "interval_seconds": interval_of(feed),
+        "interval_seconds": feed.interval,
         "position": position,
+        "kind": feed.kind,
+        "expect_entries": feed.expect.at_least if feed.expect else None,
+        "expect_seconds": feed.expect.per if feed.expect else None,
     }
 
 

@@ -27,7 +27,8 @@ from sinks.staging import RunFolder, Staging
 CONFIGURED = pa.schema([
     ("feed_url", pa.string()), ("outlet", pa.string()), ("country", pa.string()),
     ("language", pa.string()), ("tags", pa.list_(pa.string())), ("interval_seconds", pa.int32()),
-    ("position", pa.int32()),
+    ("position", pa.int32()), ("kind", pa.string()), ("expect_entries", pa.int32()),
+    ("expect_seconds", pa.int32()),
 ])  # fmt: skip
 DEFINED = pa.schema([
     ("topic", pa.string()), ("name", pa.string()), ("taxonomy_version", pa.string()),
@@ -261,26 +262,28 @@ SELECT l.* REPLACE (
        v.article_id
 FROM listed l LEFT JOIN verdicts v USING (url_id)
 """
-FEEDS = """
+# What the feeds file says of a feed, or else what it said last; what the last poll left, or else
+# what was left before.
+CONFIGURATION = ("outlet", "country", "language", "tags", "interval_seconds", "kind",
+                 "expect_entries", "expect_seconds")  # fmt: skip
+POLL_STATE = ("etag", "last_modified", "body_hash", "next_poll_at", "failing_since", "address",
+              "moving_to", "moving_since", "gap_seconds", "newest_entry_at", "hints",
+              "last_body_at")  # fmt: skip
+FEEDS = f"""
 CREATE OR REPLACE TEMP TABLE next_feeds AS
 SELECT coalesce(c.feed_url, f.feed_url) AS feed_url,
-       if(c.feed_url IS NULL, f.outlet, c.outlet) AS outlet,
-       if(c.feed_url IS NULL, f.country, c.country) AS country,
-       if(c.feed_url IS NULL, f.language, c.language) AS language,
-       if(c.feed_url IS NULL, f.tags, c.tags) AS tags,
-       coalesce(c.interval_seconds, f.interval_seconds) AS interval_seconds,
+       {", ".join(f"if(c.feed_url IS NULL, f.{x}, c.{x}) AS {x}" for x in CONFIGURATION)},
        coalesce(c.position, f.position) AS position,
        c.feed_url IS NOT NULL AS listed,
        coalesce(p.state, f.state, 'active') AS state,
-       if(p.feed_url IS NULL, f.etag, p.etag) AS etag,
-       if(p.feed_url IS NULL, f.last_modified, p.last_modified) AS last_modified,
-       if(p.feed_url IS NULL, f.body_hash, p.body_hash) AS body_hash,
+       {", ".join(f"if(p.feed_url IS NULL, f.{x}, p.{x}) AS {x}" for x in POLL_STATE)},
+       coalesce(p.moves_seen, f.moves_seen, 0) AS moves_seen,
+       coalesce(p.false_304, f.false_304, false) AS false_304,
        coalesce(p.polled_at, f.last_polled_at) AS last_polled_at,
        if(p.status <> 'failed', p.polled_at, f.last_ok_at) AS last_ok_at,
        coalesce(p.failures, f.failures, 0) AS failures,
        CASE WHEN p.feed_url IS NULL THEN f.last_error
-            WHEN p.status = 'failed' THEN p.error_type || ': ' || p.error END AS last_error,
-       if(p.feed_url IS NULL, f.next_poll_at, p.next_poll_at) AS next_poll_at
+            WHEN p.status = 'failed' THEN p.error_type || ': ' || p.error END AS last_error
 FROM feeds f
 FULL JOIN configured c ON c.feed_url = f.feed_url
 LEFT JOIN polls p ON p.feed_url = coalesce(c.feed_url, f.feed_url)
@@ -297,7 +300,7 @@ SELECT {run} AS run_id, feed_url, polled_at, status, http_status, entries,
        (SELECT count(*) FROM listed l WHERE l.feed_url = p.feed_url) AS new_entries,
        (SELECT count(*) FROM changed c WHERE c.feed_url = p.feed_url AND c.told) AS changed_entries,
        overflow AND feed_url NOT IN (SELECT feed_url FROM changed) AS overflow,
-       bytes, milliseconds, error_type, error
+       bytes, milliseconds, redirected_to, next_poll_at, schedule, error_type, error
 FROM polls p
 WHERE feed_url NOT IN (SELECT feed_url FROM feed_polls WHERE run_id = {run})
 """
@@ -373,6 +376,10 @@ class Committed(NamedTuple):
     next_due: datetime | None
     """When the next feed is due."""
     shards: int
+    ill: list[tuple[str, int]]
+    """(broken, failing or retired, count) of all listed feeds, polled in this run or not."""
+    below: list[tuple[str, int, int, int]]
+    """(outlet, entries, entries expected, in so many seconds) of feeds that brought too little."""
 
 
 def commit_run(database: str | Path, folder: RunFolder, lock_timeout: float) -> Committed:
@@ -535,4 +542,11 @@ def _report(connection: duckdb.DuckDBPyConnection, folder: RunFolder, shards: in
         "WHERE state = 'pending' AND next_attempt_at <= now()").fetchone() or (0,)  # fmt: skip
     (next_due,) = connection.execute(
         "SELECT min(next_poll_at) FROM feeds WHERE listed").fetchone() or (None,)  # fmt: skip
-    return Committed(run, topics, failures, first, left, next_due, shards)
+    ill = connection.execute(
+        "SELECT if(state = 'active', 'failing', state) AS health, count(*) FROM feeds "
+        "WHERE listed AND (state <> 'active' OR failures > 0) GROUP BY ALL ORDER BY health"
+    ).fetchall()
+    below = connection.execute(
+        "SELECT outlet, entries, expect_entries, expect_seconds FROM expectations WHERE NOT met"
+    ).fetchall()
+    return Committed(run, topics, failures, first, left, next_due, shards, ill, below)

@@ -19,6 +19,13 @@ STEPS: dict[int, dict[str, str]] = {
         "runs": "SELECT *, 0 AS articles_changed FROM runs",
         "newsbeam_schema": "SELECT *, uuid()::VARCHAR AS database_id FROM newsbeam_schema",
     },
+    3: {
+        "feeds": """SELECT *, 'feed' AS kind, 0 AS moves_seen, false AS false_304,
+            (SELECT min(failed_at) FROM failures x
+             WHERE x.feed_url = f.feed_url AND f.failures > 0 AND stage IN ('poll', 'read feed')
+               AND failed_at > coalesce(f.last_ok_at, '-infinity'::TIMESTAMPTZ)) AS failing_since
+            FROM feeds f""",
+    },
 }
 """What leads from the version before to each version: tables, and their rows from the old ones.
 

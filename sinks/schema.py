@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Column(NamedTuple):
@@ -144,16 +144,29 @@ TABLES = (
         country           VARCHAR      Country of the outlet, ISO 3166-1 alpha-2.
         language          VARCHAR      Language as configured, BCP 47.
         tags              VARCHAR[]    Tags as configured.
-        interval_seconds  INTEGER      Time between polls, in seconds.
+        kind              VARCHAR      (feed|sitemap) What it is read as.
+        interval_seconds  INTEGER      Time between polls as configured, in seconds; NULL where the feed's own rhythm decides.
+        expect_entries    INTEGER      New entries that it should bring in each expect_seconds; NULL without an expectation.
+        expect_seconds    INTEGER      Time in which it should bring them, in seconds.
         position          INTEGER      Place in the feeds file, from 0.
         listed            BOOLEAN      Whether the feeds file of the last run lists it.
-        state             VARCHAR      (active|retired) Retired by the server (410), or active.
+        state             VARCHAR      (active|broken|retired) Retired by the server (410); broken (failed for ten days, and not for a passing reason); or active.
+        address           VARCHAR      Where it is polled, since permanent redirects moved it; NULL: at feed_url.
+        moving_to         VARCHAR      Where permanent redirects led at the last good polls; after three of them over a day the feed moves there.
+        moves_seen        INTEGER      Good polls in a row that were led there.
+        moving_since      TIMESTAMPTZ  First of these.
         etag              VARCHAR      Validator of the last good answer.
         last_modified     VARCHAR      Validator of the last good answer.
         body_hash         VARCHAR      SHA-256 of the last good body.
         last_polled_at    TIMESTAMPTZ  Last poll.
         last_ok_at        TIMESTAMPTZ  Last poll that went well, unchanged ones included.
+        last_body_at      TIMESTAMPTZ  Last poll that brought a body; after a day of answers 304 they are put to the test.
+        false_304         BOOLEAN      It said 304 though it had changed; since then it is asked without validators.
+        gap_seconds       INTEGER      Median time between its entries, in seconds; NULL where too few have a date.
+        newest_entry_at   TIMESTAMPTZ  Publication of the newest entry in it.
+        hints             JSON         What it says about when to ask again: ttl and update_seconds in seconds, skip_hours, skip_days (0 for Monday).
         failures          INTEGER      Polls that failed in a row.
+        failing_since     TIMESTAMPTZ  First of these.
         last_error        VARCHAR      Why the last poll failed.
         next_poll_at      TIMESTAMPTZ  When it is due again; NULL for never.
     """),
@@ -169,6 +182,9 @@ TABLES = (
         overflow          BOOLEAN      Every entry was new, though the feed was read before: some between may never have been seen.
         bytes             BIGINT       Bytes received.
         milliseconds      INTEGER      Duration, in milliseconds.
+        redirected_to     VARCHAR      Where redirects led; NULL without one.
+        next_poll_at      TIMESTAMPTZ  When it was due again after this poll; NULL for never.
+        schedule          JSON         Why then: the rule that decided, and all that it had to go by; times in seconds.
         error_type        VARCHAR      Kind of failure.
         error             VARCHAR      What went wrong; for a good poll, what the parser stumbled over.
     """),
@@ -286,10 +302,34 @@ VIEWS = (
         FROM article_topics JOIN articles USING (article_id) JOIN totals USING (outlet)
         GROUP BY outlet, topic, outlet_articles ORDER BY outlet, topic
     """),
+    _view("expectations", "Each feed of which so many entries are expected: did they come? Those that fell short come first.", """
+        outlet            Outlet.
+        met               Whether enough came; NULL until it has been polled for as long as the expectation spans.
+        entries           New entries in the last expect_seconds before the last poll of any feed.
+        expect_entries    How many should have come.
+        expect_seconds    In how long a time, in seconds.
+        feed_url          Feed.
+    """, """
+        WITH latest AS (SELECT max(last_polled_at) AS latest_at FROM feeds), expected AS (
+            SELECT outlet, feed_url, expect_entries, expect_seconds,
+                   latest_at - to_seconds(expect_seconds) AS since,
+                   (SELECT min(polled_at) FROM feed_polls p WHERE p.feed_url = f.feed_url) AS first_at
+            FROM feeds f, latest WHERE listed AND expect_entries IS NOT NULL
+        ), came AS (
+            SELECT feed_url, count(*) AS entries FROM entries JOIN expected x USING (feed_url)
+            WHERE listed_at > x.since GROUP BY ALL
+        )
+        SELECT outlet,
+               CASE WHEN first_at <= since THEN coalesce(entries, 0) >= expect_entries END AS met,
+               coalesce(entries, 0) AS entries, expect_entries, expect_seconds, feed_url
+        FROM expected LEFT JOIN came USING (feed_url)
+        ORDER BY met NULLS LAST, outlet, feed_url
+    """),
     _view("feed_health", "Each feed: is it alive, and what did it bring? The worst come first.", """
         outlet            Outlet.
-        health            failing (the last poll failed), retired (410), silent (polled, never an entry), never polled, not listed (no longer in the feeds file), or ok.
+        health            broken (failed for ten days), failing (the last poll failed), retired (410), below expectation (it brought less than it should), silent (polled, never an entry), never polled, not listed (no longer in the feeds file), or ok.
         failures          Polls that failed in a row.
+        failing_since     First of these.
         last_error        Why the last poll failed.
         feed_url          Feed.
         last_polled_at    Last poll.
@@ -316,21 +356,24 @@ VIEWS = (
             FROM entries GROUP BY feed_url
         ), judged AS (
             SELECT *, CASE WHEN NOT listed THEN 'not listed'
-                           WHEN state = 'retired' THEN 'retired'
+                           WHEN state <> 'active' THEN state
                            WHEN last_polled_at IS NULL THEN 'never polled'
                            WHEN failures > 0 THEN 'failing'
+                           WHEN feed_url IN (SELECT feed_url FROM expectations WHERE NOT met)
+                               THEN 'below expectation'
                            WHEN coalesce(new_entries, 0) = 0 THEN 'silent'
                            ELSE 'ok' END AS health
             FROM feeds LEFT JOIN polled USING (feed_url) LEFT JOIN brought USING (feed_url)
         )
-        SELECT outlet, health, failures, last_error, feed_url,
+        SELECT outlet, health, failures, failing_since, last_error, feed_url,
                last_polled_at, last_ok_at, last_entry_at,
                coalesce(polls, 0) AS polls, coalesce(failed_polls, 0) AS failed_polls,
                coalesce(new_entries, 0) AS new_entries, coalesce(fetched, 0) AS fetched,
                coalesce(pending, 0) AS pending, coalesce(failed, 0) AS failed, next_poll_at
         FROM judged
         ORDER BY list_position(
-            ['failing', 'retired', 'silent', 'never polled', 'ok', 'not listed'], health
+            ['broken', 'failing', 'retired', 'below expectation', 'silent', 'never polled', 'ok',
+             'not listed'], health
         ), failures DESC, outlet, feed_url
     """),
     _view("evidence_in_context", "Each match with the words around it.", """

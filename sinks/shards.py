@@ -34,7 +34,10 @@ TABLES = {
             feed_url=TEXT, polled_at=TIME, status=TEXT, http_status=COUNT, entries=COUNT,
             bytes=COUNT, milliseconds=COUNT, stage=TEXT, error_type=TEXT, error=TEXT, etag=TEXT,
             last_modified=TEXT, body_hash=TEXT, failures=COUNT, state=TEXT, next_poll_at=TIME,
-            overflow=pa.bool_(), listed=pa.list_(_LISTED),
+            overflow=pa.bool_(), listed=pa.list_(_LISTED), redirected_to=TEXT, schedule=TEXT,
+            failing_since=TIME, address=TEXT, moving_to=TEXT, moves_seen=COUNT, moving_since=TIME,
+            gap_seconds=COUNT, newest_entry_at=TIME, hints=TEXT, false_304=pa.bool_(),
+            last_body_at=TIME,
         ))),
         Table("pages", "url_id", pa.schema(_struct(
             url_id=TEXT, url=TEXT, feed_url=TEXT, feed_position=COUNT, fetched_at=TIME, state=TEXT,

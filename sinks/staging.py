@@ -29,7 +29,7 @@ from sinks.connector.commit import Shard
 from sinks.connector.files import write_whole
 from sinks.shards import TABLES
 
-LAYOUT = "2"
+LAYOUT = "3"
 RUN_ID = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{6}")
 
 

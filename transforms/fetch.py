@@ -49,6 +49,8 @@ class Request(NamedTuple):
     accept: str
     etag: str | None = None
     last_modified: str | None = None
+    probe: bool = False
+    """Whether a 304 is put to the test by a request without validators."""
 
 
 class _TooLarge(Exception):
@@ -227,7 +229,16 @@ class Fetcher:
             await lane.close()
 
     async def fetch(self, request: Request) -> Response | HttpFailure:
-        """The answer to a request, after retries of temporary failures."""
+        """The answer to a request; of a probe, the second one where the first says 304."""
+        answer = await self._tries(request)
+        if request.probe and isinstance(answer, Response) and answer.status == 304:
+            whole = await self._tries(request._replace(etag=None, last_modified=None))
+            if isinstance(whole, Response) and whole.status == 200:
+                return whole._replace(after_304=True)
+        return answer
+
+    async def _tries(self, request: Request) -> Response | HttpFailure:
+        """The answer after retries of temporary failures."""
         for attempt in range(self.settings.retries + 1):
             result = await self._attempt(request)
             if isinstance(result, Response) or not result.temporary:

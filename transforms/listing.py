@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 from transforms.records import (
     Entry,
     FeedDocument,
     FeedTask,
+    Hints,
     HttpFailure,
     Listed,
     PageTask,
@@ -17,11 +20,23 @@ from transforms.records import (
     Response,
     Unreadable,
 )
-from transforms.schedule import next_poll
+from transforms.schedule import (
+    GONE,
+    Turn,
+    explained,
+    freshness,
+    median_gap,
+    must_not_store,
+    next_poll,
+)
 from transforms.urls import canonical, digest
 
 NOT_MODIFIED = 304
+IM_USED = 226
+"""Only what is new since the validators that were sent (RFC 3229)."""
 LONGEST_ERROR = 500
+MOVES_NEEDED, MOVES_OVER = 3, timedelta(days=1)
+"""So often, and so long, must permanent redirects lead to one place before a feed moves there."""
 
 
 def is_unchanged(task: FeedTask, response: Response) -> bool:
@@ -51,20 +66,17 @@ def poll_record(
         return _failed(task, answer, "read feed", document.error_type, document.message)
     if answer.status == NOT_MODIFIED and not (task.etag or task.last_modified):
         return _failed(task, answer, "poll", "BadNotModified", "304 where nothing was known")
-    poll = _poll(task, answer, "unchanged" if document is None else "ok", failures=0)
-    etag, last_modified = answer.headers.get("etag"), answer.headers.get("last-modified")
-    if document is None:
-        return poll._replace(
-            etag=etag or task.etag, last_modified=last_modified or task.last_modified
+    poll = _good(task, answer, "unchanged" if document is None else "ok")
+    if document is not None:
+        poll = poll._replace(
+            entries=len(document.entries),
+            error=document.warning,
+            body_hash=body_hash(answer.body),
+            **_listing(task, document.entries, known, whole=answer.status != IM_USED),
+            **_rhythm(task, document, answer.fetched_at),
         )
-    return poll._replace(
-        entries=len(document.entries),
-        error=document.warning,
-        etag=etag,
-        last_modified=last_modified,
-        body_hash=body_hash(answer.body),
-        **_listing(task, document.entries, known),
-    )
+    poll = poll._replace(false_304=task.false_304 or (answer.after_304 and bool(poll.listed)))
+    return _scheduled(task, answer, poll)
 
 
 def page_tasks(task: FeedTask, poll: Poll, known: Callable[[str], bool]) -> Iterator[PageTask]:
@@ -87,15 +99,18 @@ def page_tasks(task: FeedTask, poll: Poll, known: Callable[[str], bool]) -> Iter
 
 
 def _listing(
-    task: FeedTask, entries: tuple[Entry, ...], known: Callable[[str], bool]
+    task: FeedTask, entries: tuple[Entry, ...], known: Callable[[str], bool], whole: bool
 ) -> dict[str, Any]:
-    """Entries that are new or changed, and whether they are all that the feed has now."""
+    """Entries that are new or changed, and whether they are all that the feed has now.
+
+    A document that is not the whole feed shows new ones only, whatever there is.
+    """
     found: dict[str, Listed] = {}
     for entry in entries:
         listed = _listed(task, entry)
         found.setdefault(listed.entry_id, listed)
     news = tuple(listed for listed in found.values() if not known(listed.listing_id))
-    moved_on = bool(news) and len(news) == len(found) and task.body_hash is not None
+    moved_on = whole and bool(news) and len(news) == len(found) and task.body_hash is not None
     return {"overflow": moved_on, "listed": news}
 
 
@@ -123,11 +138,106 @@ def _listed(task: FeedTask, entry: Entry) -> Listed:
     )
 
 
+def _good(task: FeedTask, answer: Response, status: str) -> Poll:
+    """A poll that went well: failures are forgotten, validators and moves noted."""
+    etag, last_modified = answer.headers.get("etag"), answer.headers.get("last-modified")
+    if must_not_store(answer.headers):
+        etag = last_modified = None
+    elif answer.status == NOT_MODIFIED:  # it need not repeat them (RFC 9110, 15.4.5)
+        etag, last_modified = etag or task.etag, last_modified or task.last_modified
+    return _poll(task, answer, status)._replace(
+        redirected_to=answer.url if answer.redirects else None,
+        etag=etag,
+        last_modified=last_modified,
+        failures=0,
+        failing_since=None,
+        last_body_at=task.last_body_at if answer.status == NOT_MODIFIED else answer.fetched_at,
+        **_moves(task, answer),
+    )
+
+
+def _moves(task: FeedTask, answer: Response) -> dict[str, Any]:
+    """Where permanent redirects lead, and since when; a feed moves when they have persisted."""
+    to = answer.moved_to
+    if to is None:
+        return {"moving_to": None, "moves_seen": 0, "moving_since": None}
+    same = to == task.moving_to and task.moving_since is not None
+    seen = task.moves_seen + 1 if same else 1
+    since = task.moving_since if same and task.moving_since else answer.fetched_at
+    if seen >= MOVES_NEEDED and answer.fetched_at - since >= MOVES_OVER:
+        address = None if to == task.url else to
+        return {"address": address, "moving_to": None, "moves_seen": 0, "moving_since": None}
+    return {"moving_to": to, "moves_seen": seen, "moving_since": since}
+
+
+def _rhythm(task: FeedTask, document: FeedDocument, now: datetime) -> dict[str, Any]:
+    """What decides when to ask again, and cannot be seen in an answer without a body."""
+    times = [entry.published_at for entry in document.entries]
+    past = [at for at in times if at is not None and at <= now]
+    return {
+        "gap_seconds": median_gap(times, now) or task.gap_seconds,
+        "newest_entry_at": max(past, default=task.newest_entry_at),
+        "hints": hints_json(document.hints),
+    }
+
+
+def _scheduled(
+    task: FeedTask, answer: Response | HttpFailure, poll: Poll, temporary: bool = True
+) -> Poll:
+    """The poll with its feed's next state, and why."""
+    now = poll.polled_at
+    headers = answer.headers if isinstance(answer, Response) else {}
+    max_age, expires = freshness(headers, now)
+    turn = Turn(
+        interval=task.interval,
+        gap=poll.gap_seconds,
+        quiet=_seconds(poll.newest_entry_at, now),
+        hints=hints_of(poll.hints),
+        max_age=max_age,
+        expires=expires,
+        overflow=poll.overflow,
+        failures=poll.failures,
+        failing=_seconds(poll.failing_since, now) or 0,
+        temporary=temporary,
+        gone=answer.status == GONE,
+        retry_after=answer.retry_after if isinstance(answer, HttpFailure) else None,
+        jitter=int(digest(task.url, now.isoformat())[:8], 16) / 2**32,
+    )
+    due = next_poll(now, turn)
+    return poll._replace(state=due.state, next_poll_at=due.at, schedule=explained(turn, due))
+
+
+def hints_json(hints: Hints) -> str | None:
+    """Those hints that there are, as a JSON object; None without any."""
+    told = {name: value for name, value in hints._asdict().items() if value}
+    return json.dumps(told) if told else None
+
+
+def hints_of(text: str | None) -> Hints:
+    """Hints from their JSON."""
+    told = json.loads(text or "{}")
+    lists = {name: tuple(value) for name, value in told.items() if isinstance(value, list)}
+    return Hints(**told | lists)
+
+
+def _seconds(since: datetime | None, now: datetime) -> int | None:
+    return None if since is None else max(0, round((now - since).total_seconds()))
+
+
 def _failed(
     task: FeedTask, answer: Response | HttpFailure, stage: str, error_type: str, error: str
 ) -> Poll:
-    poll = _poll(task, answer, "failed", task.failures + 1)
-    return poll._replace(stage=stage, error_type=error_type, error=error[:LONGEST_ERROR])
+    """A failed poll. Where a moved feed is not to be had, its own address is asked again."""
+    temporary = isinstance(answer, HttpFailure) and answer.temporary
+    poll = _poll(task, answer, "failed")._replace(
+        stage=stage,
+        error_type=error_type,
+        error=error[:LONGEST_ERROR],
+        failures=task.failures + 1,
+        failing_since=task.failing_since or answer.fetched_at,
+        address=task.address if temporary else None,
+    )
+    return _scheduled(task, answer, poll, temporary)
 
 
 def refused_poll(poll: Poll, reason: str) -> Poll:
@@ -145,16 +255,19 @@ def refused_poll(poll: Poll, reason: str) -> Poll:
         last_modified=None,
         body_hash=None,
         failures=1,
+        failing_since=poll.polled_at,
         state="active",
         overflow=False,
         listed=(),
+        redirected_to=None,
+        address=None,
+        moving_to=None,
+        hints=None,
     )
 
 
-def _poll(task: FeedTask, answer: Response | HttpFailure, status: str, failures: int) -> Poll:
+def _poll(task: FeedTask, answer: Response | HttpFailure, status: str) -> Poll:
     """A poll that brought nothing and leaves what is known of the feed as it was."""
-    wait = answer.retry_after if isinstance(answer, HttpFailure) else None
-    due = next_poll(answer.fetched_at, task.interval, failures, answer.status, wait)
     return Poll(
         feed_url=task.url,
         polled_at=answer.fetched_at,
@@ -169,9 +282,19 @@ def _poll(task: FeedTask, answer: Response | HttpFailure, status: str, failures:
         etag=task.etag,
         last_modified=task.last_modified,
         body_hash=task.body_hash,
-        failures=failures,
-        state=due.state,
-        next_poll_at=due.at,
+        failures=task.failures,
+        state="active",
+        next_poll_at=None,
         overflow=False,
         listed=(),
+        failing_since=task.failing_since,
+        address=task.address,
+        moving_to=task.moving_to,
+        moves_seen=task.moves_seen,
+        moving_since=task.moving_since,
+        gap_seconds=task.gap_seconds,
+        newest_entry_at=task.newest_entry_at,
+        hints=hints_json(task.hints),
+        false_304=task.false_304,
+        last_body_at=task.last_body_at,
     )

@@ -6,6 +6,19 @@ from datetime import datetime
 from typing import NamedTuple
 
 
+class Hints(NamedTuple):
+    """What a feed says about when to ask again."""
+
+    ttl: int | None = None
+    """Seconds, of RSS's ttl."""
+    update_seconds: int | None = None
+    """Seconds between updates, of sy:updatePeriod and sy:updateFrequency."""
+    skip_hours: tuple[int, ...] = ()
+    """0 to 23, in UTC."""
+    skip_days: tuple[int, ...] = ()
+    """0 for Monday, in UTC."""
+
+
 class FeedTask(NamedTuple):
     """A feed that is due, with what the database remembers of it."""
 
@@ -15,13 +28,35 @@ class FeedTask(NamedTuple):
     language: str | None
     position: int
     """Its place in the feeds file; earlier feeds win a tie for an article."""
-    interval: int
-    """Seconds."""
+    interval: int | None
+    """Seconds, as the feeds file says; None: its own rhythm decides."""
     etag: str | None = None
     last_modified: str | None = None
     body_hash: str | None = None
     failures: int = 0
     """Polls that failed in a row."""
+    failing_since: datetime | None = None
+    kind: str = "feed"
+    """feed or sitemap."""
+    address: str | None = None
+    """Where it is polled, if permanent redirects have moved it."""
+    moving_to: str | None = None
+    """Where permanent redirects led at the last polls, if not there."""
+    moves_seen: int = 0
+    moving_since: datetime | None = None
+    gap_seconds: int | None = None
+    newest_entry_at: datetime | None = None
+    hints: Hints = Hints()
+    false_304: bool = False
+    """It once said 304 though it had changed."""
+    last_body_at: datetime | None = None
+    probe: bool = False
+    """Whether a 304 is to be put to the test."""
+
+    @property
+    def target(self) -> str:
+        """The address to ask."""
+        return self.address or self.url
 
 
 class PageTask(NamedTuple):
@@ -39,6 +74,11 @@ class PageTask(NamedTuple):
     published_at: datetime | None
     listed_at: datetime
     attempts: int = 0
+
+    @property
+    def target(self) -> str:
+        """The address to ask."""
+        return self.url
 
 
 class Response(NamedTuple):
@@ -59,6 +99,8 @@ class Response(NamedTuple):
     moved_to: str | None = None
     """Where permanent redirects (301, 308) lead, all of them; None without one, and where one of
     the redirects is temporary."""
+    after_304: bool = False
+    """Whether this is the answer to a request without validators, right after a 304."""
 
 
 class HttpFailure(NamedTuple):
@@ -90,19 +132,6 @@ class Entry(NamedTuple):
     """The date of the last change as written, where there is one."""
     content: str | None = None
     """The whole text in the feed, as HTML, where it carries more than a summary."""
-
-
-class Hints(NamedTuple):
-    """What a feed says about when to ask again."""
-
-    ttl: int | None = None
-    """Seconds, of RSS's ttl."""
-    update_seconds: int | None = None
-    """Seconds between updates, of sy:updatePeriod and sy:updateFrequency."""
-    skip_hours: tuple[int, ...] = ()
-    """0 to 23, in UTC."""
-    skip_days: tuple[int, ...] = ()
-    """0 for Monday, in UTC."""
 
 
 class FeedDocument(NamedTuple):
@@ -211,6 +240,20 @@ class Poll(NamedTuple):
     overflow: bool
     """Every entry is new or changed, though the feed was read before."""
     listed: tuple[Listed, ...]
+    redirected_to: str | None = None
+    schedule: str | None = None
+    """JSON: the rule that gave next_poll_at, and its inputs."""
+    failing_since: datetime | None = None
+    address: str | None = None
+    moving_to: str | None = None
+    moves_seen: int = 0
+    moving_since: datetime | None = None
+    gap_seconds: int | None = None
+    newest_entry_at: datetime | None = None
+    hints: str | None = None
+    """JSON of Hints."""
+    false_304: bool = False
+    last_body_at: datetime | None = None
 
 
 class Article(NamedTuple):

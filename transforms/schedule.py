@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import NamedTuple
+import json
+import statistics
+from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from transforms.records import Hints
 
 DEFAULT_INTERVAL = 30 * 60
+SHORTEST_WAIT = 5 * 60
 LONGEST_WAIT = 24 * 3600
+JITTER = 0.1
+"""Share of a wait that is drawn on top of it, so that many feeds do not fire together."""
+RHYTHM_ENTRIES = 30
+QUIET_SHARE = 24
+"""A feed that has been quiet for so many times its wait is asked less often: hourly after a day."""
+BROKEN_AFTER = timedelta(days=10)
 LONGEST_RETRY_AFTER = 30 * 86400
 """Seconds; what asks for more is a mistake, or mischief, and may fit no calendar."""
-MAX_ATTEMPTS = 5
-FIRST_PAGE_WAIT = 10 * 60
+PAGE_WAITS = (1_800, 4 * 3600, 70_200, 48 * 3600)
+"""Seconds between the attempts at a page: three days in all."""
+MAX_ATTEMPTS = len(PAGE_WAITS) + 1
 GONE = 410
 
 
@@ -21,22 +36,160 @@ class Next(NamedTuple):
     at: datetime | None
 
 
-def next_poll(now: datetime, interval: int, failures: int, http_status: int | None,
-              retry_after: float | None) -> Next:  # fmt: skip
-    """When a feed is due again, after a poll with so many failures in a row (0: it went well).
+class Turn(NamedTuple):
+    """All that decides when a feed is polled again; times in seconds."""
 
-    410 retires a feed (RFC 9110, section 15.5.11); other failures double the interval each time,
-    up to a day; a Retry-After is the least.
+    interval: int | None = None
+    """As the user's feeds file says."""
+    gap: int | None = None
+    """Median time between its entries."""
+    quiet: int | None = None
+    """Time since its newest entry."""
+    hints: Hints = Hints()
+    max_age: int | None = None
+    expires: int | None = None
+    overflow: bool = False
+    failures: int = 0
+    """Polls that failed in a row, this one included."""
+    failing: int = 0
+    """Time since the first of these."""
+    temporary: bool = True
+    """Whether the last failure may pass by itself."""
+    gone: bool = False
+    """410 (RFC 9110, section 15.5.11)."""
+    retry_after: float | None = None
+    jitter: float = 0.0
+    """0 to 1."""
+
+
+class NextPoll(NamedTuple):
+    """A feed's state, when it is due again (None: never), and the rule that decided."""
+
+    state: str
+    at: datetime | None
+    rule: str
+
+
+def next_poll(now: datetime, turn: Turn) -> NextPoll:
+    """When a feed is due again.
+
+    Its own rhythm decides, and what it asks for: not before ttl, sy:update*, max-age and Expires
+    have passed, within 5 minutes and 24 hours, not in skipHours and skipDays. A page that ran over
+    halves the wait. The user's interval stands above all these. Failures double the wait, up to 24
+    hours; a Retry-After is the least.
     """
-    if http_status == GONE:
-        return Next("retired", None)
-    wait = min(interval * 2 ** min(failures, 20), max(interval, LONGEST_WAIT))
-    return Next("active", now + timedelta(seconds=max(wait, retry_after or 0)))
+    if turn.gone:
+        return NextPoll("retired", None, "gone")
+    rule, wait = _wait(turn)
+    state = "active"
+    if turn.failures:
+        longest = max(wait, LONGEST_WAIT)
+        rule, wait = "back-off", min(wait * 2 ** min(turn.failures, 20), longest)
+        if not turn.temporary and turn.failing >= BROKEN_AFTER.total_seconds():
+            state, rule, wait = "broken", "broken", longest
+    if rule != "interval":
+        wait *= 1 + JITTER * turn.jitter
+    if (turn.retry_after or 0) > wait:
+        rule, wait = "retry-after", turn.retry_after or 0
+    at = now + timedelta(seconds=wait)
+    if turn.interval is None and not turn.failures:
+        later = _not_skipped(at, turn.hints)
+        rule, at = rule if later == at else "skip", later
+    return NextPoll(state, at, rule)
+
+
+def _wait(turn: Turn) -> tuple[str, float]:
+    """The rule for a feed that is well, and its seconds."""
+    if turn.interval is not None:
+        return "interval", turn.interval
+    if turn.gap is None:
+        rule, wait = "default", float(DEFAULT_INTERVAL)
+    else:
+        rule, wait = "rhythm", max(turn.gap, (turn.quiet or 0) / QUIET_SHARE)
+    if turn.overflow:
+        return "overflow", min(max(wait / 2, SHORTEST_WAIT), LONGEST_WAIT)
+    asked = {
+        "ttl": turn.hints.ttl,
+        "sy:update": turn.hints.update_seconds,
+        "max-age": turn.max_age,
+        "expires": turn.expires,
+        "shortest": SHORTEST_WAIT,
+    }
+    for name, least in asked.items():
+        if least is not None and least > wait:
+            rule, wait = name, least
+    return (rule, wait) if wait <= LONGEST_WAIT else ("longest", LONGEST_WAIT)
+
+
+def _not_skipped(at: datetime, hints: Hints) -> datetime:
+    """The first moment from `at` on that lies in no hour and no day to be skipped."""
+    later = at
+    for _ in range(7 * 24 + 1):
+        if later.hour not in hints.skip_hours and later.weekday() not in hints.skip_days:
+            return later
+        later = later.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    return at  # there is no such moment: nonsense is not obeyed
+
+
+def explained(turn: Turn, due: NextPoll) -> str:
+    """The rule and its inputs as a JSON object, without those that say nothing."""
+    inputs: dict[str, Any] = {
+        **turn._asdict(),
+        **turn.hints._asdict(),
+        "jitter": round(turn.jitter, 3),
+    }
+    del inputs["hints"]
+    default = {**Turn()._asdict(), **Hints()._asdict()}
+    kept = {name: value for name, value in inputs.items() if value != default[name]}
+    return json.dumps({"rule": due.rule, **kept})
+
+
+def median_gap(times: Iterable[datetime | None], now: datetime) -> int | None:
+    """Seconds between a feed's newest entries, in the median; None where too few have a date."""
+    past = sorted({at for at in times if at is not None and at <= now}, reverse=True)
+    newest = past[:RHYTHM_ENTRIES]
+    if len(newest) < 3:
+        return None
+    gaps = [(a - b).total_seconds() for a, b in pairwise(newest)]
+    return round(statistics.median(gaps))
+
+
+def freshness(headers: dict[str, str], now: datetime) -> tuple[int | None, int | None]:
+    """Seconds of max-age and until Expires, where an answer has them (RFC 9111, section 5)."""
+    max_age = _cache_control(headers).get("max-age", "")
+    expires = http_date(headers.get("expires"))
+    return (
+        _bounded(int(max_age) if max_age.isascii() and max_age.isdigit() else 0),
+        _bounded(round((expires - now).total_seconds()) if expires else 0),
+    )
+
+
+def must_not_store(headers: dict[str, str]) -> bool:
+    """Whether an answer's validators are not to be kept: no-store, or an Expires of 0."""
+    return "no-store" in _cache_control(headers) or headers.get("expires", "").strip() == "0"
+
+
+def http_date(value: str | None) -> datetime | None:
+    """A date as HTTP writes it (RFC 9110, section 5.6.7), in UTC; None for anything else."""
+    try:
+        date = parsedate_to_datetime(value or "")
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return date.replace(tzinfo=timezone.utc) if date.tzinfo is None else date
+
+
+def _cache_control(headers: dict[str, str]) -> dict[str, str]:
+    directives = (part.partition("=") for part in headers.get("cache-control", "").split(","))
+    return {name.strip().lower(): value.strip('" ') for name, _, value in directives}
+
+
+def _bounded(seconds: int) -> int | None:
+    return min(seconds, LONGEST_RETRY_AFTER) if seconds > 0 else None
 
 
 def next_attempt(now: datetime, attempts: int, temporary: bool, retry_after: float | None) -> Next:
     """What becomes of an entry whose page failed for the `attempts`-th time."""
     if not temporary or attempts >= MAX_ATTEMPTS:
         return Next("failed", None)
-    wait = min(FIRST_PAGE_WAIT * 4 ** (attempts - 1), LONGEST_WAIT)
-    return Next("pending", now + timedelta(seconds=max(wait, retry_after or 0)))
+    wait = max(PAGE_WAITS[attempts - 1], retry_after or 0)
+    return Next("pending", now + timedelta(seconds=wait))

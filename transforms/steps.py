@@ -72,7 +72,7 @@ class ByHost(beam.PTransform):
         """Tasks to (group, tasks)."""
         return (
             tasks
-            | "Find host" >> beam.Map(lambda task, n: (_group(task.url, n), task), self.groups)
+            | "Find host" >> beam.Map(lambda task, n: (_group(task.target, n), task), self.groups)
             | "Group" >> beam.GroupByKey()
         )
 
@@ -203,7 +203,9 @@ def _precedence(task: PageTask) -> tuple[int, int, str]:
 
 
 def _feed_request(task: FeedTask, limit: int) -> Request:
-    return Request(task.url, limit, FEED_TYPES, task.etag, task.last_modified)
+    if task.false_304:
+        return Request(task.target, limit, FEED_TYPES)
+    return Request(task.target, limit, FEED_TYPES, task.etag, task.last_modified, probe=task.probe)
 
 
 def _page_request(task: PageTask, limit: int) -> Request:

@@ -15,7 +15,6 @@ from pipeline.plan import (
     FeedState,
     Plan,
     due_feeds,
-    interval_of,
     is_due,
     make_plan,
     outlet_of,
@@ -42,8 +41,7 @@ from tests.sinks.samples import (
     url_id,
 )
 from transforms.known import KnownIds
-from transforms.records import FeedTask, Listed
-from transforms.schedule import DEFAULT_INTERVAL
+from transforms.records import FeedTask, Hints, Listed
 from transforms.urls import digest
 
 HOUR = 3600
@@ -91,8 +89,9 @@ def test_due_feeds_come_in_the_order_of_the_file() -> None:
     states = {FEED: POLLED, OTHER: POLLED, THIRD: POLLED}
     assert due(states, 5) == []
     assert due(states, 10) == [FEED]
-    assert due(states, 30) == [FEED, THIRD]
     assert due(states, 60) == [FEED, OTHER, THIRD]
+    states[THIRD] = POLLED._replace(next_poll_at=NOON + timedelta(minutes=30))
+    assert due(states, 30) == [FEED, THIRD]
 
 
 def test_all_feeds_are_polled_on_request() -> None:
@@ -107,11 +106,27 @@ def test_a_task_carries_what_is_remembered() -> None:
     assert second == FeedTask(OTHER, "gazette.example", None, None, 1, HOUR)
 
 
+def test_a_task_carries_where_a_feed_moves_and_what_it_asked_for() -> None:
+    state = POLLED._replace(
+        address="https://dawn.example/moved", gap_seconds=700, hints='{"ttl": 60}',
+        newest_entry_at=NOON, last_body_at=NOON, false_304=True,
+    )  # fmt: skip
+    (task, *_) = due_feeds(CATALOGUE, {FEED: state}, NOON, True)
+    assert task.target == "https://dawn.example/moved"
+    assert task.hints == Hints(ttl=60)
+    assert (task.gap_seconds, task.newest_entry_at, task.false_304) == (700, NOON, True)
+
+
+@pytest.mark.parametrize(("hours", "probe"), [(23, False), (25, True)])
+def test_a_day_of_304_is_put_to_the_test(hours: float, probe: bool) -> None:
+    state = POLLED._replace(last_body_at=NOON)
+    (task, *_) = due_feeds(CATALOGUE, {FEED: state}, NOON + timedelta(hours=hours), True)
+    assert task.probe is probe
+
+
 def test_defaults_of_a_feed() -> None:
     assert outlet_of(Feed("https://press.example/rss")) == "press.example"
     assert outlet_of(Feed("https://press.example/rss", "The Press")) == "The Press"
-    assert interval_of(Feed(FEED)) == DEFAULT_INTERVAL
-    assert interval_of(Feed(FEED, interval=5)) == 5
 
 
 def plan(tmp_path: Path, minutes: float, **options: Any) -> Plan:

@@ -169,17 +169,20 @@ def new_run(
     feeds: Sequence[str] = FEEDS,
     outlets: Mapping[str, str] | None = None,
     state: str | None = "done",
+    expect: tuple[int, int] | None = None,
     **changes: Any,
 ) -> RunFolder:
     """The staging folder of a run; `state` is None for one that died.
 
-    `outlets` names those of some feeds; the others are called after their place.
+    `outlets` names those of some feeds; the others are called after their place. `expect` is how
+    many entries each should bring, in how many seconds.
     """
     names = {url: f"Outlet {position}" for position, url in enumerate(feeds)} | dict(outlets or {})
     folder = Staging(database).new_run(run_id)
     configured = [
         {"feed_url": url, "outlet": names[url], "country": "NZ", "language": "en",
-         "tags": ["press"], "interval_seconds": 1800, "position": position}
+         "tags": ["press"], "interval_seconds": 1800, "position": position, "kind": "feed",
+         "expect_entries": expect and expect[0], "expect_seconds": expect and expect[1]}
         for position, url in enumerate(feeds)
     ]  # fmt: skip
     plan = {"started_at": NOON.isoformat(), "newsbeam_version": "0.1.0", "runner": "FnApiRunner",

@@ -135,22 +135,29 @@ def test_an_article_reaches_its_tables_with_every_field(tmp_path: Path) -> None:
 def test_a_poll_reaches_its_tables_with_every_field(tmp_path: Path) -> None:
     database = tmp_path / "news.duckdb"
     entry = listed(FEED, 1, title=TEXTS["ja"], byline="I. V.", published_at=None, guid=None)
-    record = poll(FEED, 3, [entry], error="odd date", last_modified="Sun, 01 Mar 2026")
+    record = poll(
+        FEED, 3, [entry], error="odd date", last_modified="Sun, 01 Mar 2026",
+        redirected_to="https://dawn.example/there", schedule='{"rule": "ttl", "ttl": 1800}',
+        address="https://dawn.example/moved", moving_to="https://dawn.example/there",
+        moves_seen=2, moving_since=at(1), gap_seconds=700, newest_entry_at=at(-9),
+        hints='{"ttl": 1800}', false_304=True, last_body_at=at(3),
+    )  # fmt: skip
     commit(database, [record])
     columns = ", ".join(name for name in entry._fields)
     assert rows(database, f"SELECT {columns} FROM entries") == [tuple(entry)]
     assert rows(database, "SELECT * FROM feed_polls") == [
-        (RUN, FEED, at(3), "ok", 200, 1, 1, 0, False, 4000, 12, None, "odd date")
-    ]
-    state = rows(
-        database,
-        "SELECT state, etag, last_modified, body_hash, last_polled_at, last_ok_at, failures, "
-        f"last_error, next_poll_at FROM feeds WHERE feed_url = '{FEED}'",
-    )
-    assert state == [
-        ("active", record.etag, record.last_modified, record.body_hash, at(3), at(3), 0, None,
-         at(33)),
+        (RUN, FEED, at(3), "ok", 200, 1, 1, 0, False, 4000, 12, record.redirected_to, at(33),
+         record.schedule, None, "odd date")
     ]  # fmt: skip
+    kept = ("state", "etag", "last_modified", "body_hash", "failures", "next_poll_at",
+            "failing_since", "address", "moving_to", "moves_seen", "moving_since", "gap_seconds",
+            "newest_entry_at", "hints", "false_304", "last_body_at")  # fmt: skip
+    columns = ", ".join(kept)
+    assert rows(database, f"SELECT {columns} FROM feeds WHERE feed_url = '{FEED}'") == [
+        tuple(getattr(record, name) for name in kept)
+    ]
+    state = "SELECT last_polled_at, last_ok_at, last_error FROM feeds WHERE feed_url = "
+    assert rows(database, f"{state}'{FEED}'") == [(at(3), at(3), None)]
 
 
 def test_a_failed_poll_is_a_failure_with_its_reason(tmp_path: Path) -> None:

@@ -272,6 +272,35 @@ def test_feed_health(tmp_path: Path) -> None:
     ]
 
 
+def test_feeds_that_brought_less_than_they_should(tmp_path: Path) -> None:
+    """Three in an hour are expected of each; one feed is too new to be judged."""
+    database = tmp_path / "news.duckdb"
+    plan: dict[str, Any] = {"outlets": OUTLETS, "expect": (3, 3600)}
+    first = [poll(FEED, 0), poll(OTHER, 0, [listed(OTHER, n) for n in range(5)])]
+    commit(database, first, run_id=RUN, **plan)
+    second = [poll(FEED, 61, [listed(FEED, n) for n in range(10, 13)]),
+              poll(OTHER, 61, [listed(OTHER, 20)]), poll(THIRD, 61)]  # fmt: skip
+    told = commit(database, second, run_id=LATER, **plan)
+    assert selected(database, "expectations", "outlet, met, entries, expect_entries") == [
+        (GAZETTE, False, 1, 3),
+        (DAWN, True, 3, 3),
+        (HERALD, None, 0, 3),
+    ]
+    assert told.below == [(GAZETTE, 1, 3, 3600)]
+    assert selected(database, "feed_health", "outlet, health")[0] == (GAZETTE, "below expectation")
+
+
+def test_a_broken_feed_is_the_worst_of_all(tmp_path: Path) -> None:
+    database = tmp_path / "news.duckdb"
+    broken = failed_poll(THIRD, 0, 30, state="broken", failing_since=at(-20_000))
+    told = commit(database, [failed_poll(FEED, 0), poll(OTHER, 0, [listed(OTHER, 1)]), broken])
+    assert selected(database, "feed_health", "feed_url, health, failing_since")[:2] == [
+        (THIRD, "broken", at(-20_000)),
+        (FEED, "failing", None),
+    ]
+    assert told.ill == [("broken", 1), ("failing", 1)]
+
+
 def test_coverage(tmp_path: Path) -> None:
     """Polls of four feeds in five hours from noon; the feed of The Dawn overflows at 16:00."""
     database = tmp_path / "news.duckdb"

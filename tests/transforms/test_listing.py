@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from transforms.listing import LONGEST_ERROR, body_hash, is_unchanged, page_tasks, poll_record
+from transforms.listing import (
+    LONGEST_ERROR,
+    body_hash,
+    hints_of,
+    is_unchanged,
+    page_tasks,
+    poll_record,
+)
 from transforms.records import (
     Entry,
     FeedDocument,
     FeedTask,
+    Hints,
     HttpFailure,
     Listed,
     Poll,
     Response,
     Unreadable,
 )
+from transforms.urls import digest
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
 TASK = FeedTask("https://news.example/rss", "Gazette", "GB", "en", 3, 900, '"old"', "Sunday",
@@ -99,13 +109,114 @@ def test_a_failed_poll_forgets_nothing(result, document, told, wait):
     assert (failed.etag, failed.last_modified) == ('"old"', "Sunday"), "else entries are lost"
     assert failed.body_hash == TASK.body_hash
     assert (failed.failures, failed.state) == (3, "active")
-    assert failed.next_poll_at == NOW + timedelta(seconds=wait)
+    assert wait <= (failed.next_poll_at - NOW).total_seconds() <= 1.1 * wait, "with some jitter"
     assert failed.listed == ()
 
 
 def test_a_feed_that_is_gone():
     gone = poll_record(TASK, HttpFailure("Http410", "gone", NOW, 9, 410), None, nothing)
     assert (gone.status, gone.state, gone.next_poll_at) == ("failed", "retired", None)
+
+
+@pytest.mark.parametrize(
+    "headers", [{"cache_control": "no-store"}, {"expires": "0"}], ids=["no-store", "Expires of 0"]
+)
+@pytest.mark.parametrize("status", [200, 304])
+def test_validators_that_are_not_to_be_kept_are_not(headers, status):
+    document = FeedDocument("rss20", "T", None, (A,), None) if status == 200 else None
+    poll = poll_record(TASK, answer(b"new", status, etag='"x"', **headers), document, nothing)
+    assert (poll.etag, poll.last_modified) == (None, None)
+
+
+@pytest.mark.parametrize(("status", "overflow"), [(200, True), (226, False)])
+def test_a_difference_holds_new_entries_only_and_is_no_overflow(status, overflow):
+    document = FeedDocument("rss20", "T", None, (A,), None)
+    poll = poll_record(TASK, answer(b"new", status), document, nothing)
+    assert (poll.status, poll.overflow, len(poll.listed)) == ("ok", overflow, 1)
+
+
+def test_a_304_that_was_false_is_remembered():
+    document = FeedDocument("rss20", "T", None, (A,), None)
+    body = answer()._replace(after_304=True)
+    assert poll_record(TASK, body, document, nothing).false_304
+    nothing_new = poll_record(TASK, body, document, lambda _: True)
+    assert not nothing_new.false_304, "only a date at its top may have changed"
+    doubted = TASK._replace(false_304=True)
+    assert poll_record(doubted, answer(), document, nothing).false_304
+
+
+def moved(task: FeedTask, days: float, to: str | None = "https://new.example/rss") -> Poll:
+    """A poll so many days later that permanent redirects led elsewhere."""
+    at = NOW + timedelta(days=days)
+    response = answer(b"", 304)._replace(moved_to=to, fetched_at=at)
+    return poll_record(task, response, None, nothing)
+
+
+def carried(poll: Poll) -> FeedTask:
+    """The task of the next poll."""
+    return TASK._replace(
+        address=poll.address, moving_to=poll.moving_to, moves_seen=poll.moves_seen,
+        moving_since=poll.moving_since, failures=poll.failures, failing_since=poll.failing_since,
+    )  # fmt: skip
+
+
+def test_a_feed_moves_after_three_permanent_redirects_over_a_day():
+    first = moved(TASK, 0)
+    assert (first.moving_to, first.moves_seen, first.address) == (
+        "https://new.example/rss", 1, None)  # fmt: skip
+    second = moved(carried(first), 0.3)
+    third = moved(carried(second), 0.6)
+    assert (third.moves_seen, third.address) == (3, None), "not yet a day"
+    fourth = moved(carried(third), 1)
+    assert (fourth.address, fourth.moves_seen) == ("https://new.example/rss", 0)
+    assert carried(fourth).target == "https://new.example/rss"
+    assert fourth.feed_url == TASK.url, "it keeps its name"
+
+
+@pytest.mark.parametrize("to", [None, "https://other.example/rss"])
+def test_a_poll_that_led_elsewhere_begins_anew(to):
+    second = moved(carried(moved(TASK, 0)), 1)
+    assert (moved(carried(second), 2, to).moves_seen, moved(carried(second), 2, to).address) == (
+        0 if to is None else 1, None)  # fmt: skip
+
+
+def test_a_moved_feed_that_is_gone_there_is_asked_at_home_again():
+    task = TASK._replace(address="https://new.example/rss")
+    lost = HttpFailure("Http404", "the server answered 404", NOW, 9, 404)
+    assert poll_record(task, lost, None, nothing).address is None
+    down = HttpFailure("Timeout", "too slow", NOW, 9, None, True)
+    assert poll_record(task, down, None, nothing).address == "https://new.example/rss"
+
+
+def test_failures_know_since_when_and_one_good_poll_clears_the_slate():
+    lost = HttpFailure("Http404", "the server answered 404", NOW, 9, 404)
+    task = TASK._replace(failures=0)
+    first = poll_record(task, lost, None, nothing)
+    later = lost._replace(fetched_at=NOW + timedelta(days=11))
+    second = poll_record(carried(first), later, None, nothing)
+    assert (first.failing_since, first.state) == (NOW, "active")
+    assert (second.failing_since, second.failures, second.state) == (NOW, 2, "broken")
+    good = moved(carried(second), 12, None)
+    assert (good.failing_since, good.failures, good.state) == (None, 0, "active")
+
+
+def test_the_rhythm_of_a_feed_decides_and_is_kept_over_answers_without_a_body():
+    task = TASK._replace(interval=None)
+    entries = tuple(A._replace(url=f"https://news.example/{n}", guid=None,
+                               published_at=NOW - timedelta(minutes=20 * n + 5))
+                    for n in range(5))  # fmt: skip
+    document = FeedDocument("rss20", "T", None, entries, None, Hints(ttl=600))
+    good = poll_record(task, answer(), document, {digest("x")}.__contains__)
+    assert (good.gap_seconds, good.newest_entry_at) == (1_200, NOW - timedelta(minutes=5))
+    assert hints_of(good.hints) == Hints(ttl=600)
+    assert json.loads(good.schedule)["rule"] == "overflow", "all of it was new"
+    known = poll_record(task, answer(), document, lambda _: True)
+    assert json.loads(known.schedule).items() >= {"rule": "rhythm", "gap": 1_200}.items()
+    assert 1_200 <= (known.next_poll_at - NOW).total_seconds() <= 1_320
+    later = task._replace(gap_seconds=1_200, newest_entry_at=NOW, hints=Hints(ttl=3_600))
+    same = poll_record(later, answer(b"", 304), None, nothing)
+    assert (same.gap_seconds, hints_of(same.hints)) == (1_200, Hints(ttl=3_600))
+    assert json.loads(same.schedule)["rule"] == "ttl"
 
 
 def test_a_long_error_is_cut():

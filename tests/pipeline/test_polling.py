@@ -1,0 +1,181 @@
+"""Polling over several runs: what a feed's answers make of it, by real runs against a real server.
+
+Days pass by moving what the database remembers into the past.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.conftest import newsbeam, rows
+from tests.transforms.conftest import Reply, Site
+
+NOW = datetime.now(timezone.utc)
+
+
+def rss(count: int, *, minutes: int = 20, channel: str = "", **headers: str) -> Reply:
+    """A feed of entries that came so many minutes apart; their pages are not there."""
+    dates = [format_datetime(NOW - timedelta(minutes=minutes * (n + 1))) for n in range(count)]
+    items = "".join(
+        f"<item><title>Tide table {count - n}</title><link>/story/{count - n}</link>"
+        f"<pubDate>{date}</pubDate></item>"
+        for n, date in enumerate(dates)
+    )
+    body = f'<rss version="2.0"><channel><title>Quay</title>{channel}{items}</channel></rss>'
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Reply(200, body.encode(), {"Content-Type": "application/rss+xml", **named})
+
+
+class Desk:
+    """A site with one feed, a database, and runs over it."""
+
+    def __init__(self, site: Site, folder: Path) -> None:
+        self.site, self.folder = site, folder
+        self.database = folder / "news.duckdb"
+
+    def run(self, *options: str, feed: str = "") -> dict[str, Any]:
+        feeds = self.folder / "feeds.yaml"
+        feeds.write_text(f"feeds:\n  - url: {self.site.base}/feed\n    outlet: Quay\n{feed}")
+        result = newsbeam(
+            "run", "--feeds", feeds, "--database", self.database, "--allow-private-hosts",
+            "--host-delay", "0", "--now", "--json", *options,
+        )  # fmt: skip
+        return json.loads(result.stdout)
+
+    def feed(self, columns: str) -> tuple[Any, ...]:
+        (row,) = rows(self.database, f"SELECT {columns} FROM feeds")
+        return row
+
+    def poll(self, columns: str) -> tuple[Any, ...]:
+        """Of the last poll."""
+        return rows(self.database, f"SELECT {columns} FROM feed_polls ORDER BY polled_at")[-1]
+
+    def earlier(self, column: str, days: int) -> None:
+        with duckdb.connect(str(self.database)) as connection:
+            connection.execute(f"UPDATE feeds SET {column} = {column} - to_days({days})")
+
+    def asked(self, path: str = "/feed") -> list[dict[str, str]]:
+        """Headers of the requests for a path."""
+        return [headers for asked, headers in self.site.headers if asked == path]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    site = Site()
+    yield Desk(site, tmp_path)
+    site.close()
+
+
+def test_permanent_redirects_move_a_feed(desk: Desk) -> None:
+    desk.site.at("/feed", Reply(301, headers={"Location": "/there"}))
+    desk.site.at("/there", rss(3))
+    desk.run()
+    assert desk.poll("redirected_to") == (f"{desk.site.base}/there",)
+    desk.run()
+    desk.earlier("moving_since", 1)
+    assert desk.feed("address, moves_seen") == (None, 2)
+    desk.run()
+    assert desk.feed("address, moves_seen") == (f"{desk.site.base}/there", 0)
+    desk.run()
+    assert (len(desk.asked()), len(desk.asked("/there"))) == (3, 4)
+    assert desk.poll("status, redirected_to") == ("unchanged", None)
+    assert desk.feed("feed_url") == (f"{desk.site.base}/feed",)
+    desk.site.at("/there", Reply(404))
+    desk.site.at("/feed", rss(3))
+    desk.run()
+    desk.run()
+    assert desk.feed("address, failures") == (None, 0), "it is asked at home again"
+
+
+def test_a_temporary_redirect_moves_nothing(desk: Desk) -> None:
+    desk.site.at("/feed", Reply(302, headers={"Location": "/there"}))
+    desk.site.at("/there", rss(3))
+    desk.run()
+    assert desk.poll("redirected_to") == (f"{desk.site.base}/there",)
+    assert desk.feed("moving_to, moves_seen") == (None, 0)
+
+
+def test_a_false_304_is_found_out_and_remembered(desk: Desk) -> None:
+    def liar(handler: BaseHTTPRequestHandler) -> None:
+        known = "If-None-Match" in handler.headers
+        handler.reply(Reply(304) if known else answers[-1])  # type: ignore[attr-defined]
+
+    answers = [rss(3, ETag='"1"')]
+    desk.site.at("/feed", liar)
+    desk.run()
+    answers.append(rss(4, ETag='"1"'))
+    assert desk.run()["run"]["entries_new"] == 0
+    desk.earlier("last_body_at", 2)
+    assert desk.run()["run"]["entries_new"] == 1
+    assert desk.feed("false_304") == (True,)
+    answers.append(rss(5, ETag='"1"'))
+    assert desk.run()["run"]["entries_new"] == 1
+    assert "if-none-match" not in desk.asked()[-1]
+
+
+@pytest.mark.parametrize("header", [{"Cache_Control": "no-store"}, {"Expires": "0"}])
+def test_what_is_not_to_be_stored_is_not_sent_back(desk: Desk, header: dict[str, str]) -> None:
+    desk.site.at("/feed", rss(2, ETag='"1"', **header))
+    desk.run()
+    desk.run()
+    assert "if-none-match" not in desk.asked()[-1]
+    assert desk.poll("status") == ("unchanged",), "the same body is unchanged all the same"
+
+
+@pytest.mark.parametrize(
+    ("reply", "feed", "rule", "wait"),
+    [
+        (rss(5), "", "rhythm", 1_200),
+        (rss(5, minutes=1), "", "shortest", 300),
+        (rss(1), "", "default", 1_800),
+        (rss(5, channel="<ttl>60</ttl>"), "", "ttl", 3_600),
+        (rss(5, Cache_Control="max-age=7200"), "", "max-age", 7_200),
+        (rss(5, Cache_Control="max-age=7200"), "    interval: 1s\n", "interval", 1),
+        (Reply(503, headers={"Retry-After": "9000"}), "", "retry-after", 9_000),
+        (Reply(404), "", "back-off", 3_600),
+    ],
+    ids=["rhythm", "shortest", "default", "ttl", "max-age", "the user's", "retry-after", "404"],
+)
+def test_every_poll_says_why_the_next_one_is_when_it_is(
+    desk: Desk, reply: Reply, feed: str, rule: str, wait: int
+) -> None:
+    desk.site.at("/feed", reply)
+    desk.run(feed=feed)
+    found, seconds = desk.poll("schedule->>'rule', epoch(next_poll_at - polled_at)")
+    assert found == rule
+    assert wait <= seconds <= 1.1 * wait
+    assert desk.feed("next_poll_at") == desk.poll("next_poll_at")
+
+
+def test_ten_days_without_a_feed_break_it_and_one_good_poll_mends_it(desk: Desk) -> None:
+    desk.site.at("/feed", Reply(200, b"<html><body>Welcome</body></html>"))
+    assert desk.run()["ill_feeds"] == {"failing": 1}
+    desk.earlier("failing_since", 10)
+    assert desk.run()["ill_feeds"] == {"broken": 1}
+    assert rows(desk.database, "SELECT health, failures FROM feed_health") == [("broken", 2)]
+    desk.site.at("/feed", rss(3))
+    assert desk.run()["ill_feeds"] == {}
+    assert desk.feed("state, failures, failing_since") == ("active", 0, None)
+
+
+def test_a_feed_below_its_expectation_is_named(desk: Desk) -> None:
+    wanted = "    expect: {at_least: 4, per: hour}\n"
+    desk.site.at("/feed", rss(2), rss(3))
+    assert desk.run(feed=wanted)["below_expectation"] == [], "too early to tell"
+    with duckdb.connect(str(desk.database)) as connection:
+        connection.execute("UPDATE feed_polls SET polled_at = polled_at - INTERVAL 2 HOUR")
+        connection.execute("UPDATE entries SET listed_at = listed_at - INTERVAL 2 HOUR")
+    assert desk.run(feed=wanted)["below_expectation"] == [
+        {"outlet": "Quay", "entries": 1, "expected": 4, "seconds": 3_600}
+    ]
+    told = newsbeam("run", "--feeds", desk.folder / "feeds.yaml", "--database", desk.database)
+    assert "below     Quay 1 entries in 1h instead of 4" in told.stdout
