@@ -12,7 +12,7 @@ import pytest
 from config import errors
 from config.errors import ConfigError
 from config.load import load_feeds, load_topics, parse_interval, shipped
-from config.models import Feed, Topic
+from config.models import Expectation, Feed, Topic
 
 
 @pytest.fixture
@@ -83,6 +83,9 @@ feeds:
         pytest.param("language", "pt-br", "pt-BR", id="a region"),
         pytest.param("interval", "1s", 1, id="the shortest interval"),
         pytest.param("interval", "7d", 604_800, id="the longest interval"),
+        pytest.param("kind", "sitemap", "sitemap", id="a sitemap"),
+        pytest.param("expect", "{at_least: 5, per: day}", Expectation(5, 86_400), id="a day"),
+        pytest.param("expect", "{per: 12h, at_least: 1}", Expectation(1, 43_200), id="12 hours"),
     ],
 )
 def test_values_are_taken_as_they_are_written(write, key, written, read):
@@ -193,6 +196,11 @@ def test_shape_of_a_feeds_file(write, text, expected):
         pytest.param({"interval": "8d"}, 3, ["'8d'", "1s to 7d"], id="too long"),
         pytest.param({"interval": "-5m"}, 3, ["'-5m'"], id="negative"),
         pytest.param({"interval": "1.5h"}, 3, ["'1.5h'"], id="a fraction"),
+        pytest.param({"kind": "newsletter"}, 3, ["'kind'", "feed or sitemap"], id="kind"),
+        pytest.param({"expect": "5"}, 3, ["'expect' must be a mapping", "at_least"], id="bare"),
+        pytest.param({"expect": "{at_least: 5}"}, 3, ["'expect' lacks 'per'"], id="no period"),
+        pytest.param({"expect": "{at_least: 0, per: day}"}, 3, ["'0'", "from 1"], id="none"),
+        pytest.param({"expect": "{at_least: 5, per: month}"}, 3, ["'month'", "week"], id="month"),
         pytest.param({"outlet": ""}, 3, ["'outlet' is empty"], id="empty outlet"),
         pytest.param({"outlet": "'  '"}, 3, ["'outlet' is empty"], id="blank outlet"),
         pytest.param({"tags": "wire"}, 3, ["'tags' must be a list"], id="tags without brackets"),
