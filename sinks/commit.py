@@ -107,6 +107,7 @@ SELECT a.* REPLACE (
            p.article.word_count AS word_count, p.article.text_hash AS text_hash,
            p.article.body_hash AS body_hash, p.article.bytes AS bytes,
            p.article.redirects AS redirects, p.article.extractor AS extractor,
+           p.article.robots AS robots,
            {run} AS run_id, a.version + 1 AS version, {sequence} AS sequence
        ), p.topics
 FROM rechecked p JOIN before a USING (article_id)
@@ -131,7 +132,7 @@ WITH places AS (
     LEFT JOIN places USING (article_id, topic) GROUP BY ALL
 )
 SELECT a.* EXCLUDE (url, canonical_url, feed_url, outlet, country, published_source, listed_at,
-                    redirects, url_id, story_id, sequence),
+                    redirects, robots, url_id, story_id, sequence),
        topics, {run} AS replaced_run_id
 FROM before a SEMI JOIN revised USING (article_id) LEFT JOIN tagged USING (article_id)
 """

@@ -93,6 +93,7 @@ TABLES = (
         bytes             BIGINT       Size of the page, unpacked.
         redirects         VARCHAR[]    Addresses that led to the page, first the one asked for.
         extractor         VARCHAR      Tool and version that found the text.
+        robots            VARCHAR[]    What page and answer ask of robots (meta elements, X-Robots-Tag), such as noarchive or noai; NULL where nobody looked.
         url_id            VARCHAR      Stable hash of the listed address in its normal form.
         run_id            VARCHAR      Run that brought it. ->runs.run_id
         version           INTEGER      1, and one more for each change of headline or text that was seen.

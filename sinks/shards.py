@@ -26,6 +26,7 @@ _ARTICLE = _struct(
     country=TEXT, title=TEXT, byline=TEXT, published_at=TIME, published_source=TEXT,
     listed_at=TIME, fetched_at=TIME, language=TEXT, text=TEXT, word_count=COUNT, text_hash=TEXT,
     body_hash=TEXT, bytes=COUNT, redirects=pa.list_(TEXT), extractor=TEXT,
+    robots=pa.list_(TEXT),
 )  # fmt: skip
 TABLES = {
     table.name: table

@@ -17,12 +17,14 @@ from py3langid.langid import classify
 from w3lib.encoding import html_to_unicode
 
 from transforms.records import Extraction, Unreadable
+from transforms.robots import directives
 
 EXTRACTOR = f"trafilatura {trafilatura.__version__}"
 SAMPLE = 1_000
 """Characters of text that decide the language."""
 ENOUGH_LETTERS = 60
 PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain", "application/xml", "text/xml")
+ROBOTS = '//meta[translate(@name, "ROBTSN", "robtsn") = "robots"]/@content'
 CANONICAL = '//link[contains(concat(" ", normalize-space(@rel), " "), " canonical ")]/@href'
 
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # what fails is said by a value
@@ -38,6 +40,7 @@ def extract_page(body: bytes, content_type: str | None, url: str) -> Extraction 
     if tree is None:
         return Unreadable("NotAPage", "the body is no HTML")
     declared, links = tree.get("lang"), tree.xpath(CANONICAL)
+    robots = directives(", ".join(tree.xpath(ROBOTS)))
     found: Any = trafilatura.bare_extraction(
         tree, url=url, with_metadata=True, include_comments=False
     )
@@ -52,6 +55,7 @@ def extract_page(body: bytes, content_type: str | None, url: str) -> Extraction 
         canonical_link=str(links[0]) if links else None,
         text=text,
         extractor=EXTRACTOR,
+        robots=robots,
     )
 
 

@@ -16,6 +16,7 @@ from transforms.records import (
     TopicMatch,
     Unreadable,
 )
+from transforms.robots import directives
 from transforms.schedule import next_attempt
 from transforms.tag import UNSPACED
 from transforms.urls import digest, page_identity
@@ -48,6 +49,7 @@ def page_record(
 def _article(task: PageTask, answer: Response, extraction: Extraction) -> Article:
     identity = page_identity(answer.url, extraction.canonical_link)
     published = task.published_at or extraction.published_at
+    in_header = directives(answer.headers.get("x-robots-tag"))
     return Article(
         article_id=digest(identity),
         url_id=task.url_id,
@@ -70,6 +72,7 @@ def _article(task: PageTask, answer: Response, extraction: Extraction) -> Articl
         bytes=len(answer.body),
         redirects=answer.redirects,
         extractor=extraction.extractor,
+        robots=tuple(dict.fromkeys((*in_header, *extraction.robots))),
     )
 
 

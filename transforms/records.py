@@ -280,6 +280,7 @@ class Article(NamedTuple):
     bytes: int
     redirects: tuple[str, ...]
     extractor: str
+    robots: tuple[str, ...] = ()
 
 
 class Page(NamedTuple):

@@ -53,6 +53,12 @@ def test_the_article_and_nothing_else():
     assert found.extractor.startswith("trafilatura ")
 
 
+def test_what_a_page_asks_of_robots():
+    head = '<meta name="Robots" content="NoArchive, max-snippet:50"><meta name=robots content=noai>'
+    assert extract(page(TEXTS["en"], head)).robots == ("noarchive", "max-snippet:50", "noai")
+    assert extract(page(TEXTS["en"])).robots == ()
+
+
 def test_what_a_page_says_of_itself():
     head = (
         '<meta name="author" content="Ann Mole">'

@@ -114,13 +114,19 @@ def test_a_page_may_declare_its_own_address():
     )
 
 
+def test_what_the_answer_and_the_page_ask_of_robots_is_kept():
+    response = answer()._replace(headers={"x-robots-tag": "noai, otherbot: noindex"})
+    assert article(response=response, robots=("noarchive", "noai")).robots == ("noai", "noarchive")
+    assert article().robots == ()
+
+
 TEMPORARY = HttpFailure("Http503", "the server answered 503", NOW, 9, 503, True)
 
 
 def test_a_temporary_failure_stays_pending():
     page = page_record(TASK, TEMPORARY, None, no_topics)
     assert (page.state, page.attempts) == ("pending", 2)
-    assert page.next_attempt_at == NOW + timedelta(seconds=2_400)
+    assert page.next_attempt_at == NOW + timedelta(hours=4)
     assert (page.stage, page.error_type, page.http_status) == ("fetch", "Http503", 503)
     assert page.error == "the server answered 503"
     assert (page.article, page.topics) == (None, ())
@@ -131,12 +137,12 @@ def test_a_page_whose_parser_was_ended_is_tried_again(lost):
     page = page_record(TASK, answer(), Unreadable(lost, "its process was ended"), no_topics)
     assert (page.state, page.attempts) == ("pending", 2)
     assert (page.stage, page.error_type) == ("extract", lost)
-    assert page.next_attempt_at == NOW + timedelta(seconds=2_400)
+    assert page.next_attempt_at == NOW + timedelta(hours=4)
 
 
 def test_the_server_may_ask_for_more_time():
-    page = page_record(TASK, TEMPORARY._replace(retry_after=9_000.0), None, no_topics)
-    assert page.next_attempt_at == NOW + timedelta(seconds=9_000)
+    page = page_record(TASK, TEMPORARY._replace(retry_after=20_000.0), None, no_topics)
+    assert page.next_attempt_at == NOW + timedelta(seconds=20_000)
 
 
 @pytest.mark.parametrize(
