@@ -35,10 +35,11 @@ SELECT feed_url, state, etag, last_modified, body_hash, failures, last_polled_at
        hints, false_304, last_body_at
 FROM feeds
 """
-# One task for a page that is pending, in the name of the feed that listed it first; and one for an
-# article whose listing, by whichever feed, has changed since: then the page is read again as it
-# was at first, so that two feeds with two headlines do not make a change of each poll. What is to
-# wait longer than anything may was put down by a clock that was wrong.
+# One task for a page that is pending, in the name of the feed that listed it first; one for a page
+# that could not be had, with the text of its feed; and one for an article whose listing, by
+# whichever feed, has changed since: then the page is read again as it was at first, so that two
+# feeds with two headlines do not make a change of each poll. What is to wait longer than anything
+# may was put down by a clock that was wrong.
 OWED = """
 WITH changed AS (
     SELECT article_id, max(rechecks) AS rechecks FROM entries
@@ -47,12 +48,16 @@ WITH changed AS (
     SELECT *, url_id AS what, false AS other, attempts AS tries FROM entries
     WHERE state = 'pending' AND (next_attempt_at <= $now OR next_attempt_at > $latest)
     UNION ALL
+    SELECT *, url_id, false, attempts FROM entries
+    WHERE feed_text_at <= $now OR feed_text_at > $latest
+    UNION ALL
     SELECT e.*, article_id, (e.feed_url, e.url_id) <> (a.feed_url, a.url_id), c.rechecks
     FROM changed c JOIN articles a USING (article_id) JOIN entries e USING (article_id)
     WHERE e.state = 'fetched'
 )
 SELECT e.url_id, e.url, e.feed_url, f.position, coalesce(f.outlet, e.feed_url), f.country,
-       f.language, e.title, e.byline, e.published_at, e.listed_at, e.tries
+       f.language, e.title, e.byline, e.published_at, e.listed_at, e.tries,
+       CASE WHEN e.feed_text_at IS NOT NULL THEN e.content END
 FROM owed e LEFT JOIN feeds f USING (feed_url)
 QUALIFY row_number() OVER (PARTITION BY what ORDER BY other, e.run_id, f.position, e.url) = 1
 ORDER BY e.url_id

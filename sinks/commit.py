@@ -107,7 +107,7 @@ SELECT a.* REPLACE (
            p.article.word_count AS word_count, p.article.text_hash AS text_hash,
            p.article.body_hash AS body_hash, p.article.bytes AS bytes,
            p.article.redirects AS redirects, p.article.extractor AS extractor,
-           p.article.robots AS robots,
+           p.article.robots AS robots, p.article.text_source AS text_source,
            {run} AS run_id, a.version + 1 AS version, {sequence} AS sequence
        ), p.topics
 FROM rechecked p JOIN before a USING (article_id)
@@ -132,7 +132,7 @@ WITH places AS (
     LEFT JOIN places USING (article_id, topic) GROUP BY ALL
 )
 SELECT a.* EXCLUDE (url, canonical_url, feed_url, outlet, country, published_source, listed_at,
-                    redirects, robots, url_id, story_id, sequence),
+                    redirects, robots, text_source, url_id, story_id, sequence),
        topics, {run} AS replaced_run_id
 FROM before a SEMI JOIN revised USING (article_id) LEFT JOIN tagged USING (article_id)
 """
@@ -154,13 +154,13 @@ SELECT * EXCLUDE source FROM (
            if(article.article_id IN (SELECT article_id FROM pruned_articles), 'pruned', state)
                AS state,
            error_type || ': ' || error AS reason, attempts, next_attempt_at,
-           article.article_id AS article_id, 1 AS source
+           article.article_id AS article_id, fetched_at, 1 AS source
     FROM pages ANTI JOIN had USING (url_id)
     UNION ALL
-    SELECT url_id, state, reason, attempts, next_attempt_at, article_id, 2
+    SELECT url_id, state, reason, attempts, next_attempt_at, article_id, NULL, 2
     FROM entries SEMI JOIN touched USING (url_id)
     UNION ALL
-    SELECT url_id, 'fetched', NULL, NULL, NULL, article_id, 3
+    SELECT url_id, 'fetched', NULL, NULL, NULL, article_id, NULL, 3
     FROM articles SEMI JOIN touched USING (url_id)
 )
 QUALIFY row_number() OVER (PARTITION BY url_id ORDER BY state NOT IN ('fetched', 'pruned'),
@@ -229,6 +229,8 @@ SET listing_id = c.listing_id,
     title = CASE WHEN entries.state <> 'pruned' THEN c.title END,
     byline = CASE WHEN entries.state <> 'pruned' THEN c.byline END,
     summary = CASE WHEN entries.state <> 'pruned' THEN c.summary END,
+    content = CASE WHEN entries.state <> 'pruned' THEN c.content END,
+    feed_text_at = CASE WHEN c.content IS NOT NULL THEN feed_text_at END,
     published_at = c.published_at, published_raw = c.published_raw,
     changed_at = if(c.told, c.listed_at, entries.changed_at),
     recheck_at = CASE WHEN c.told AND entries.state = 'fetched' AND rechecks < {MOST_RECHECKS}
@@ -243,11 +245,15 @@ SET state = v.state, reason = v.reason, attempts = coalesce(v.attempts, entries.
     next_attempt_at = v.next_attempt_at, article_id = v.article_id,
     title = CASE WHEN v.state <> 'pruned' THEN title END,
     byline = CASE WHEN v.state <> 'pruned' THEN byline END,
-    summary = CASE WHEN v.state <> 'pruned' THEN summary END
+    summary = CASE WHEN v.state <> 'pruned' THEN summary END,
+    content = CASE WHEN v.state <> 'pruned' THEN content END,
+    feed_text_at = CASE WHEN v.state = 'failed' AND entries.state = 'pending'
+                             AND content IS NOT NULL THEN v.fetched_at END
 FROM verdicts v
 WHERE entries.url_id = v.url_id
   AND (entries.state = 'pending'
-       OR (entries.state = 'failed' AND v.state IN ('fetched', 'pruned')))
+       OR (entries.state = 'failed' AND v.state IN ('fetched', 'pruned'))
+       OR (feed_text_at IS NOT NULL AND v.fetched_at IS NOT NULL))  -- the feed's text failed too
 """
 NEW_ENTRIES = """
 INSERT INTO entries BY NAME
@@ -255,11 +261,13 @@ SELECT l.* REPLACE (
            coalesce(v.state, l.state) AS state, coalesce(v.reason, l.reason) AS reason,
            CASE WHEN v.state IS DISTINCT FROM 'pruned' THEN l.title END AS title,
            CASE WHEN v.state IS DISTINCT FROM 'pruned' THEN l.byline END AS byline,
-           CASE WHEN v.state IS DISTINCT FROM 'pruned' THEN l.summary END AS summary
+           CASE WHEN v.state IS DISTINCT FROM 'pruned' THEN l.summary END AS summary,
+           CASE WHEN v.state IS DISTINCT FROM 'pruned' THEN l.content END AS content
        ),
        {run} AS run_id, coalesce(v.attempts, 0) AS attempts, 0 AS rechecks,
        CASE WHEN coalesce(v.state, l.state) = 'pending'
             THEN coalesce(v.next_attempt_at, l.listed_at) END AS next_attempt_at,
+       CASE WHEN v.state = 'failed' AND l.content IS NOT NULL THEN l.listed_at END AS feed_text_at,
        v.article_id
 FROM listed l LEFT JOIN verdicts v USING (url_id)
 """

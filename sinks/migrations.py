@@ -20,6 +20,7 @@ STEPS: dict[int, dict[str, str]] = {
         "newsbeam_schema": "SELECT *, uuid()::VARCHAR AS database_id FROM newsbeam_schema",
     },
     3: {
+        "articles": "SELECT *, 'page' AS text_source FROM articles",
         "feeds": """SELECT *, 'feed' AS kind, 0 AS moves_seen, false AS false_304,
             (SELECT min(failed_at) FROM failures x
              WHERE x.feed_url = f.feed_url AND f.failures > 0 AND stage IN ('poll', 'read feed')

@@ -34,6 +34,7 @@ REMOVE_FROM = ("topic_evidence", "article_topics", "article_versions", "articles
 EMPTY = """
 UPDATE entries
 SET state = 'pruned', reason = $reason, title = NULL, byline = NULL, summary = NULL,
+    content = NULL, feed_text_at = NULL,
     recheck_at = NULL
 WHERE state = 'fetched' AND article_id IN (SELECT article_id FROM condemned)
 """

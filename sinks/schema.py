@@ -87,6 +87,7 @@ TABLES = (
         fetched_at        TIMESTAMPTZ  When the page was asked for.
         language          VARCHAR      Language of the text, BCP 47.
         text              VARCHAR      Article text, a paragraph a line; navigation, comments and the like left out.
+        text_source       VARCHAR      (page|feed) Where the text comes from: the page, or, where that could not be had, the feed; then hashes and size are those of the feed's text.
         word_count        INTEGER      Words of the text; in scripts without spaces, characters.
         text_hash         VARCHAR      SHA-256 of the text.
         body_hash         VARCHAR      SHA-256 of the page's bytes, unpacked.
@@ -198,6 +199,7 @@ TABLES = (
         title             VARCHAR      Headline as last listed.
         byline            VARCHAR      Authors as last listed.
         summary           VARCHAR      Summary as last listed, without markup.
+        content           VARCHAR      The whole text as last listed, as HTML; NULL where the feed carries a summary at most.
         published_at      TIMESTAMPTZ  Publication as last listed.
         published_raw     VARCHAR      Publication, as it is written in the feed.
         listing_id        VARCHAR      Stable hash of entry, headline and date of change as last listed; another one tells of an edit.
@@ -208,6 +210,7 @@ TABLES = (
         reason            VARCHAR      Why it is not fetched.
         attempts          INTEGER      Runs that tried to fetch the page.
         next_attempt_at   TIMESTAMPTZ  When a pending page is tried again.
+        feed_text_at      TIMESTAMPTZ  When a failed page gave way to the text of the feed, which the next run reads; NULL for not.
         recheck_at        TIMESTAMPTZ  When a fetched page is read again, because its listing changed; NULL for not.
         rechecks          INTEGER      How often it was read again.
         article_id        VARCHAR      The article that it led to; where pruned, one of pruned_articles. ->articles.article_id

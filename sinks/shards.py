@@ -18,6 +18,7 @@ def _struct(**fields: pa.DataType) -> pa.DataType:
 _LISTED = _struct(
     entry_id=TEXT, listing_id=TEXT, url_id=TEXT, url=TEXT, guid=TEXT, title=TEXT, byline=TEXT,
     summary=TEXT, published_at=TIME, published_raw=TEXT, state=TEXT, reason=TEXT,
+    content=TEXT,
 )  # fmt: skip
 _EVIDENCE = _struct(field=TEXT, start=COUNT, end=COUNT, matched=TEXT, phrase=TEXT)
 _TOPIC = _struct(topic=TEXT, score=pa.float64(), evidence=pa.list_(_EVIDENCE))
@@ -26,7 +27,7 @@ _ARTICLE = _struct(
     country=TEXT, title=TEXT, byline=TEXT, published_at=TIME, published_source=TEXT,
     listed_at=TIME, fetched_at=TIME, language=TEXT, text=TEXT, word_count=COUNT, text_hash=TEXT,
     body_hash=TEXT, bytes=COUNT, redirects=pa.list_(TEXT), extractor=TEXT,
-    robots=pa.list_(TEXT),
+    robots=pa.list_(TEXT), text_source=TEXT,
 )  # fmt: skip
 TABLES = {
     table.name: table

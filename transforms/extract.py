@@ -59,6 +59,18 @@ def extract_page(body: bytes, content_type: str | None, url: str) -> Extraction 
     )
 
 
+def extract_content(body: bytes, url: str) -> Extraction | Unreadable:
+    """The text of an entry that its feed carries whole, as HTML in UTF-8."""
+    html = f"<html><body><article>{body.decode(errors='replace')}</article></body></html>"
+    found: Any = trafilatura.bare_extraction(
+        html, url=url, include_comments=False, favor_recall=True
+    )
+    text = ((found.text if found else "") or trafilatura.html2txt(html)).strip()
+    if not text:
+        return Unreadable("NoText", "no text in what the feed carries")
+    return Extraction(None, None, None, language_of(text, None), None, text, EXTRACTOR)
+
+
 def decode(body: bytes, content_type: str | None) -> str:
     """HTML as text: BOM, header, meta element, and then the bytes themselves decide."""
     try:

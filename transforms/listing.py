@@ -135,6 +135,7 @@ def _listed(task: FeedTask, entry: Entry) -> Listed:
         published_raw=entry.published_raw,
         state="pending" if entry.url else "skipped",
         reason=None if entry.url else "the entry has no link",
+        content=entry.content,
     )
 
 

@@ -38,9 +38,8 @@ def page_record(
         return _failed(task, answer, "fetch", answer.error_type, answer.message, answer.temporary)
     if not isinstance(extraction, Extraction):
         problem = extraction or Unreadable("NoText", "nothing extracted")
-        return _failed(
-            task, answer, "extract", problem.error_type, problem.message, problem.temporary
-        )
+        temporary = problem.temporary and not task.content
+        return _failed(task, answer, "extract", problem.error_type, problem.message, temporary)
     article = _article(task, answer, extraction)
     topics = tag(article.title, article.text)
     return _page(task, answer, "fetched")._replace(article=article, topics=topics)
@@ -73,6 +72,7 @@ def _article(task: PageTask, answer: Response, extraction: Extraction) -> Articl
         redirects=answer.redirects,
         extractor=extraction.extractor,
         robots=tuple(dict.fromkeys((*in_header, *extraction.robots))),
+        text_source="feed" if task.content else "page",
     )
 
 

@@ -74,6 +74,8 @@ class PageTask(NamedTuple):
     published_at: datetime | None
     listed_at: datetime
     attempts: int = 0
+    content: str | None = None
+    """The text of the feed, to be read in the place of the page, which could not be had."""
 
     @property
     def target(self) -> str:
@@ -213,6 +215,7 @@ class Listed(NamedTuple):
     state: str
     """pending, or skipped when there is no page to fetch."""
     reason: str | None = None
+    content: str | None = None
 
 
 class Poll(NamedTuple):
@@ -281,6 +284,8 @@ class Article(NamedTuple):
     redirects: tuple[str, ...]
     extractor: str
     robots: tuple[str, ...] = ()
+    text_source: str = "page"
+    """page, or feed where the page could not be had."""
 
 
 class Page(NamedTuple):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timezone
 from functools import lru_cache
 from time import time
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from pebble import ProcessFuture
 
 from config.models import ExtractSettings, FetchSettings, Taxonomy
 from transforms import pool
-from transforms.extract import extract_page
+from transforms.extract import extract_content, extract_page
 from transforms.feeds import parse_feed
 from transforms.fetch import Request, fetch_all
 from transforms.known import KnownIds
@@ -208,7 +209,10 @@ def _feed_request(task: FeedTask, limit: int) -> Request:
     return Request(task.target, limit, FEED_TYPES, task.etag, task.last_modified, probe=task.probe)
 
 
-def _page_request(task: PageTask, limit: int) -> Request:
+def _page_request(task: PageTask, limit: int) -> Request | Response:
+    if task.content:
+        body = task.content.encode(errors="replace")
+        return Response(task.url, 200, {}, body, (), datetime.now(timezone.utc), 0, 0)
     return Request(task.url, limit, PAGE_TYPES)
 
 
@@ -219,13 +223,15 @@ def _feed_job(task: FeedTask, answer: Response) -> tuple[Any, ...] | None:
 
 
 def _page_job(task: PageTask, answer: Response) -> tuple[Any, ...] | None:
+    if task.content:
+        return extract_content, answer.body, answer.url
     return extract_page, answer.body, answer.headers.get("content-type"), answer.url
 
 
 class _Fetch(beam.DoFn):
     def __init__(
         self,
-        request: Callable[[Any, int], Request],
+        request: Callable[[Any, int], Request | Response],
         limit: int,
         settings: FetchSettings,
         signals: str,
@@ -239,9 +245,16 @@ class _Fetch(beam.DoFn):
         self.signals = Signals(self.signals_folder)
 
     def process(self, group: tuple[str, Iterable[Any]]) -> Iterator[Answer]:
-        requests = [(task, self.request(task, self.limit)) for task in group[1]]
+        requests = []
         self.times.update(_now_ms())
-        self.signals.count(f"{self.what} found", len(requests))
+        for task in group[1]:
+            wanted = self.request(task, self.limit)
+            self.signals.count(f"{self.what} found")
+            if isinstance(wanted, Response):  # what it takes is here
+                yield task, wanted
+                self.signals.count(self.what)
+            else:
+                requests.append((task, wanted))
         for answer in fetch_all(requests, self.settings, self.signals.stopped):
             yield answer
             self.signals.count(self.what)

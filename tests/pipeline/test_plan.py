@@ -185,6 +185,14 @@ def test_a_pending_page_is_owed_when_its_time_comes(
     assert plan(tmp_path, minutes).pages_owed == owed
 
 
+def test_a_page_that_could_not_be_had_is_owed_with_the_text_of_its_feed(tmp_path: Path) -> None:
+    whole = listed(FEED, 1, content="<p>All of it</p>")
+    found = [poll(FEED, 0, [whole, listed(FEED, 2)])]
+    commit(tmp_path / "news.duckdb", found, [failed_page(1), failed_page(2)])
+    (task,) = read_page_tasks(str(plan(tmp_path, 1).owed))
+    assert (task.url, task.content, task.attempts) == (address(1), "<p>All of it</p>", 1)
+
+
 def test_a_page_put_off_by_a_wrong_clock_is_owed_at_once(tmp_path: Path) -> None:
     years_ahead = at(10**6)
     commit(

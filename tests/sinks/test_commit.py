@@ -23,6 +23,7 @@ from tests.sinks.samples import (
     FEED,
     FEEDS,
     LATER,
+    LATEST,
     OTHER,
     RUN,
     THIRD,
@@ -228,6 +229,40 @@ def test_an_entry_without_address_is_skipped_and_stays_so(database: Path) -> Non
 
 
 # What is known of feeds
+
+
+FEED_TEXT = "SELECT state, attempts, feed_text_at FROM entries ORDER BY url"
+
+
+def test_a_page_that_cannot_be_had_gives_way_to_the_text_of_its_feed(tmp_path: Path) -> None:
+    database = tmp_path / "news.duckdb"
+    whole = listed(FEED, 1, content="<p>All of it</p>")
+    commit(database, [poll(FEED, 0, [whole, listed(FEED, 2)])], [failed_page(1), failed_page(2)])
+    assert rows(database, FEED_TEXT) == [("failed", 1, at(0)), ("failed", 1, None)]
+    found = article(1, text_source="feed")
+    commit(database, [page(1, found, fetched_at=at(60), attempts=2)], run_id=LATER)
+    assert rows(database, FEED_TEXT) == [("fetched", 2, None), ("failed", 1, None)]
+    assert rows(database, "SELECT text_source FROM articles") == [("feed",)]
+
+
+def test_the_text_of_a_feed_is_tried_once(tmp_path: Path) -> None:
+    database = tmp_path / "news.duckdb"
+    whole = listed(FEED, 1, content="<p>All of it</p>")
+    commit(database, [poll(FEED, 0, [whole])], [failed_page(1, "pending")])
+    assert rows(database, FEED_TEXT) == [("pending", 1, None)], "its page may come back"
+    commit(database, [failed_page(1, fetched_at=at(60), attempts=5)], run_id=LATER)
+    assert rows(database, FEED_TEXT) == [("failed", 5, at(60))]
+    commit(database, [failed_page(1, fetched_at=at(90), attempts=6)], run_id=LATEST)
+    assert rows(database, FEED_TEXT) == [("failed", 6, None)]
+
+
+def test_a_feed_that_takes_its_text_back_is_not_read(tmp_path: Path) -> None:
+    database = tmp_path / "news.duckdb"
+    whole = listed(FEED, 1, content="<p>All of it</p>")
+    commit(database, [poll(FEED, 0, [whole])], [failed_page(1)])
+    cut = listed(FEED, 1, listing_id=digest("another"))
+    commit(database, [poll(FEED, 60, [cut])], run_id=LATER)
+    assert rows(database, FEED_TEXT) == [("failed", 1, None)]
 
 
 def test_feed_state_never_goes_backwards(database: Path) -> None:

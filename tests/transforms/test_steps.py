@@ -110,6 +110,26 @@ def count(result, name: str) -> int:
     return sum(counter.committed for counter in found["counters"])
 
 
+def test_the_text_of_a_feed_takes_the_place_of_a_page_without_a_request(site, tmp_path):
+    """One text is an article, one is none, and neither is asked for."""
+    text, empty = (page_task(site.base + path, attempts=1) for path in ("/text", "/empty"))
+    with pipeline() as source:
+        tasks = [text._replace(content=f"<p>{TEXT}</p>"), empty._replace(content="<img src=x>")]
+        made = pages(source | beam.Create(tasks), str(tmp_path))
+        seen = made | beam.Map(
+            lambda page: (
+                page.url.rpartition("/")[2], page.state, page.attempts, page.error_type,
+                page.article and (page.article.text_source, page.article.text),
+            )
+        )  # fmt: skip
+        assert_that(seen, equal_to([
+            ("text", "fetched", 2, None, ("feed", TEXT.strip())),
+            ("empty", "failed", 2, "NoText", None),
+        ]))  # fmt: skip
+    assert site.seen() == {}
+    assert counts(tmp_path) == {"pages found": 2, "pages": 2}
+
+
 def test_from_feeds_to_tagged_pages(site, known, tmp_path):
     """Two feeds list one page; one page is broken, one missing, one known, one entry has none."""
     site.at("/shared", page("Shared"))
