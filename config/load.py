@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import cast
@@ -23,6 +24,7 @@ SHORTEST_STEM = 3
 TATWEEL = "\u0640"
 """It stretches Arabic words, counts as a letter, and is ignored when texts are compared."""
 KINDS = ("feed", "sitemap")
+ROBOTS = ("obey", "ignore")
 EXPECT_KEYS = Expectation._fields
 PERIODS = {"hour": 3600, "day": 86_400, "week": 7 * 86_400}
 SHORTEST_INTERVAL = 1
@@ -107,7 +109,8 @@ def _feed(document: Document, node: yaml.Node) -> Feed | None:
         if (tag := document.text(item, "a tag"))
     )
     outlet = document.text(values.get("outlet"), "'outlet'")
-    kind = document.parsed(values.get("kind"), "'kind'", _kind) or "feed"
+    kind = document.parsed(values.get("kind"), "'kind'", _one_of(KINDS)) or KINDS[0]
+    robots = document.parsed(values.get("robots"), "'robots'", _one_of(ROBOTS)) or ROBOTS[0]
     expect = _expectation(document, values.get("expect"))
     if url is None:
         return None
@@ -120,6 +123,7 @@ def _feed(document: Document, node: yaml.Node) -> Feed | None:
         tags,
         cast(str, kind),
         expect,
+        cast(str, robots),
     )
 
 
@@ -183,10 +187,13 @@ def _language(text: str) -> str:
     return langcodes.standardize_tag(text)
 
 
-def _kind(text: str) -> str:
-    if text not in KINDS:
-        raise ValueError(f"{text!r}; valid: {' or '.join(KINDS)}")
-    return text
+def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
+    def word(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"{text!r}; valid: {' or '.join(words)}")
+        return text
+
+    return word
 
 
 def _count(text: str) -> int:

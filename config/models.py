@@ -34,6 +34,8 @@ class Feed(NamedTuple):
     kind: str = "feed"
     """feed, or sitemap (a news sitemap)."""
     expect: Expectation | None = None
+    robots: str = "obey"
+    """obey or ignore: whether robots.txt must allow its pages."""
 
 
 class Topic(NamedTuple):

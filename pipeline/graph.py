@@ -14,7 +14,9 @@ from sinks.shards import TABLES
 from sinks.staging import RunFolder
 from transforms.listing import refused_poll
 from transforms.pages import refused_page
+from transforms.robots import refused_robots
 from transforms.steps import (
+    ROBOTS,
     ByHost,
     ExtractText,
     FetchPages,
@@ -62,11 +64,15 @@ def ingest(
         | "Owed pages" >> beam.FlatMap(read_page_tasks)
     )
     new = polls | "New pages" >> OwePages(known)
-    pages = (
+    fetched = (
         (owed, new)
         | "All pages" >> beam.Flatten()
         | "Pages by host" >> ByHost(workers)
-        | "Fetch pages" >> FetchPages(fetching, signals)
+        | "Fetch pages" >> FetchPages(fetching, signals, str(plan.robots))
+    )
+    stage(fetched[ROBOTS], "robots", folder, refused_robots)
+    pages = (
+        fetched["answers"]
         | "Extract text" >> ExtractText(extracting)
         | "Tag topics" >> TagTopics(taxonomy)
     )
@@ -76,7 +82,7 @@ def ingest(
 def stage(
     outcomes: beam.PCollection, kind: str, folder: RunFolder, refused: Callable[[Any, str], Any]
 ) -> None:
-    """Stage polls or pages; what a shard refuses goes there too, as a failure with its reason."""
+    """Stage outcomes of a kind; what a shard refuses goes there too, with the reason."""
 
     def shards() -> StageRows:
         return StageRows(

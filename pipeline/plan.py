@@ -15,7 +15,7 @@ from config.models import Feed
 from sinks.database import open_database
 from transforms.known import write_known
 from transforms.listing import hints_of
-from transforms.records import FeedTask, Hints, PageTask
+from transforms.records import FeedTask, Hints, PageTask, RobotsFile
 from transforms.schedule import LONGEST_RETRY_AFTER
 
 EARLY = 30.0
@@ -57,10 +57,16 @@ WITH changed AS (
 )
 SELECT e.url_id, e.url, e.feed_url, f.position, coalesce(f.outlet, e.feed_url), f.country,
        f.language, e.title, e.byline, e.published_at, e.listed_at, e.tries,
-       CASE WHEN e.feed_text_at IS NOT NULL THEN e.content END
+       CASE WHEN e.feed_text_at IS NOT NULL THEN e.content END, f.robots IS DISTINCT FROM 'ignore'
 FROM owed e LEFT JOIN feeds f USING (feed_url)
 QUALIFY row_number() OVER (PARTITION BY what ORDER BY other, e.run_id, f.position, e.url) = 1
 ORDER BY e.url_id
+"""
+
+
+ROBOTS = """
+SELECT origin, fetched_at, http_status, body, error, expires_at FROM robots
+WHERE fetched_at <= $now AND expires_at > $now
 """
 
 
@@ -95,6 +101,7 @@ class Plan(NamedTuple):
     feeds: Path
     owed: Path
     known: Path
+    robots: Path
     feeds_due: int
     pages_owed: int
 
@@ -115,6 +122,7 @@ def make_plan(
     """
     states: dict[str, FeedState] = {}
     owed: list[PageTask] = []
+    robots: list[RobotsFile] = []
     known = folder / "known.npy"
     if Path(database).exists():
         with open_database(database, read_only=True, lock_timeout=lock_timeout) as opened:
@@ -122,14 +130,18 @@ def make_plan(
             states = {url: FeedState(*state) for url, *state in rows}
             times = {"now": now, "latest": now + timedelta(seconds=LONGEST_RETRY_AFTER)}
             owed = [PageTask(*row) for row in opened.connection.execute(OWED, times).fetchall()]
+            told = opened.connection.execute(ROBOTS, {"now": now}).fetchall()
+            robots = [RobotsFile(*row) for row in told]
             ids = opened.connection.sql(KNOWN).to_arrow_table().column(0)
     else:
         ids = pa.chunked_array([], pa.binary())
     write_known(known, ids)
     due = list(due_feeds(catalogue, states, now, poll_all))
-    plan = Plan(folder / "feeds.jsonl", folder / "owed.jsonl", known, len(due), len(owed))
+    feeds, pages, rules = (folder / f"{name}.jsonl" for name in ("feeds", "owed", "robots"))
+    plan = Plan(feeds, pages, known, rules, len(due), len(owed))
     _write(plan.feeds, due)
     _write(plan.owed, owed)
+    _write(plan.robots, robots)
     return plan
 
 
@@ -153,6 +165,7 @@ def due_feeds(
                 failures=state.failures,
                 failing_since=state.failing_since,
                 kind=feed.kind,
+                robots=feed.robots,
                 address=state.address,
                 moving_to=state.moving_to,
                 moves_seen=state.moves_seen,
@@ -212,7 +225,7 @@ def read_page_tasks(path: str) -> Iterator[PageTask]:
             )
 
 
-def _write(path: Path, tasks: Iterable[FeedTask | PageTask]) -> None:
+def _write(path: Path, tasks: Iterable[FeedTask | PageTask | RobotsFile]) -> None:
     with open(path, "w", encoding="utf-8") as file:
         for task in tasks:
             file.write(json.dumps(task, default=datetime.isoformat) + "\n")

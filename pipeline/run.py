@@ -188,6 +188,7 @@ def _configured(position: int, feed: Feed) -> dict[str, Any]:
         "interval_seconds": feed.interval,
         "position": position,
         "kind": feed.kind,
+        "robots": feed.robots,
         "expect_entries": feed.expect.at_least if feed.expect else None,
         "expect_seconds": feed.expect.per if feed.expect else None,
     }

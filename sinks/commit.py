@@ -27,8 +27,8 @@ from sinks.staging import RunFolder, Staging
 CONFIGURED = pa.schema([
     ("feed_url", pa.string()), ("outlet", pa.string()), ("country", pa.string()),
     ("language", pa.string()), ("tags", pa.list_(pa.string())), ("interval_seconds", pa.int32()),
-    ("position", pa.int32()), ("kind", pa.string()), ("expect_entries", pa.int32()),
-    ("expect_seconds", pa.int32()),
+    ("position", pa.int32()), ("kind", pa.string()), ("robots", pa.string()),
+    ("expect_entries", pa.int32()), ("expect_seconds", pa.int32()),
 ])  # fmt: skip
 DEFINED = pa.schema([
     ("topic", pa.string()), ("name", pa.string()), ("taxonomy_version", pa.string()),
@@ -273,7 +273,7 @@ FROM listed l LEFT JOIN verdicts v USING (url_id)
 """
 # What the feeds file says of a feed, or else what it said last; what the last poll left, or else
 # what was left before.
-CONFIGURATION = ("outlet", "country", "language", "tags", "interval_seconds", "kind",
+CONFIGURATION = ("outlet", "country", "language", "tags", "interval_seconds", "kind", "robots",
                  "expect_entries", "expect_seconds")  # fmt: skip
 POLL_STATE = ("etag", "last_modified", "body_hash", "next_poll_at", "failing_since", "address",
               "moving_to", "moving_since", "gap_seconds", "newest_entry_at", "hints",
@@ -326,6 +326,15 @@ SELECT *, {run} AS run_id FROM (
 WHERE failure_id NOT IN (SELECT failure_id FROM failures WHERE run_id = {run})
 QUALIFY row_number() OVER (PARTITION BY failure_id ORDER BY failed_at) = 1
 """
+ROBOTS = """
+CREATE OR REPLACE TEMP TABLE read_robots AS
+SELECT *, {run} AS run_id FROM staged_robots
+QUALIFY row_number() OVER (PARTITION BY origin ORDER BY fetched_at DESC) = 1
+"""
+REPLACE_ROBOTS = """
+DELETE FROM robots WHERE origin IN (SELECT origin FROM read_robots);
+INSERT INTO robots BY NAME SELECT * FROM read_robots
+"""
 TOPICS = """
 INSERT INTO topics BY NAME SELECT * FROM defined ANTI JOIN topics USING (topic, taxonomy_version)
 """
@@ -333,13 +342,13 @@ LOAD = (
     POLLS, PAGES, SHOWN, LISTED, CHANGED, HAD, TOUCHED, VERDICTS, RECHECKED, BEFORE, REVISED,
     FRESH, WRITTEN, KEEP_VERSIONS, MAKE_ROOM, ARTICLES, RETAGGED, REPLACE_TOPICS, TAGGED,
     ARTICLE_TOPICS, TOPIC_EVIDENCE, KNOWN_ENTRIES, RECHECKED_ENTRIES, CHANGED_ENTRIES,
-    NEW_ENTRIES, FEEDS, REPLACE_FEEDS, FEED_POLLS, FAILURES, TOPICS,
+    NEW_ENTRIES, FEEDS, REPLACE_FEEDS, FEED_POLLS, FAILURES, ROBOTS, REPLACE_ROBOTS, TOPICS,
 )  # fmt: skip
 NEEDS = {
     KEEP_VERSIONS: "revised", MAKE_ROOM: "revised", ARTICLES: "written",
     REPLACE_TOPICS: "retagged", ARTICLE_TOPICS: "tagged", TOPIC_EVIDENCE: "tagged",
     KNOWN_ENTRIES: "verdicts", RECHECKED_ENTRIES: "rechecked", CHANGED_ENTRIES: "changed",
-    NEW_ENTRIES: "listed", FEED_POLLS: "polls",
+    NEW_ENTRIES: "listed", FEED_POLLS: "polls", REPLACE_ROBOTS: "read_robots",
 }  # fmt: skip
 """Statements that do nothing where one of the tables made before is empty, and so are left out."""
 MAKES = re.compile(r"\s*CREATE OR REPLACE TEMP TABLE (\w+)")

@@ -147,6 +147,7 @@ TABLES = (
         language          VARCHAR      Language as configured, BCP 47.
         tags              VARCHAR[]    Tags as configured.
         kind              VARCHAR      (feed|sitemap) What it is read as.
+        robots            VARCHAR      (obey|ignore) Whether robots.txt must allow its pages.
         interval_seconds  INTEGER      Time between polls as configured, in seconds; NULL where the feed's own rhythm decides.
         expect_entries    INTEGER      New entries that it should bring in each expect_seconds; NULL without an expectation.
         expect_seconds    INTEGER      Time in which it should bring them, in seconds.
@@ -258,6 +259,15 @@ TABLES = (
         rows              BIGINT       Rows in it.
         bytes             BIGINT       Size of the file.
         committed_at      TIMESTAMPTZ  When its rows were committed.
+    """),
+    _table("robots", "The robots.txt of one site, as last read.", "origin", """
+        origin            VARCHAR      Scheme, host and port.
+        fetched_at        TIMESTAMPTZ  When it was asked for.
+        http_status       INTEGER      Status of the answer; NULL without one.
+        body              VARCHAR      What it says; empty where there is none, which allows all; NULL where it could not be had, which allows nothing.
+        error             VARCHAR      Why it could not be had.
+        expires_at        TIMESTAMPTZ  It is asked for again after this.
+        run_id            VARCHAR      Run that asked. ->runs.run_id
     """),
     _table("pruned_articles", "One article that was removed on request; it is not fetched again.", "article_id", """
         article_id        VARCHAR      Stable hash of its canonical address.

@@ -1,4 +1,4 @@
-"""The staged rows of newsbeam: a poll, a page, an article tagged anew."""
+"""The staged rows of newsbeam: a poll, a page, a robots.txt, an article tagged anew."""
 
 from __future__ import annotations
 
@@ -46,9 +46,13 @@ TABLES = {
             attempts=COUNT, next_attempt_at=TIME, stage=TEXT, error_type=TEXT, error=TEXT,
             http_status=COUNT, milliseconds=COUNT, article=_ARTICLE, topics=pa.list_(_TOPIC),
         ))),
+        Table("robots", "origin", pa.schema(_struct(
+            origin=TEXT, fetched_at=TIME, http_status=COUNT, body=TEXT, error=TEXT,
+            expires_at=TIME,
+        ))),
         Table("tags", "article_id", pa.schema(_struct(
             article_id=TEXT, topics=pa.list_(_TOPIC),
         ))),
     )
 }  # fmt: skip
-"""Polls and pages with the fields of `records.Poll` and `records.Page`."""
+"""Polls, pages and robots with the fields of `records.Poll`, `Page` and `RobotsFile`."""

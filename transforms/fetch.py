@@ -30,6 +30,7 @@ import httpx
 from config.models import FetchSettings
 from transforms.guard import AddressRefused, GuardedBackend
 from transforms.records import HttpFailure, Response
+from transforms.robots import RobotsBook, origin_of, robots_address, robots_file
 from transforms.schedule import LONGEST_RETRY_AFTER
 from transforms.urls import absolute, host_of
 
@@ -39,6 +40,7 @@ RESULTS_WAITING = 32
 STOP_CHECK = 0.2
 TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+PERMANENT = frozenset({301, 308})
 
 
 class Request(NamedTuple):
@@ -51,6 +53,8 @@ class Request(NamedTuple):
     last_modified: str | None = None
     probe: bool = False
     """Whether a 304 is put to the test by a request without validators."""
+    obeys_robots: bool = False
+    """Whether robots.txt must allow it, and each address that it is led to."""
 
 
 class _TooLarge(Exception):
@@ -65,14 +69,17 @@ def fetch_all(
     requests: Iterable[tuple[T, Request]],
     settings: FetchSettings,
     stopped: Callable[[], bool] = lambda: False,
+    robots: RobotsBook | None = None,
 ) -> Iterator[tuple[T, Response | HttpFailure]]:
     """Fetch every request; yield its key and its result as they arrive.
+
+    `robots` holds what is known of the sites, and is given what is read of them.
 
     Once `RESULTS_WAITING` results wait for the caller, no request begins until it takes some. Once
     `stopped` says so, what is under way is dropped and the iterator ends.
     """
     mailbox: _Mailbox[T] = queue.Queue()
-    work = _Work(list(requests), settings, stopped, mailbox)
+    work = _Work(list(requests), settings, stopped, robots or RobotsBook(), mailbox)
     thread = threading.Thread(target=work.run, name="newsbeam-fetch", daemon=True)
     thread.start()
     try:
@@ -94,9 +101,11 @@ class _Work(Generic[T]):
         requests: list[tuple[T, Request]],
         settings: FetchSettings,
         stopped: Callable[[], bool],
+        robots: RobotsBook,
         mailbox: _Mailbox[T],
     ) -> None:
         self.settings, self.stopped, self.mailbox = settings, stopped, mailbox
+        self.robots = robots
         self.loop = asyncio.new_event_loop()
         self.waiting = 0
         self.taking = asyncio.Event()
@@ -145,7 +154,7 @@ class _Work(Generic[T]):
             self.task.cancel()
 
     async def _fetch_by_host(self) -> None:
-        async with Fetcher(self.settings, self.taking) as fetcher:
+        async with Fetcher(self.settings, self.taking, self.robots) as fetcher:
             hosts = [
                 asyncio.create_task(self._empty(fetcher, host, waiting))
                 for host, waiting in self.by_host.items()
@@ -185,6 +194,7 @@ class _Lane:
         self.slots = asyncio.Semaphore(settings.host_concurrency)
         self.turn = asyncio.Lock()
         self.free_at = 0.0
+        self.delay = settings.host_delay
         self.users = 0
         self.busy = 0
         self.client: httpx.AsyncClient | None = None
@@ -214,9 +224,10 @@ class _Lane:
 class Fetcher:
     """Fetches single requests, with retries and redirects, through the lanes of their hosts."""
 
-    def __init__(self, settings: FetchSettings, taking: asyncio.Event) -> None:
+    def __init__(self, settings: FetchSettings, taking: asyncio.Event, robots: RobotsBook) -> None:
         """While `taking` is not set, no request begins."""
-        self.settings, self.taking = settings, taking
+        self.settings, self.taking, self.robots = settings, taking, robots
+        self.asking: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.lanes: dict[str, _Lane] = {}
         self.idle: dict[_Lane, None] = {}  # in the order in which they fell idle
         self.in_flight = asyncio.Semaphore(settings.in_flight)
@@ -276,7 +287,7 @@ class Fetcher:
                 await lane.rest()
                 await held.enter_async_context(self.in_flight)
                 await self.taking.wait()
-                lane.pause(self.settings.host_delay)
+                lane.pause(lane.delay)
             lane.busy += 1
             self.idle.pop(lane, None)
             try:
@@ -302,14 +313,19 @@ class Fetcher:
         started, at = monotonic(), datetime.now(timezone.utc)
         url = request.url
         chain: list[str] = []
+        permanent = True
         while True:
             answer = await self._hop(request, url, at)
             milliseconds = round((monotonic() - started) * 1000)
             if isinstance(answer, HttpFailure):
                 return answer._replace(milliseconds=milliseconds)
             if answer.status not in REDIRECTS:
-                return answer._replace(redirects=tuple(chain), milliseconds=milliseconds)
+                moved_to = url if chain and permanent else None
+                return answer._replace(
+                    redirects=tuple(chain), milliseconds=milliseconds, moved_to=moved_to
+                )
             chain.append(url)
+            permanent = permanent and answer.status in PERMANENT
             target = absolute(answer.headers.get("location"), url)
             failure = HttpFailure("", "", at, milliseconds, answer.status)
             if target is None:
@@ -328,7 +344,21 @@ class Fetcher:
                 )
             url = target
 
+    async def _refusal(self, url: str, at: datetime) -> HttpFailure | None:
+        """Why a site's robots.txt keeps us from an address; read at the site's first request."""
+        origin = origin_of(url)
+        async with self.asking[origin]:
+            rules = self.robots.rules(origin)
+            if rules is None:
+                request = Request(robots_address(url), self.settings.page_bytes, "text/plain, */*")
+                rules = self.robots.keep(robots_file(origin, await self._tries(request)))
+        lane = self._lane(host_of(url))
+        lane.delay = max(lane.delay, rules.delay)
+        return rules.refusal(url, at)
+
     async def _hop(self, request: Request, url: str, at: datetime) -> Response | HttpFailure:
+        if request.obeys_robots and (refusal := await self._refusal(url, at)):
+            return refusal
         try:
             async with self.using(host_of(url)) as lane, self._request(lane) as client:
                 return await asyncio.wait_for(

@@ -95,6 +95,7 @@ def page_tasks(task: FeedTask, poll: Poll, known: Callable[[str], bool]) -> Iter
                 entry.byline,
                 entry.published_at,
                 poll.polled_at,
+                obeys_robots=task.robots == "obey",
             )
 
 

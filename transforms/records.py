@@ -52,6 +52,8 @@ class FeedTask(NamedTuple):
     last_body_at: datetime | None = None
     probe: bool = False
     """Whether a 304 is to be put to the test."""
+    robots: str = "obey"
+    """obey or ignore: whether robots.txt must allow its pages."""
 
     @property
     def target(self) -> str:
@@ -76,6 +78,8 @@ class PageTask(NamedTuple):
     attempts: int = 0
     content: str | None = None
     """The text of the feed, to be read in the place of the page, which could not be had."""
+    obeys_robots: bool = True
+    """Whether robots.txt must allow it."""
 
     @property
     def target(self) -> str:
@@ -117,6 +121,20 @@ class HttpFailure(NamedTuple):
     retry_after: float | None = None
     """Seconds that the server asked to wait."""
     received: int = 0
+
+
+class RobotsFile(NamedTuple):
+    """The robots.txt of an origin, as it was when it was read."""
+
+    origin: str
+    """Scheme, host and port."""
+    fetched_at: datetime
+    http_status: int | None
+    body: str | None
+    """None where it could not be had, empty where there is none."""
+    error: str | None
+    expires_at: datetime
+    """It is read again after this."""
 
 
 class Entry(NamedTuple):

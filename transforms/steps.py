@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
+from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 from pebble import ProcessFuture
@@ -37,6 +38,7 @@ from transforms.records import (
     Response,
     Unreadable,
 )
+from transforms.robots import RobotsBook, load_robots
 from transforms.signals import Signals
 from transforms.tag import Tagger
 from transforms.urls import digest, host_of
@@ -44,6 +46,7 @@ from transforms.urls import digest, host_of
 NAMESPACE = "newsbeam"
 AHEAD = 4
 """Documents handed to the pool before their turn, for each of its processes."""
+ROBOTS = "robots"
 FEED_TYPES = "application/rss+xml, application/atom+xml, application/feed+json, */*;q=0.5"
 PAGE_TYPES = "text/html, application/xhtml+xml, */*;q=0.5"
 
@@ -97,22 +100,30 @@ class PollFeeds(beam.PTransform):
 
 
 class FetchPages(beam.PTransform):
-    """(group, page tasks) to (task, answer): each page once, whoever listed it."""
+    """(group, page tasks) to `answers` (task, answer): each page once, whoever listed it.
 
-    def __init__(self, settings: FetchSettings, signals: str) -> None:
+    `robots` has every robots.txt that was read on the way; those in the file at `known_robots`
+    are not asked for again.
+    """
+
+    def __init__(self, settings: FetchSettings, signals: str, known_robots: str) -> None:
         super().__init__()
-        self.settings, self.signals = settings, signals
+        self.settings, self.signals, self.known_robots = settings, signals, known_robots
 
-    def expand(self, groups: beam.PCollection) -> beam.PCollection:
+    def expand(self, groups: beam.PCollection) -> beam.pvalue.DoOutputsTuple:
         """Fetch."""
+        fetch = _Fetch(
+            _page_request,
+            self.settings.page_bytes,
+            self.settings,
+            self.signals,
+            "pages",
+            self.known_robots,
+        )
         return (
             groups
             | "Drop repeats" >> beam.MapTuple(lambda group, tasks: (group, once(tasks)))
-            | beam.ParDo(
-                _Fetch(
-                    _page_request, self.settings.page_bytes, self.settings, self.signals, "pages"
-                )
-            )
+            | beam.ParDo(fetch).with_outputs(ROBOTS, main="answers")
         )
 
 
@@ -213,7 +224,7 @@ def _page_request(task: PageTask, limit: int) -> Request | Response:
     if task.content:
         body = task.content.encode(errors="replace")
         return Response(task.url, 200, {}, body, (), datetime.now(timezone.utc), 0, 0)
-    return Request(task.url, limit, PAGE_TYPES)
+    return Request(task.url, limit, PAGE_TYPES, obeys_robots=task.obeys_robots)
 
 
 def _feed_job(task: FeedTask, answer: Response) -> tuple[Any, ...] | None:
@@ -236,15 +247,17 @@ class _Fetch(beam.DoFn):
         settings: FetchSettings,
         signals: str,
         what: str,
+        known_robots: str | None = None,
     ) -> None:
         self.request, self.limit, self.settings = request, limit, settings
-        self.signals_folder, self.what = signals, what
+        self.signals_folder, self.what, self.known_robots = signals, what, known_robots
         self.times = Metrics.distribution(NAMESPACE, f"{what}_epoch_ms")
 
     def setup(self) -> None:
         self.signals = Signals(self.signals_folder)
+        self.robots = RobotsBook(load_robots(self.known_robots) if self.known_robots else ())
 
-    def process(self, group: tuple[str, Iterable[Any]]) -> Iterator[Answer]:
+    def process(self, group: tuple[str, Iterable[Any]]) -> Iterator[Answer | TaggedOutput]:
         requests = []
         self.times.update(_now_ms())
         for task in group[1]:
@@ -255,8 +268,9 @@ class _Fetch(beam.DoFn):
                 self.signals.count(self.what)
             else:
                 requests.append((task, wanted))
-        for answer in fetch_all(requests, self.settings, self.signals.stopped):
+        for answer in fetch_all(requests, self.settings, self.signals.stopped, self.robots):
             yield answer
+            yield from (TaggedOutput(ROBOTS, file) for file in self.robots.take())
             self.signals.count(self.what)
         self.times.update(_now_ms())
         self.signals.flush()

@@ -169,7 +169,7 @@ NO_LIST = "1: 'feeds' lists no feed"
         ),
         pytest.param("feeds:\n  - http://x.example/",
                      ["2: a feed must be a mapping with url, outlet, country, language, interval, "
-                      "tags, kind, expect"],
+                      "tags, kind, expect, robots"],
                      id="a bare URL"),
         pytest.param("feeds:\n  - outlet: A", ["2: a feed lacks 'url'"], id="no URL"),
     ],
@@ -197,6 +197,7 @@ def test_shape_of_a_feeds_file(write, text, expected):
         pytest.param({"interval": "-5m"}, 3, ["'-5m'"], id="negative"),
         pytest.param({"interval": "1.5h"}, 3, ["'1.5h'"], id="a fraction"),
         pytest.param({"kind": "newsletter"}, 3, ["'kind'", "feed or sitemap"], id="kind"),
+        pytest.param({"robots": "no"}, 3, ["'robots'", "obey or ignore"], id="robots"),
         pytest.param({"expect": "5"}, 3, ["'expect' must be a mapping", "at_least"], id="bare"),
         pytest.param({"expect": "{at_least: 5}"}, 3, ["'expect' lacks 'per'"], id="no period"),
         pytest.param({"expect": "{at_least: 0, per: day}"}, 3, ["'0'", "from 1"], id="none"),

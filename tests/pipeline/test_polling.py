@@ -179,3 +179,26 @@ def test_a_feed_below_its_expectation_is_named(desk: Desk) -> None:
     ]
     told = newsbeam("run", "--feeds", desk.folder / "feeds.yaml", "--database", desk.database)
     assert "below     Quay 1 entries in 1h instead of 4" in told.stdout
+
+
+def test_robots_txt_is_kept_for_a_day_and_named_as_the_reason(desk: Desk) -> None:
+    desk.site.at("/feed", rss(2), rss(3), rss(4))
+    desk.site.at("/robots.txt", Reply(200, b"User-agent: *\nDisallow: /story/2\n"))
+    desk.run()
+    told = rows(desk.database, "SELECT state, reason FROM entries ORDER BY url")
+    refusal = f"RobotsRefused: {desk.site.base}/robots.txt disallows it"
+    assert told == [("failed", "Http404: the server answered 404"), ("failed", refusal)]
+    assert rows(desk.database, "SELECT origin, http_status FROM robots") == [(desk.site.base, 200)]
+    desk.run()
+    assert len(desk.asked("/robots.txt")) == 1
+    with duckdb.connect(str(desk.database)) as connection:
+        connection.execute("UPDATE robots SET expires_at = now()")
+    desk.run()
+    assert len(desk.asked("/robots.txt")) == 2
+
+
+def test_robots_txt_can_be_ignored_by_feed(desk: Desk) -> None:
+    desk.site.at("/feed", rss(1))
+    desk.site.at("/robots.txt", Reply(200, b"User-agent: *\nDisallow: /\n"))
+    desk.run(feed="    robots: ignore\n")
+    assert (len(desk.asked("/story/1")), len(desk.asked("/robots.txt"))) == (1, 0)

@@ -182,7 +182,8 @@ def new_run(
     configured = [
         {"feed_url": url, "outlet": names[url], "country": "NZ", "language": "en",
          "tags": ["press"], "interval_seconds": 1800, "position": position, "kind": "feed",
-         "expect_entries": expect and expect[0], "expect_seconds": expect and expect[1]}
+         "robots": "obey", "expect_entries": expect and expect[0],
+         "expect_seconds": expect and expect[1]}
         for position, url in enumerate(feeds)
     ]  # fmt: skip
     plan = {"started_at": NOON.isoformat(), "newsbeam_version": "0.1.0", "runner": "FnApiRunner",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import pickle
 from datetime import datetime, timezone
 
@@ -18,10 +20,11 @@ from transforms import pool
 from transforms.feeds import parse_feed
 from transforms.known import write_known
 from transforms.listing import body_hash
-from transforms.records import FeedTask, PageTask, Response
+from transforms.records import FeedTask, PageTask, Response, RobotsFile
 from transforms.signals import ask_to_stop, counts
 from transforms.steps import (
     NAMESPACE,
+    ROBOTS,
     ByHost,
     ExtractText,
     FetchPages,
@@ -96,13 +99,8 @@ def polls(source: beam.Pipeline, tasks: list[FeedTask], known: str, signals: str
 
 
 def pages(tasks: beam.PCollection, signals: str = NOWHERE):
-    return (
-        tasks
-        | "Pages by host" >> ByHost(2)
-        | FetchPages(FETCH, signals)
-        | ExtractText(PARSE)
-        | TagTopics(TAXONOMY)
-    )
+    fetched = tasks | "Pages by host" >> ByHost(2) | FetchPages(FETCH, signals, os.devnull)
+    return fetched["answers"] | ExtractText(PARSE) | TagTopics(TAXONOMY)
 
 
 def count(result, name: str) -> int:
@@ -157,6 +155,7 @@ def test_from_feeds_to_tagged_pages(site, known, tmp_path):
         ]))  # fmt: skip
     assert site.seen() == {
         "/first.xml": 1, "/second.xml": 1, "/shared": 1, "/own": 1, "/missing": 1, "/broken": 2,
+        "/robots.txt": 1,
     }  # fmt: skip
     assert count(source.result, "articles") == 2
     assert count(source.result, "page_failures") == 2
@@ -216,14 +215,85 @@ def test_odd_strangers_do_not_end_the_run(site, known):
         )
 
 
+def robots(tmp_path, *files: RobotsFile) -> str:
+    """A plan's file of what is known of sites."""
+    path = tmp_path / "robots.jsonl"
+    lines = (json.dumps(file, default=datetime.isoformat) for file in files)
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return str(path)
+
+
+def states(site, tmp_path, tasks: list[PageTask], *known: RobotsFile) -> dict[str, str | None]:
+    """The kind of failure of each page (None: fetched), and the robots.txt that were read."""
+    with pipeline() as source:
+        hosts = source | beam.Create(tasks) | ByHost(1)
+        fetched = hosts | FetchPages(FETCH, str(tmp_path), robots(tmp_path, *known))
+        made = fetched["answers"] | ExtractText(PARSE) | TagTopics(TAXONOMY)
+        lines = made | beam.Map(lambda page: [page.url.rpartition("/")[2], page.error_type])
+        told = fetched[ROBOTS] | beam.Map(lambda file: [file.origin, file.body, file.error])
+        for name, found in (("pages", lines), ("told", told)):
+            _ = (
+                found
+                | f"JSON of {name}" >> beam.Map(json.dumps)
+                | f"Write {name}" >> beam.io.WriteToText(str(tmp_path / name), num_shards=1)
+            )
+    read = (tmp_path / "told-00000-of-00001").read_text().splitlines()
+    site.told = [json.loads(line) for line in read]
+    return dict(map(json.loads, (tmp_path / "pages-00000-of-00001").read_text().splitlines()))
+
+
+def test_robots_txt_is_read_once_and_obeyed(site, tmp_path):
+    rules = b"User-agent: *\nAllow: /\n\nUser-agent: newsbeam\nDisallow: /no\n"
+    site.at("/robots.txt", Reply(200, rules))
+    site.at("/moved", Reply(302, headers={"Location": "/no/there"}))
+    for path in ("/yes", "/no", "/told", "/no/there"):
+        site.at(path, page("A Crane"))
+    tasks = [page_task(f"{site.base}/{path}") for path in ("yes", "no", "moved")]
+    tasks.append(page_task(f"{site.base}/no/told")._replace(obeys_robots=False))
+    site.at("/no/told", page("A Crane"))
+    assert states(site, tmp_path, tasks) == {
+        "yes": None, "no": "RobotsRefused", "moved": "RobotsRefused", "told": None,
+    }  # fmt: skip
+    assert site.seen() == {"/robots.txt": 1, "/yes": 1, "/moved": 1, "/no/told": 1}
+    assert site.told == [[site.base, rules.decode(), None]]
+
+
+@pytest.mark.parametrize(
+    ("reply", "failure", "body"),
+    [
+        (Reply(404), None, ""),
+        (Reply(403), None, ""),
+        (Reply(200, b"\xff\xfe nonsense"), None, "\ufffd\ufffd nonsense"),
+        (Reply(503), "RobotsLost", None),
+        (Reply(429), "RobotsLost", None),
+        (Reply(301, headers={"Location": "/robots.txt"}), None, ""),
+    ],
+)
+def test_a_robots_txt_that_is_not_there_allows_all_and_one_that_is_lost_nothing(
+    site, tmp_path, reply, failure, body
+):
+    site.at("/robots.txt", reply)
+    site.at("/a", page("A Crane"))
+    assert states(site, tmp_path, [page_task(site.base + "/a")]) == {"a": failure}
+    assert site.told[0][:2] == [site.base, body]
+    assert (site.told[0][2] is None) == (reply.status == 200)
+
+
+def test_what_is_known_of_a_site_is_not_asked_for_again(site, tmp_path):
+    site.at("/a", page("A Crane"))
+    known = RobotsFile(site.base, NOW, 200, "User-agent: *\nDisallow: /a", None, NOW)
+    tasks = [page_task(site.base + "/a")]
+    assert states(site, tmp_path, tasks, known) == {"a": "RobotsRefused"}
+    assert (site.seen(), site.told) == ({}, [])
+
+
 def test_a_run_asked_to_stop_fetches_nothing_more(site, tmp_path):
     ask_to_stop(tmp_path)
     held = site.at("/", lambda handler: site.closing.wait() and None)
     with pipeline() as source:
-        answers = (
-            source | beam.Create([page_task(held)]) | ByHost(1) | FetchPages(FETCH, str(tmp_path))
-        )
-        assert_that(answers, equal_to([]))
+        hosts = source | beam.Create([page_task(held)]) | ByHost(1)
+        fetched = hosts | FetchPages(FETCH, str(tmp_path), os.devnull)
+        assert_that(fetched["answers"], equal_to([]))
 
 
 @pytest.mark.parametrize("groups", [1, 4])
@@ -290,7 +360,7 @@ def test_a_document_that_hangs_costs_itself_alone():
 @pytest.mark.parametrize(
     "step",
     [
-        PollFeeds(FETCH, "s"), FetchPages(FETCH, "s"), ReadFeeds(PARSE), ExtractText(PARSE),
+        PollFeeds(FETCH, "s"), FetchPages(FETCH, "s", "r"), ReadFeeds(PARSE), ExtractText(PARSE),
         FindNewEntries("k"), OwePages("k"), TagTopics(TAXONOMY), ByHost(2),
     ],
     ids=lambda step: type(step).__name__,
