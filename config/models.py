@@ -74,6 +74,9 @@ class FetchSettings:
     connect_timeout: float = 10.0
     read_timeout: float = 20.0
     total_timeout: float = 60.0
+    least_speed: float = 1_000.0
+    """Bytes a second; what is slower after `slow_grace` seconds is left."""
+    slow_grace: float = 10.0
     feed_bytes: int = 10_000_000
     page_bytes: int = 5_000_000
     """Limits hold before and after decompression."""

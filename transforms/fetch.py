@@ -14,7 +14,6 @@ import contextlib
 import queue
 import ssl
 import threading
-import zlib
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import datetime, timezone
@@ -28,7 +27,8 @@ import httpcore
 import httpx
 
 from config.models import FetchSettings
-from transforms.guard import AddressRefused, GuardedBackend
+from transforms.coding import ACCEPTED, BadCoding, TooLarge, Unpacker
+from transforms.guard import AddressRefused, GuardedBackend, check_url
 from transforms.records import HttpFailure, Response
 from transforms.robots import RobotsBook, origin_of, robots_address, robots_file
 from transforms.schedule import LONGEST_RETRY_AFTER
@@ -41,6 +41,7 @@ STOP_CHECK = 0.2
 TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PERMANENT = frozenset({301, 308})
+WITH_BODY = frozenset({200, 226})
 
 
 class Request(NamedTuple):
@@ -53,16 +54,14 @@ class Request(NamedTuple):
     last_modified: str | None = None
     probe: bool = False
     """Whether a 304 is put to the test by a request without validators."""
+    takes_difference: bool = False
+    """Whether the entries since the validators will do (RFC 3229, and A-IM: feed)."""
     obeys_robots: bool = False
     """Whether robots.txt must allow it, and each address that it is led to."""
 
 
-class _TooLarge(Exception):
-    """A body went past its limit."""
-
-
-class _BadEncoding(Exception):
-    """A body is packed in an unknown way, or ends early."""
+class _TooSlow(Exception):
+    """A body arrives so slowly that others had better have its place."""
 
 
 def fetch_all(
@@ -360,6 +359,7 @@ class Fetcher:
         if request.obeys_robots and (refusal := await self._refusal(url, at)):
             return refusal
         try:
+            check_url(url)
             async with self.using(host_of(url)) as lane, self._request(lane) as client:
                 return await asyncio.wait_for(
                     self._send(client, request, url, at), self.settings.total_timeout
@@ -374,11 +374,11 @@ class Fetcher:
             return _network_failure(error, url, at, self.settings)
         except AddressRefused as error:
             return HttpFailure("AddressRefused", str(error), at, 0)
-        except _TooLarge:
-            return HttpFailure(
-                "TooLarge", f"more than {request.limit:,} bytes", at, 0, received=request.limit
-            )
-        except (_BadEncoding, zlib.error) as error:
+        except TooLarge as error:
+            return HttpFailure("TooLarge", str(error), at, 0, received=request.limit)
+        except _TooSlow as error:
+            return HttpFailure("TooSlow", str(error), at, 0, temporary=True)
+        except BadCoding as error:
             return HttpFailure("BadEncoding", str(error), at, 0, temporary=True)
 
     async def _send(
@@ -389,16 +389,18 @@ class Fetcher:
             status = answer.status_code
             if status in REDIRECTS or status == 304:
                 return Response(url, status, headers, b"", (), at, 0, 0)
-            if status != 200:
+            if status not in WITH_BODY:
                 return _status_failure(status, headers, at)
             if int(headers.get("content-length") or 0) > request.limit:
-                raise _TooLarge
-            body, received = await _read(answer, headers, request.limit)
+                raise TooLarge(f"more than {request.limit:,} bytes")
+            body, received = await _read(answer, headers, request.limit, self.settings)
             return Response(url, status, headers, body, (), at, 0, received)
 
 
 def _headers(request: Request) -> dict[str, str]:
-    headers = {"Accept": request.accept, "Accept-Encoding": "gzip"}
+    headers = {"Accept": request.accept, "Accept-Encoding": ACCEPTED}
+    if request.takes_difference:
+        headers["A-IM"] = "feed"
     if request.etag and request.etag.isascii():  # others cannot be sent back as they came
         headers["If-None-Match"] = request.etag
     if request.last_modified and request.last_modified.isascii():
@@ -406,53 +408,20 @@ def _headers(request: Request) -> dict[str, str]:
     return headers
 
 
-async def _read(answer: httpx.Response, headers: dict[str, str], limit: int) -> tuple[bytes, int]:
+async def _read(
+    answer: httpx.Response, headers: dict[str, str], limit: int, settings: FetchSettings
+) -> tuple[bytes, int]:
     """The unpacked body, and how many bytes came over the wire."""
     parts: list[bytes] = []
-    size = received = 0
-    unpack = _Unpacker(headers.get("content-encoding", ""), limit)
+    unpack = Unpacker(headers.get("content-encoding", ""), limit)
+    started = monotonic()
     async for chunk in answer.aiter_raw():
-        received += len(chunk)
-        data = unpack(chunk)
-        size += len(data)
-        if received > limit or size > limit:
-            raise _TooLarge
-        parts.append(data)
+        parts.append(unpack(chunk))
+        seconds = monotonic() - started
+        if seconds > settings.slow_grace and unpack.received < settings.least_speed * seconds:
+            raise _TooSlow(f"{unpack.received:,} bytes in {seconds:.0f} s")
     unpack.finish()
-    return b"".join(parts), received
-
-
-class _Unpacker:
-    """Undoes gzip or deflate, never further than a limit (RFC 9110, section 8.4.1)."""
-
-    def __init__(self, coding: str, limit: int) -> None:
-        coding = coding.strip().lower()
-        if coding not in ("", "identity", "gzip", "x-gzip", "deflate"):
-            raise _BadEncoding(f"content coding {coding!r}, which was not asked for")
-        self.packed = coding not in ("", "identity")
-        self.room = limit + 1
-        self.stream = zlib.decompressobj(47)  # 47: gzip or zlib, as its header says
-        self.touched = False
-
-    def __call__(self, chunk: bytes) -> bytes:
-        if not self.packed:
-            return chunk
-        parts = []
-        while chunk:
-            self.touched = True
-            parts.append(self.stream.decompress(chunk, self.room))
-            self.room -= len(parts[-1])
-            if self.room <= 0:
-                raise _TooLarge
-            chunk = self.stream.unused_data.lstrip(b"\0")
-            if chunk:  # a further gzip member
-                self.stream = zlib.decompressobj(47)
-        return b"".join(parts)
-
-    def finish(self) -> None:
-        """Raise unless the packed stream came to its end."""
-        if self.touched and not self.stream.eof:
-            raise _BadEncoding("the packed body ends early")
+    return b"".join(parts), unpack.received
 
 
 def _status_failure(status: int, headers: dict[str, str], at: datetime) -> HttpFailure:

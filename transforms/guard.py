@@ -7,10 +7,13 @@ import ipaddress
 import socket
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpcore
 
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+WEB_PORTS = (80, 443)
+FIRST_USER_PORT = 1024
 GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 """All of IPv6 that is given out; `is_global` also holds for site-local and unassigned blocks."""
 
@@ -33,6 +36,21 @@ def is_public(address: str) -> bool:
         if ip not in GLOBAL_UNICAST:
             return False
     return ip.is_global and not ip.is_multicast
+
+
+def check_url(url: str) -> None:
+    """Let web addresses pass, at the ports of the web and at those that anyone may open.
+
+    Raises:
+        AddressRefused: for another scheme, credentials, or a port that belongs to another service.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https"):
+        raise AddressRefused(f"{parts.scheme!r} is not http or https")
+    if "@" in parts.netloc:
+        raise AddressRefused("the URL carries credentials")
+    if parts.port is not None and parts.port not in WEB_PORTS and parts.port < FIRST_USER_PORT:
+        raise AddressRefused(f"port {parts.port} belongs to another service")
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):

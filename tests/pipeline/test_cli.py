@@ -26,7 +26,7 @@ from tests.conftest import KIND_TO_LOOPBACK, PROGRAM, StartNewsroom, newsbeam, r
 from tests.sinks.samples import FEED, article, commit, held, listed, new_run, page, poll
 
 PATIENCE = 60.0
-NO_FEED = "feeds:\n  - url: http://127.0.0.1:9/nothing-listens-here\n"
+NO_FEED = "feeds:\n  - url: http://127.9.9.9:9999/nothing-listens-here\n"
 HOSTILE = "Talks \x1b]0;owned\x07 go on \u202etxet | pipe \\| \x9b2J\u2066"
 FEEDS_WITH_ERRORS = """feeds:
   - url: https://dawn.example/feed

@@ -227,7 +227,7 @@ def test_a_newer_file_is_refused_by_every_command(fresh: Path, arguments: list[s
     execute(fresh, "UPDATE newsbeam_schema SET version = 99")
     before = fresh.read_bytes()
     feeds = fresh.with_name("feeds.yaml")
-    feeds.write_text("feeds:\n  - url: http://127.0.0.1:9/nothing-listens-here\n")
+    feeds.write_text("feeds:\n  - url: http://127.9.9.9:9999/nothing-listens-here\n")
     result = newsbeam(*arguments, "--database", fresh, expect=1, NEWSBEAM_FEEDS=str(feeds))
     assert f"{fresh}: schema version 99 is newer than newsbeam" in result.stderr
     assert "use the version that wrote it, or a newer one" in result.stderr

@@ -12,7 +12,9 @@ from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
 
+import brotli
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,6 +66,10 @@ def gzipped(body: bytes, **headers: str) -> Reply:
     return Reply(200, gzip.compress(body), {"Content-Encoding": "gzip", **headers})
 
 
+def zstd(body: bytes) -> bytes:
+    return zstandard.ZstdCompressor().compress(body)
+
+
 def raw(*parts: bytes) -> Callable[[BaseHTTPRequestHandler], None]:
     """An answer as given, after which the connection ends."""
 
@@ -107,6 +113,8 @@ class Endless:
 
 
 SILENT = b""
+NOBODY = "http://127.9.9.9:9999/"
+"""Nothing listens there."""
 ENDLESS_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n"
 
 
@@ -170,7 +178,7 @@ def test_validators_that_cannot_be_sent_back_cost_a_full_answer_and_no_more(site
 
 def test_every_request_is_answered_once_whatever_becomes_of_it(site):
     good = [site.at(f"/{n}", Reply(200, b"%d" % n)) for n in range(40)]
-    bad = [site.base + "/missing", "http://127.0.0.1:1/", "http://a..b/", f"{site.base}/missing#2"]
+    bad = [site.base + "/missing", NOBODY, "http://a..b/", f"{site.base}/missing#2"]
     answers = dict(fetch_many(good + bad, retries=0))
     assert sorted(answers) == sorted(good + bad)
     assert [answers[url].body for url in good] == [b"%d" % n for n in range(40)]
@@ -201,6 +209,18 @@ def test_one_request_under_two_keys_is_two_requests(site):
                            {"Content-Encoding": "gzip"}), id="two members"),
         pytest.param(Reply(200, gzip.compress(b"news" * 1000) + b"\0" * 9,
                            {"Content-Encoding": "gzip"}), id="padded with zeros"),
+        pytest.param(Reply(200, zlib.compress(b"news" * 1000)[2:-4],
+                           {"Content-Encoding": "deflate"}), id="deflate without its frame"),
+        pytest.param(Reply(200, brotli.compress(b"news" * 1000), {"Content-Encoding": "br"}),
+                     id="brotli"),
+        pytest.param(Reply(200, zstd(b"news" * 1000), {"Content-Encoding": "zstd"}), id="zstd"),
+        pytest.param(Reply(200, zstd(b"news" * 400) + zstd(b"news" * 600),
+                           {"Content-Encoding": "zstd"}), id="two frames"),
+        pytest.param(chunked(*(bytes([byte]) for byte in zstd(b"news" * 1000)), coding="zstd"),
+                     id="zstd byte by byte"),
+        pytest.param(chunked(*(bytes([byte]) for byte in brotli.compress(b"news" * 1000)),
+                             coding="br"),
+                     id="brotli byte by byte"),
         pytest.param(chunked(*([b"news" * 100] * 10)), id="in chunks"),
         pytest.param(chunked(*(bytes([byte]) for byte in gzip.compress(b"news" * 1000)),
                              coding="gzip"),
@@ -223,7 +243,16 @@ def test_an_empty_body_may_call_itself_packed(site):
     assert get(site.at("/", Reply(200, b"", {"Content-Encoding": "gzip"}))).body == b""
 
 
-@pytest.mark.parametrize("pack", [lambda body: Reply(200, body), gzipped], ids=["plain", "gzip"])
+def packed(coding: str, pack: Callable[[bytes], bytes]) -> Callable[[bytes], Reply]:
+    return lambda body: Reply(200, pack(body), {"Content-Encoding": coding})
+
+
+PACKED = [gzipped, packed("deflate", zlib.compress), packed("br", brotli.compress),
+          packed("zstd", zstd)]  # fmt: skip
+CODINGS = ["gzip", "deflate", "br", "zstd"]
+
+
+@pytest.mark.parametrize("pack", [lambda body: Reply(200, body), *PACKED], ids=["plain", *CODINGS])
 def test_the_limit_is_the_last_size_that_passes(site, pack):
     body = b"x" * 5_000
     assert get(site.at("/", pack(body)), limit=5_000).body == body
@@ -252,8 +281,38 @@ def test_too_much_is_left_in_the_midst_and_not_tried_again(site, head, part):
     assert site.seen() == {"/": 1}
 
 
-def test_a_bomb_is_not_unpacked(site):
-    url = site.at("/", gzipped(b"\0" * 64_000_000))
+def test_every_coding_is_asked_for(site):
+    get(site.at("/", Reply()))
+    assert site.headers[0][1]["accept-encoding"] == "gzip, deflate, br, zstd"
+
+
+@pytest.mark.parametrize("pack", PACKED, ids=CODINGS)
+def test_a_body_that_is_cut_off_is_told(site, pack):
+    reply = pack(b"news " * 1000)
+    url = site.at("/", reply._replace(body=reply.body[: len(reply.body) // 2]))
+    failure = fail(url, retries=0)
+    assert (failure.error_type, failure.temporary) == ("BadEncoding", True)
+
+
+@pytest.mark.parametrize("pack", PACKED, ids=CODINGS)
+def test_what_swells_without_measure_is_refused_below_the_limit_too(site, pack):
+    failure = fail(site.at("/", pack(b"x" * 5_000_000)), limit=10_000_000)
+    assert failure.error_type == "TooLarge"
+    assert failure.message == "it unpacks to more than 200 times its size"
+
+
+def test_a_zstd_frame_may_not_look_back_too_far(site):
+    parameters = zstandard.ZstdCompressionParameters(window_log=24)
+    body = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    far = body.compress(bytes(range(256)) * 10) + body.flush()
+    failure = fail(site.at("/", Reply(200, far, {"Content-Encoding": "zstd"})), retries=0)
+    assert failure.error_type == "BadEncoding"
+    assert "memory" in failure.message
+
+
+@pytest.mark.parametrize("pack", PACKED, ids=CODINGS)
+def test_a_bomb_is_not_unpacked(site, pack):
+    url = site.at("/", pack(b"\0" * 64_000_000))
     tracemalloc.start()
     try:
         failure = fail(url, limit=1_000_000)
@@ -493,8 +552,95 @@ def test_wild_urls_fail_alone(site, url, allow):
     assert isinstance(answers[site.base + "/"], Response) == allow
 
 
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://127.0.0.1:25/", "port 25 belongs to another service"),
+        ("http://127.0.0.1:1023/", "port 1023 belongs to another service"),
+        ("https://127.0.0.1:80/", None),
+        ("http://127.9.9.9:1024/", None),
+    ],
+)
+def test_ports_of_other_services_are_refused(url, reason):
+    failure = fail(url, retries=0)
+    if reason:
+        assert (failure.error_type, failure.message, failure.temporary) == (
+            "AddressRefused", reason, False)  # fmt: skip
+    else:
+        assert failure.error_type == "ConnectError"
+
+
+@pytest.mark.parametrize("target", ["http://127.0.0.1:25/", "http://127.0.0.1:22/x"])
+def test_ports_are_refused_behind_redirects_too(site, target):
+    failure = fail(site.at("/", Reply(302, headers={"Location": target})), retries=0)
+    assert (failure.error_type, "belongs to another" in failure.message) == ("AddressRefused", True)
+
+
+def test_credentials_are_refused(site):
+    failure = fail(site.base.replace("//", "//user:secret@"), retries=0)
+    assert (failure.error_type, failure.message) == (
+        "AddressRefused", "the URL carries credentials")  # fmt: skip
+    assert site.seen() == {}
+
+
+def test_a_server_that_is_too_slow_frees_its_place(site):
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(ENDLESS_HEAD)
+        while not site.closing.wait(0.02):
+            handler.wfile.write(b"x")
+
+    failure = fail(site.at("/", drip), retries=0, slow_grace=0.2, least_speed=1_000)
+    assert (failure.error_type, failure.temporary) == ("TooSlow", True)
+
+
+def test_headers_without_end_are_refused(site):
+    endless = Endless(b"HTTP/1.1 200 OK\r\n", b"X-More: " + b"x" * 4096 + b"\r\n")
+    failure = fail(site.at("/", endless), retries=0)
+    assert (failure.error_type, failure.temporary) == ("ProtocolError", True)
+    assert endless.was_left()
+
+
+# Feeds
+
+
+def ask(request: Request, **changed: object) -> Response | HttpFailure:
+    ((_, answer),) = fetch_all([(0, request)], settings(**changed))
+    return answer
+
+
+def test_differences_are_asked_for_and_taken(site):
+    url = site.at("/", Reply(226, b"what is new", {"IM": "feed"}))
+    answer = ask(Request(url, LIMIT, "*/*", '"1"', takes_difference=True))
+    assert (answer.status, answer.body) == (226, b"what is new")
+    assert site.headers[0][1]["a-im"] == "feed"
+    get(url)
+    assert "a-im" not in site.headers[1][1], "pages have none"
+
+
+@pytest.mark.parametrize(("second", "after"), [(Reply(200, b"whole"), True), (Reply(500), False)])
+def test_a_304_is_put_to_the_test_by_a_request_without_validators(site, second, after):
+    url = site.at("/", Reply(304), second)
+    answer = ask(Request(url, LIMIT, "*/*", '"1"', "Sunday", probe=True), retries=0)
+    assert (answer.status, answer.after_304) == ((200, True) if after else (304, False))
+    first, again = (headers for _, headers in site.headers)
+    assert (first["if-none-match"], first["if-modified-since"]) == ('"1"', "Sunday")
+    assert not {"if-none-match", "if-modified-since"} & set(again)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "moved"),
+    [([301], True), ([308, 301], True), ([301, 302], False), ([307], False), ([], False)],
+)
+def test_permanent_redirects_alone_move(site, statuses, moved):
+    for number, status in enumerate(statuses):
+        site.at(f"/{number}", Reply(status, headers={"Location": f"/{number + 1}"}))
+    site.at(f"/{len(statuses)}", Reply())
+    answer = get(f"{site.base}/0")
+    assert answer.moved_to == (f"{site.base}/{len(statuses)}" if moved else None)
+
+
 def test_nobody_listens(site):
-    failure = fail("http://127.0.0.1:1/", retries=0)
+    failure = fail(NOBODY, retries=0)
     assert (failure.error_type, failure.temporary) == ("ConnectError", True)
 
 

@@ -1,0 +1,163 @@
+"""Content codings (RFC 9110, section 8.4.1), undone as bytes arrive and never past a bound."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from typing import Protocol
+
+import brotli
+import zstandard
+
+ACCEPTED = "gzip, deflate, br, zstd"
+LARGEST_RATIO = 200
+RATIO_COUNTS_FROM = 1_000_000
+"""Bytes unpacked; small bodies of one letter shrink further than any page."""
+LARGEST_WINDOW = 8 * 2**20
+"""Bytes that a zstd frame may look back (RFC 9659)."""
+ZSTD_STEP = 128
+"""Bytes given to zstandard at a time, whose output cannot be bounded: 32 blocks of 128 kB."""
+
+
+class TooLarge(Exception):
+    """A body went past its limit."""
+
+
+class BadCoding(Exception):
+    """A body is packed in an unknown way, or not as it says."""
+
+
+class _Codec(Protocol):
+    def unpack(self, chunk: bytes, room: int) -> bytes:
+        """Unpack, but no more than about `room` bytes."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the packed stream came to its end."""
+
+
+class _Plain:
+    whole = True
+
+    def unpack(self, chunk: bytes, room: int) -> bytes:
+        return chunk
+
+
+class _Zlib:
+    """gzip with any number of members, zlib, and the raw deflate that some servers send for it."""
+
+    def __init__(self) -> None:
+        self._stream = zlib.decompressobj(47)  # 47: gzip or zlib, as its header says
+        self._begun = False
+
+    @property
+    def whole(self) -> bool:
+        return self._stream.eof
+
+    def unpack(self, chunk: bytes, room: int) -> bytes:
+        parts = []
+        while chunk and room > 0:
+            parts.append(self._some(chunk, room))
+            room -= len(parts[-1])
+            chunk = self._stream.unconsumed_tail or self._stream.unused_data.lstrip(b"\0")
+            if self._stream.eof and chunk:
+                self._stream = zlib.decompressobj(47)
+        return b"".join(parts)
+
+    def _some(self, chunk: bytes, room: int) -> bytes:
+        try:
+            return self._stream.decompress(chunk, room)
+        except zlib.error:
+            if self._begun:
+                raise
+            self._stream = zlib.decompressobj(-15)
+            return self._stream.decompress(chunk, room)
+        finally:
+            self._begun = True
+
+
+class _Brotli:
+    def __init__(self) -> None:
+        self._stream = brotli.Decompressor()
+
+    @property
+    def whole(self) -> bool:
+        return bool(self._stream.is_finished())
+
+    def unpack(self, chunk: bytes, room: int) -> bytes:
+        data = self._stream.process(chunk, output_buffer_limit=room)
+        parts = [data]
+        while not self._stream.can_accept_more_data() and room > len(data):
+            room -= len(data)
+            data = self._stream.process(b"", output_buffer_limit=room)
+            parts.append(data)
+        return b"".join(parts)
+
+
+class _Zstd:
+    def __init__(self) -> None:
+        self._stream = self._new()
+
+    @staticmethod
+    def _new() -> zstandard.ZstdDecompressionObj:
+        return zstandard.ZstdDecompressor(max_window_size=LARGEST_WINDOW).decompressobj()
+
+    @property
+    def whole(self) -> bool:
+        return self._stream.eof
+
+    def unpack(self, chunk: bytes, room: int) -> bytes:
+        parts = []
+        while chunk and room > 0:
+            if self._stream.eof:  # a further frame
+                self._stream = self._new()
+            parts.append(self._stream.decompress(chunk[:ZSTD_STEP]))
+            room -= len(parts[-1])
+            chunk = self._stream.unused_data + chunk[ZSTD_STEP:]
+        return b"".join(parts)
+
+
+CODECS: dict[str, Callable[[], _Codec]] = {
+    "": _Plain,
+    "identity": _Plain,
+    "gzip": _Zlib,
+    "x-gzip": _Zlib,
+    "deflate": _Zlib,
+    "br": _Brotli,
+    "zstd": _Zstd,
+}
+ERRORS = (zlib.error, brotli.error, zstandard.ZstdError)
+
+
+class Unpacker:
+    """A body as it arrives, unpacked.
+
+    Raises:
+        TooLarge: it is larger than `limit` bytes, packed or unpacked, or swells without measure.
+        BadCoding: its coding is unknown, or it is not packed as it says, or ends early.
+    """
+
+    def __init__(self, coding: str, limit: int) -> None:
+        name = coding.strip().lower()
+        if name not in CODECS:
+            raise BadCoding(f"content coding {coding.strip()!r}, which was not asked for")
+        self._codec, self._limit = CODECS[name](), limit
+        self.received = self.size = 0
+
+    def __call__(self, chunk: bytes) -> bytes:
+        self.received += len(chunk)
+        try:
+            data = self._codec.unpack(chunk, self._limit + 1 - self.size)
+        except ERRORS as error:
+            raise BadCoding(str(error)) from error
+        self.size += len(data)
+        if max(self.size, self.received) > self._limit:
+            raise TooLarge(f"more than {self._limit:,} bytes")
+        if self.size > RATIO_COUNTS_FROM and self.size > LARGEST_RATIO * self.received:
+            raise TooLarge(f"it unpacks to more than {LARGEST_RATIO} times its size")
+        return data
+
+    def finish(self) -> None:
+        """Raise unless the packed stream came to its end."""
+        if self.received and not self._codec.whole:
+            raise BadCoding("the packed body ends early")
