@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import queue
+import socket
 import ssl
 import threading
 from collections import defaultdict, deque
@@ -21,6 +22,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from time import monotonic
 from typing import Generic, NamedTuple, TypeVar, Union
+from urllib.parse import urlsplit
 
 import certifi
 import httpcore
@@ -29,6 +31,7 @@ import httpx
 from config.models import FetchSettings
 from transforms.coding import ACCEPTED, BadCoding, TooLarge, Unpacker
 from transforms.guard import AddressRefused, GuardedBackend, check_url
+from transforms.pace import Pace
 from transforms.records import HttpFailure, Response
 from transforms.robots import RobotsBook, origin_of, robots_address, robots_file
 from transforms.schedule import LONGEST_RETRY_AFTER
@@ -193,7 +196,7 @@ class _Lane:
         self.slots = asyncio.Semaphore(settings.host_concurrency)
         self.turn = asyncio.Lock()
         self.free_at = 0.0
-        self.delay = settings.host_delay
+        self.pace = Pace(settings.host_delay)
         self.users = 0
         self.busy = 0
         self.client: httpx.AsyncClient | None = None
@@ -230,6 +233,10 @@ class Fetcher:
         self.lanes: dict[str, _Lane] = {}
         self.idle: dict[_Lane, None] = {}  # in the order in which they fell idle
         self.in_flight = asyncio.Semaphore(settings.in_flight)
+        self.addresses: dict[str, str] = {}
+        self.machines: dict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(settings.host_concurrency)
+        )
 
     async def __aenter__(self) -> Fetcher:
         return self
@@ -248,7 +255,21 @@ class Fetcher:
         return answer
 
     async def _tries(self, request: Request) -> Response | HttpFailure:
-        """The answer after retries of temporary failures."""
+        """The answer after retries of temporary failures; none where the host is left alone."""
+        host = host_of(request.url)
+        pace = self._lane(host).pace
+        if rests := pace.rests(monotonic()):
+            text = f"{host} failed {pace.failures} times in a row and is left alone for a while"
+            now = datetime.now(timezone.utc)
+            return HttpFailure(
+                "HostResting", text, now, 0, temporary=True, retry_after=rests, asked=False
+            )
+        result = await self._retried(request)
+        well = isinstance(result, Response) or not result.temporary
+        pace.ended(well, monotonic())
+        return result
+
+    async def _retried(self, request: Request) -> Response | HttpFailure:
         for attempt in range(self.settings.retries + 1):
             result = await self._attempt(request)
             if isinstance(result, Response) or not result.temporary:
@@ -275,18 +296,19 @@ class Fetcher:
                 await lane.close()
 
     @contextlib.asynccontextmanager
-    async def _request(self, lane: _Lane) -> AsyncIterator[httpx.AsyncClient]:
-        """The client of a host for one request, once host, network and caller have room for it.
+    async def _request(self, lane: _Lane, url: str) -> AsyncIterator[httpx.AsyncClient]:
+        """The client of a host for one request, once host, machine, network and caller have room.
 
         The pause after a start begins with the start itself: whoever reserved a time and then
         waited for room would meet the next one.
         """
         async with lane.slots, contextlib.AsyncExitStack() as held:
+            await held.enter_async_context(await self._machine(url))
             async with lane.turn:
                 await lane.rest()
                 await held.enter_async_context(self.in_flight)
                 await self.taking.wait()
-                lane.pause(lane.delay)
+                lane.pause(lane.pace.delay)
             lane.busy += 1
             self.idle.pop(lane, None)
             try:
@@ -295,6 +317,18 @@ class Fetcher:
                 lane.busy -= 1
                 if not lane.busy:
                     await self._fell_idle(lane)
+
+    async def _machine(self, url: str) -> asyncio.Semaphore:
+        """Room at the address behind a name: sites that share one do not add up on it."""
+        name = urlsplit(url).hostname or ""
+        if name not in self.addresses:
+            loop = asyncio.get_running_loop()
+            try:
+                found = await loop.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+                self.addresses[name] = str(found[0][4][0])
+            except (OSError, UnicodeError):  # the connection will tell
+                self.addresses[name] = name
+        return self.machines[self.addresses[name]]
 
     async def _fell_idle(self, lane: _Lane) -> None:
         self.idle[lane] = None
@@ -351,8 +385,7 @@ class Fetcher:
             if rules is None:
                 request = Request(robots_address(url), self.settings.page_bytes, "text/plain, */*")
                 rules = self.robots.keep(robots_file(origin, await self._tries(request)))
-        lane = self._lane(host_of(url))
-        lane.delay = max(lane.delay, rules.delay)
+        self._lane(host_of(url)).pace.ask_for(rules.delay)
         return rules.refusal(url, at)
 
     async def _hop(self, request: Request, url: str, at: datetime) -> Response | HttpFailure:
@@ -360,10 +393,13 @@ class Fetcher:
             return refusal
         try:
             check_url(url)
-            async with self.using(host_of(url)) as lane, self._request(lane) as client:
-                return await asyncio.wait_for(
+            async with self.using(host_of(url)) as lane, self._request(lane, url) as client:
+                started = monotonic()
+                answer = await asyncio.wait_for(
                     self._send(client, request, url, at), self.settings.total_timeout
                 )
+                lane.pace.answered(monotonic() - started, answer.status or 0)
+                return answer
         except (
             asyncio.TimeoutError,
             httpx.HTTPError,

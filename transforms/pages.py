@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 from transforms.listing import LONGEST_ERROR, body_hash
 from transforms.records import (
@@ -17,7 +18,7 @@ from transforms.records import (
     Unreadable,
 )
 from transforms.robots import directives
-from transforms.schedule import next_attempt
+from transforms.schedule import Next, next_attempt
 from transforms.tag import UNSPACED
 from transforms.urls import digest, page_identity
 
@@ -101,9 +102,18 @@ def _failed(
     temporary: bool,
 ) -> Page:
     wait = answer.retry_after if isinstance(answer, HttpFailure) else None
-    due = next_attempt(answer.fetched_at, task.attempts + 1, temporary, wait)
+    if isinstance(answer, HttpFailure) and not answer.asked:
+        at = answer.fetched_at + timedelta(seconds=wait or 0)
+        due, attempts = Next("pending", at), task.attempts
+    else:
+        attempts = task.attempts + 1
+        due = next_attempt(answer.fetched_at, attempts, temporary, wait)
     return _page(task, answer, due.state)._replace(
-        next_attempt_at=due.at, stage=stage, error_type=error_type, error=error[:LONGEST_ERROR]
+        attempts=attempts,
+        next_attempt_at=due.at,
+        stage=stage,
+        error_type=error_type,
+        error=error[:LONGEST_ERROR],
     )
 
 

@@ -121,6 +121,8 @@ class HttpFailure(NamedTuple):
     retry_after: float | None = None
     """Seconds that the server asked to wait."""
     received: int = 0
+    asked: bool = True
+    """Whether the server was asked at all."""
 
 
 class RobotsFile(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import math
 import threading
@@ -705,6 +706,35 @@ def test_a_host_is_asked_so_much_at_once_and_never_more(site, guests):
     assert site.most_at_once == guests
     assert not meeting.one_too_many.is_set()
     assert len(site.connections) == guests, "connections are kept and used again"
+
+
+def test_names_of_one_machine_share_its_room(site):
+    """Two names for one address, each with its own lane."""
+    names = (site.base, site.base.replace("127.0.0.1", "localhost"))
+    guests = threading.Barrier(3)
+
+    def meet(handler: BaseHTTPRequestHandler) -> None:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            guests.wait(0.3)
+        handler.reply(Reply())
+
+    site.at("/", meet)
+    urls = [f"{name}/?{n}" for name in names for n in range(3)]
+    site.answers |= {f"/?{n}": site.answers["/"] for n in range(3)}
+    assert [answer.status for _, answer in fetch_many(urls, host_concurrency=2)] == [200] * 6
+    assert site.most_at_once == 2
+
+
+def test_a_host_that_fails_again_and_again_is_left_alone(site):
+    urls = [f"{site.base}/{n}" for n in range(8)]
+    site.answers |= {f"/{n}": [Reply(500)] for n in range(8)}
+    found = [answer for _, answer in fetch_many(urls, retries=0, host_concurrency=1)]
+    assert [answer.error_type for answer in found] == ["Http500"] * 5 + ["HostResting"] * 3
+    assert sum(site.seen().values()) == 5
+    last = found[-1]
+    assert (last.temporary, last.asked) == (True, False)
+    assert 590 < last.retry_after <= 600
+    assert last.message == "127.0.0.1 failed 5 times in a row and is left alone for a while"
 
 
 def test_all_hosts_together_are_bounded(site):

@@ -140,6 +140,13 @@ def test_a_page_whose_parser_was_ended_is_tried_again(lost):
     assert page.next_attempt_at == NOW + timedelta(hours=4)
 
 
+def test_a_page_that_was_not_asked_for_has_no_attempt_more():
+    resting = HttpFailure("HostResting", "left alone", NOW, 0, None, True, 600.0, asked=False)
+    page = page_record(TASK._replace(attempts=MAX_ATTEMPTS), resting, None, no_topics)
+    assert (page.state, page.attempts) == ("pending", MAX_ATTEMPTS)
+    assert page.next_attempt_at == NOW + timedelta(seconds=600)
+
+
 def test_the_server_may_ask_for_more_time():
     page = page_record(TASK, TEMPORARY._replace(retry_after=20_000.0), None, no_topics)
     assert page.next_attempt_at == NOW + timedelta(seconds=20_000)
