@@ -87,7 +87,14 @@ class FetchSettings:
     """Before the first retry; doubles with each."""
     retry_after_max: float = 5.0
     """A longer Retry-After is left to a later run."""
-    user_agent: str = f"{NAME}/{VERSION} (news reader; feeds and the articles they list)"
+    contact: str | None = None
+    """Mail or web address under which the people who are asked find those who ask."""
+
+    @property
+    def user_agent(self) -> str:
+        """Who we are, and how to reach us (RFC 9110, section 10.1.5)."""
+        whom = f"+{self.contact}; " if self.contact else ""
+        return f"{NAME}/{VERSION} ({whom}news reader; feeds and the articles they list)"
 
 
 @dataclass(frozen=True)

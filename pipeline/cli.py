@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -87,6 +88,12 @@ def main(verbose: bool) -> None:
     help="Let feeds and pages lie on loopback and private addresses.",
 )
 @option(
+    "--contact",
+    callback=lambda _context, _parameter, value: _contact(value),
+    metavar="ADDRESS",
+    help="Mail or web address for those who are asked; a part of the User-Agent.",
+)
+@option(
     "--host-concurrency",
     type=click.IntRange(min=1, max=100),
     default=FetchSettings.host_concurrency,
@@ -113,6 +120,7 @@ def run(
     database: Path,
     now: bool,
     allow_private_hosts: bool,
+    contact: str | None,
     host_concurrency: int,
     host_delay: float,
     lock_timeout: float,
@@ -138,6 +146,7 @@ def run(
         host_concurrency=host_concurrency,
         host_delay=host_delay,
         allow_private_hosts=allow_private_hosts,
+        contact=contact,
     )
     result = run_batch(
         RunOptions(
@@ -240,6 +249,15 @@ def newsroom(
 
     settings = NewsroomSettings(outlets, articles, page_kilobytes, latency_ms, seed, not kind)
     serve(settings, port, tell)
+
+
+def _contact(value: str | None) -> str | None:
+    """An address that fits into a header."""
+    if value is None or (
+        value.isascii() and value.isprintable() and re.search(r"\S[@:/]\S", value)
+    ):
+        return value
+    raise click.BadParameter(f"{value!r}; valid: such as news@example.org, https://example.org/bot")
 
 
 def _load(feeds: Path | None, topics: Path | None) -> tuple[Any, Any]:

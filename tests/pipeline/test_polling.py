@@ -202,3 +202,14 @@ def test_robots_txt_can_be_ignored_by_feed(desk: Desk) -> None:
     desk.site.at("/robots.txt", Reply(200, b"User-agent: *\nDisallow: /\n"))
     desk.run(feed="    robots: ignore\n")
     assert (len(desk.asked("/story/1")), len(desk.asked("/robots.txt"))) == (1, 0)
+
+
+def test_sites_are_told_whom_to_write_to(desk: Desk) -> None:
+    desk.site.at("/feed", rss(1))
+    desk.run("--contact", "news@example.org")
+    told = {headers["user-agent"] for _, headers in desk.site.headers}
+    assert len(told) == 1
+    assert "(+news@example.org; " in told.pop()
+    for wrong in ("somebody", "a\nb@c", "ü@example.org"):
+        refused = newsbeam("run", "--contact", wrong, expect=2)
+        assert "valid: such as news@example.org" in refused.stderr
