@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder
 READY := .venv/.ready
 
-.PHONY: demo test test-fast lint format bench bench-pipeline bench-sink bench-search real-pages docs lock help clean
+.PHONY: demo test test-fast lint format bench bench-pipeline bench-sink bench-search real-pages real-feeds docs lock help clean
 
 demo: $(READY)  ## run the main job on the embedded newsroom
 	@$(BIN)/newsbeam demo
@@ -38,6 +38,9 @@ bench-search: $(READY)  ## ratios of full-text search, with a million articles (
 
 real-pages: $(READY)  ## the pipeline over real pages and feeds, if ../shared/eval is there
 	@$(BIN)/python -m benchmarks.real_pages
+
+real-feeds: $(READY)  ## read every feed of ../shared/eval, if it is there
+	@$(BIN)/python -m benchmarks.real_feeds
 
 docs: $(READY)  ## renew the data dictionary, and the answers in docs/sql.md
 	@$(BIN)/python -m sinks.dictionary > docs/data-dictionary.md

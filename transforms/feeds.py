@@ -14,17 +14,18 @@ from time import struct_time
 from typing import Any
 
 import feedparser
-from dateutil import parser as dates
 
+from transforms.dates import parse_date
+from transforms.hints import hints_in
 from transforms.records import Entry, FeedDocument, Unreadable
 from transforms.urls import absolute
 
 LONGEST_SUMMARY = 2_000
-# Abbreviations that RFC 822 knows and dateutil does not, in seconds.
-ZONES = {"AST": -14400, "ADT": -10800, "EST": -18000, "EDT": -14400,
-         "CST": -21600, "CDT": -18000, "MST": -25200,
-         "MDT": -21600, "PST": -28800, "PDT": -25200, "BST": 3600, "CET": 3600, "CEST": 7200,
-         "EET": 7200, "EEST": 10800, "MSK": 10800, "JST": 32400, "KST": 32400}  # fmt: skip
+LEAST_CONTENT, LONGEST_CONTENT = 500, 200_000
+"""Characters: what is shorter is a teaser, and no article is longer."""
+LARGEST_EXPANSION = 1_000_000
+"""Characters that the entities of a document may become."""
+ENTITY = re.compile(rb"""<!ENTITY\s+(\w+)\s+(?:"([^"]*)"|'([^']*)')""")
 TAGS = re.compile(r"<[^<>]*>")  # without the second <, a row of them takes quadratic time
 REFERENCES = re.compile(rb"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?")
 
@@ -42,20 +43,9 @@ def parse_feed(body: bytes, headers: dict[str, str], url: str) -> FeedDocument |
     return _parse_xml(body, headers, url)
 
 
-def parse_date(text: str | None) -> datetime | None:
-    """A date in any form that people write, in UTC (taken as UTC without a zone); or None."""
-    if not text or not re.search(r"\d{4}", text):
-        return None  # dateutil would fill what is missing from today's date
-    try:
-        found = dates.parse(text, default=datetime(2000, 1, 1), tzinfos=ZONES)
-        if found.tzinfo is None:
-            found = found.replace(tzinfo=timezone.utc)
-        return found.astimezone(timezone.utc)
-    except (ValueError, OverflowError, TypeError):
-        return None
-
-
 def _parse_xml(body: bytes, headers: dict[str, str], url: str) -> FeedDocument | Unreadable:
+    if _expansion(body) > LARGEST_EXPANSION:
+        return Unreadable("MalformedFeed", "its entities would swell without measure")
     kept = {name: headers[name] for name in ("content-type",) if name in headers}
     kept["content-location"] = url
     if body.startswith(codecs.BOM_UTF8):  # surer than header and declaration
@@ -69,7 +59,8 @@ def _parse_xml(body: bytes, headers: dict[str, str], url: str) -> FeedDocument |
             return Unreadable("MalformedFeed", str(error))
     problem = parsed.get("bozo_exception")
     if not parsed.version and not parsed.entries:
-        reason = f": {problem}" if problem and not _looks_like_html(body) else ""
+        told = problem and _broken(problem) and not _looks_like_html(body)
+        reason = f": {problem}" if told else ""
         kind = "an HTML page" if _looks_like_html(body) else "no feed"
         return Unreadable("NotAFeed", f"the body is {kind}{reason}")
     if parsed.bozo and not parsed.entries and _broken(problem):
@@ -81,7 +72,16 @@ def _parse_xml(body: bytes, headers: dict[str, str], url: str) -> FeedDocument |
         channel.get("language"),
         tuple(_xml_entry(item, url) for item in parsed.entries),
         str(problem) if parsed.bozo and _broken(problem) else None,
+        hints_in(body, channel),
     )
+
+
+def _expansion(body: bytes) -> int:
+    """How much larger a document's own entities make it."""
+    if b"<!ENTITY" not in body:
+        return 0
+    values = ((name, double or single) for name, double, single in ENTITY.findall(body))
+    return sum(len(value) * body.count(b"&" + name + b";") for name, value in values)
 
 
 def _feedparser(body: bytes, headers: dict[str, str]) -> Any:
@@ -126,7 +126,15 @@ def _xml_entry(item: Any, base: str) -> Entry:
         parse_date(raw) or _foreign_date(raw, parsed),
         raw,
         dict.get(item, "updated"),  # feedparser's own `get` would give the publication for it
+        _content(part.get("value") for part in item.get("content", ())),
     )
+
+
+def _content(parts: Iterable[object]) -> str | None:
+    """The longest part, unless it is a teaser."""
+    texts = [part for part in parts if isinstance(part, str)]
+    longest = max(texts, key=len, default="")[:LONGEST_CONTENT]
+    return longest if len(_without_markup(longest)) >= LEAST_CONTENT else None
 
 
 def _xml_link(item: Any) -> str | None:
@@ -183,7 +191,15 @@ def _json_entry(item: dict[str, Any], base: str) -> Entry:
         parse_date(raw if isinstance(raw, str) else None),
         raw if isinstance(raw, str) else None,
         modified if isinstance(modified, str) else None,
+        _content([item.get("content_html"), _paragraphs(item)]),
     )
+
+
+def _paragraphs(item: dict[str, Any]) -> str | None:
+    """content_text as HTML."""
+    text = item.get("content_text")
+    lines = text.splitlines() if isinstance(text, str) else []
+    return "".join(f"<p>{html.escape(line)}</p>" for line in lines if line.strip())
 
 
 def _author_names(item: dict[str, Any]) -> Iterable[str]:
@@ -195,8 +211,12 @@ def _author_names(item: dict[str, Any]) -> Iterable[str]:
 
 def _plain(value: object) -> str | None:
     """Text without markup, on one line; None when nothing is left."""
+    return _without_markup(value)[:LONGEST_SUMMARY] or None
+
+
+def _without_markup(value: object) -> str:
     if not isinstance(value, str):
-        return None
+        return ""
     if "<" in value:
         value = TAGS.sub(" ", value)
-    return " ".join(html.unescape(value).split())[:LONGEST_SUMMARY] or None
+    return " ".join(html.unescape(value).split())

@@ -6,6 +6,7 @@ A document that hangs or breaks its process costs that process and becomes an `U
 from __future__ import annotations
 
 import atexit
+import contextlib
 import multiprocessing
 import os
 import threading
@@ -22,6 +23,9 @@ T = TypeVar("T")
 DOCUMENTS_PER_PROCESS = 5_000
 """After which a process is replaced: parsers leak."""
 
+MEMORY = 2 * 2**30
+"""Bytes that a process may take, where the system can bound it."""
+
 _pools: dict[int, ProcessPool] = {}
 _spent: list[float] = []
 _lock = threading.Lock()
@@ -35,7 +39,7 @@ def shared_pool(processes: int) -> ProcessPool:
             pool = _pools[processes] = ProcessPool(
                 processes,
                 max_tasks=DOCUMENTS_PER_PROCESS,
-                initializer=_follow_parent,
+                initializer=_begin,
                 context=_context(),
             )
         return pool
@@ -59,6 +63,8 @@ def outcome(future: ProcessFuture[tuple[T | Unreadable, float]], timeout: float)
         return Unreadable("ParserTimeout", f"not done after {timeout:g} s; its process was ended")
     except ProcessExpired as error:
         return Unreadable("ParserLost", f"its process ended with status {error.exitcode}")
+    except MemoryError:
+        return Unreadable("ParserMemory", f"it takes more than {MEMORY / 2**30:g} GiB to read")
     except (CancelledError, BrokenExecutor):  # the pool's trouble, not the document's
         raise
     except (Exception, SystemExit) as error:  # whatever a parser raises is about the document
@@ -96,6 +102,15 @@ def _context() -> Any:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["transforms.preload"])
     return context
+
+
+def _begin() -> None:
+    _follow_parent()
+    with contextlib.suppress(ImportError, OSError, ValueError):  # not on Windows
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, most))
 
 
 def _follow_parent() -> None:

@@ -40,6 +40,7 @@ from transforms.records import (
 )
 from transforms.robots import RobotsBook, load_robots
 from transforms.signals import Signals
+from transforms.sitemaps import parse_sitemap
 from transforms.tag import Tagger
 from transforms.urls import digest, host_of
 
@@ -230,7 +231,8 @@ def _page_request(task: PageTask, limit: int) -> Request | Response:
 def _feed_job(task: FeedTask, answer: Response) -> tuple[Any, ...] | None:
     if is_unchanged(task, answer):
         return None
-    return parse_feed, answer.body, answer.headers, answer.url
+    parse = parse_sitemap if task.kind == "sitemap" else parse_feed
+    return parse, answer.body, answer.headers, answer.url
 
 
 def _page_job(task: PageTask, answer: Response) -> tuple[Any, ...] | None:

@@ -204,6 +204,38 @@ def test_robots_txt_can_be_ignored_by_feed(desk: Desk) -> None:
     assert (len(desk.asked("/story/1")), len(desk.asked("/robots.txt"))) == (1, 0)
 
 
+def test_a_page_that_is_gone_gives_way_to_the_whole_text_of_its_feed(desk: Desk) -> None:
+    text = "The crane is late, and three ships wait at the old pier for better weather. " * 10
+    whole = f"<content:encoded><![CDATA[<p>{text}</p>]]></content:encoded></item>"
+    reply = rss(2)
+    spaces = b'<rss xmlns:content="http://purl.org/rss/1.0/modules/content/" '
+    body = reply.body.replace(b"</item>", whole.encode(), 1).replace(b"<rss ", spaces)
+    desk.site.at("/feed", reply._replace(body=body))
+    assert desk.run()["run"]["articles_new"] == 0
+    assert desk.run()["run"]["articles_new"] == 1
+    found = rows(desk.database, "SELECT a.title, text, text_source, feed_text_at FROM articles a "
+                 "JOIN entries USING (article_id)")  # fmt: skip
+    assert found == [("Tide table 2", text.strip(), "feed", None)]
+    assert desk.run()["run"]["pages"] == 0
+    asked = [len(desk.asked(f"/story/{number}")) for number in (1, 2)]
+    assert asked == [1, 1], "pages are not asked for again"
+
+
+def test_a_news_sitemap_is_polled_like_a_feed(desk: Desk) -> None:
+    sitemap = f"""<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"
+        xmlns:news="http://www.google.com/schemas/sitemap-news/0.9"><url><loc>/story/1</loc><news:news>
+        <news:publication_date>{NOW.isoformat()}</news:publication_date>
+        <news:title>Tide table 1</news:title></news:news></url></urlset>"""
+    desk.site.at("/feed", Reply(200, sitemap.encode(), {"Content-Type": "application/xml"}))
+    desk.run()
+    assert desk.poll("status, error_type") == ("failed", "NotAFeed"), "it is no RSS"
+    desk.run(feed="    kind: sitemap\n")
+    assert rows(desk.database, "SELECT title, url, published_at FROM entries") == [
+        ("Tide table 1", f"{desk.site.base}/story/1", NOW)
+    ]
+    assert desk.feed("kind") == ("sitemap",)
+
+
 def test_sites_are_told_whom_to_write_to(desk: Desk) -> None:
     desk.site.at("/feed", rss(1))
     desk.run("--contact", "news@example.org")

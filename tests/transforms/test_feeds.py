@@ -12,14 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transforms import pool
-from transforms.feeds import LONGEST_SUMMARY, parse_date, parse_feed
-from transforms.records import Entry, FeedDocument, Unreadable
+from transforms.dates import parse_date
+from transforms.feeds import LONGEST_CONTENT, LONGEST_SUMMARY, parse_feed
+from transforms.records import Entry, FeedDocument, Hints, Unreadable
 
 URL = "https://news.example/world/feed.xml"
 
 RSS = """\
 <?xml version="1.0"?>
-<rss version="2.0" xmlns:dc="http://purl.org/dc/elements/1.1/"><channel>
+<rss version="2.0" xmlns:dc="http://purl.org/dc/elements/1.1/"
+ xmlns:sy="http://purl.org/rss/1.0/modules/syndication/"><channel>
 <title>Harbour Gazette</title><link>https://news.example/</link><language>en-GB</language>
 <item>
   <title>Port &amp;amp; pier: <![CDATA[<b>all</b> quiet]]></title>
@@ -59,6 +61,17 @@ JSON = {
          "authors": [{"name": "Ann Mole"}, {"name": "Bo Deich"}]},
     ],
 }  # fmt: skip
+
+
+def rss_item(elements: str) -> str:
+    """RSS whose first entry has these elements."""
+    spaces = 'xmlns:content="http://purl.org/rss/1.0/modules/content/" xmlns:dc='
+    return f"""<rss version="2.0" {spaces}"http://purl.org/dc/elements/1.1/"><channel><title>T</title>
+        <item><title>One</title>{elements}</item></channel></rss>"""
+
+
+def json_item(**values: object) -> str:
+    return json.dumps({**JSON, "items": [{**JSON["items"][0], **values}]})
 
 
 def utc(*parts: int) -> datetime:
@@ -212,6 +225,97 @@ def test_links_and_guids(elements, url, guid):
 
 def test_an_entry_of_nothing():
     assert item() == Entry(None, None, None, None, None, None, None)
+
+
+LONG = "<p>" + "The crane is late, and so are the ships. " * 30 + "</p>"
+
+
+@pytest.mark.parametrize(
+    ("body", "content"),
+    [
+        pytest.param(rss_item(f"<description>Short</description><content:encoded><![CDATA[{LONG}]]>"
+                          "</content:encoded>"), LONG, id="content:encoded"),
+        pytest.param(rss_item("<content:encoded>A teaser of one line</content:encoded>"), None,
+                     id="a teaser"),
+        pytest.param(rss_item(f"<content:encoded><![CDATA[{LONG}]]></content:encoded>"), LONG,
+                     id="without a summary"),
+        pytest.param(ATOM.replace("<summary>Kurz</summary>",
+                                  f"<content type='html'><![CDATA[{LONG}]]></content>"
+                                  "<summary>Kurz</summary>"), LONG, id="Atom"),
+        pytest.param(json_item(content_html=LONG), LONG, id="JSON, html"),
+        pytest.param(json_item(content_text="One & two. " * 60 + "\n\nThree."),
+                     "<p>" + "One &amp; two. " * 60 + "</p><p>Three.</p>", id="JSON, text"),
+        pytest.param(json_item(content_html=5, content_text=[LONG]), None, id="JSON, nonsense"),
+    ],
+)  # fmt: skip
+def test_the_whole_text_of_an_entry_is_kept(body, content):
+    assert read(body).entries[0].content == content
+
+
+def test_endless_content_is_cut():
+    endless = f"<content:encoded><![CDATA[{LONG * 1_000}]]></content:encoded>"
+    assert len(read(rss_item(endless)).entries[0].content) == LONGEST_CONTENT
+
+
+@pytest.mark.parametrize(
+    ("elements", "hints"),
+    [
+        ("", Hints()),
+        ("<ttl> 60 </ttl>", Hints(ttl=3_600)),
+        ("<ttl>soon</ttl>", Hints()),
+        ("<ttl>-5</ttl>", Hints()),
+        ("<ttl>99999999999</ttl>", Hints()),
+        ("<ttl>9999999</ttl>", Hints(ttl=30 * 86_400)),
+        ("<sy:updatePeriod> hourly </sy:updatePeriod>", Hints(update_seconds=3_600)),
+        ("<sy:updatePeriod>daily</sy:updatePeriod><sy:updateFrequency>4</sy:updateFrequency>",
+         Hints(update_seconds=21_600)),
+        ("<sy:updatePeriod>daily</sy:updatePeriod><sy:updateFrequency>0</sy:updateFrequency>",
+         Hints(update_seconds=86_400)),
+        ("<sy:updatePeriod>sometimes</sy:updatePeriod>", Hints()),
+        ("<skipHours><hour>1</hour><hour> 22 </hour><hour>24</hour><hour>77</hour></skipHours>",
+         Hints(skip_hours=(0, 1, 22))),
+        ("<skipdays><day>Sunday</day><day>monday</day><day>Noday</day></skipdays>",
+         Hints(skip_days=(0, 6))),
+    ],
+)  # fmt: skip
+def test_when_a_feed_wants_to_be_asked(elements, hints):
+    assert read(RSS.replace("<language>", elements + "<language>")).hints == hints
+
+
+OLD_FORMATS = {
+    "rss091u": """<rss version="0.91"><channel><title>Old</title><item><title>One</title>
+        <link>https://news.example/1</link></item></channel></rss>""",
+    "atom03": """<feed version="0.3" xmlns="http://purl.org/atom/ns#"><title>Old</title><entry>
+        <title>One</title><link rel="alternate" href="https://news.example/1"/>
+        <issued>2026-01-05T10:00:00Z</issued></entry></feed>""",
+    "unknown": """<CHANNEL HREF="https://news.example/"><TITLE>Old</TITLE>
+        <ITEM HREF="https://news.example/1"><TITLE>One</TITLE></ITEM></CHANNEL>""",
+    "rss090": """<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+        xmlns="http://my.netscape.com/rdf/Simple/0.9/"><channel><title>Old</title></channel>
+        <item><title>One</title><link>https://news.example/1</link></item></rdf:RDF>""",
+}
+
+
+@pytest.mark.parametrize("version", OLD_FORMATS)
+def test_formats_of_old(version):
+    document = read(OLD_FORMATS[version])
+    assert (document.format, document.title) == (version, "Old")
+    (entry,) = document.entries
+    assert (entry.url, entry.title) == ("https://news.example/1", "One")
+
+
+@pytest.mark.parametrize("name", ["a", "longer"])
+def test_entities_that_swell_without_measure_are_refused(name):
+    body = f"""<!DOCTYPE rss [<!ENTITY {name} "{"x" * 10_000}">]>
+        <rss version="2.0"><channel><title>{f"&{name};" * 1_000}</title></channel></rss>"""
+    assert parse_feed(body.encode(), {}, URL) == Unreadable(
+        "MalformedFeed", "its entities would swell without measure"
+    )
+
+
+def test_small_entities_are_read():
+    body = RSS.replace("<rss ", '<!DOCTYPE rss [\n<!ENTITY pier "Old Pier">]>\n<rss ', 1)
+    assert read(body.replace("Second", "The &pier;")).entries[1].title == "The Old Pier"
 
 
 def test_a_long_summary_is_cut():

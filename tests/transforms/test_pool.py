@@ -39,6 +39,12 @@ def test_what_hangs_is_ended_and_the_pool_goes_on():
     assert process() != before
 
 
+def test_what_takes_all_memory_is_refused_and_the_pool_goes_on():
+    hog = run(bytes, pool.MEMORY + 2**20)
+    assert hog == Unreadable("ParserMemory", "it takes more than 2 GiB to read")
+    assert run(len, "abc") == 3
+
+
 @pytest.mark.parametrize(
     ("function", "arguments", "status"),
     [
@@ -58,7 +64,6 @@ def test_a_lost_process_costs_one_document(function, arguments, status):
     [
         pytest.param(json.loads, "{", "JSONDecodeError", "Expecting", id="parse error"),
         pytest.param(int, "x" * 900, "ValueError", "invalid literal", id="long message"),
-        pytest.param(bytearray, 10**15, "MemoryError", "", id="memory"),
         pytest.param(sys.exit, "enough", "SystemExit", "enough", id="system exit"),
         pytest.param(open, os.devnull, "TypeError", "pickle", id="a result that cannot travel"),
     ],
