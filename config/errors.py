@@ -6,6 +6,7 @@ NewsbeamError                 anything that newsbeam reports to its user
 │   ├── DatabaseLocked        … because another process holds it (exit 75)
 │   └── SchemaMismatch        … because it is of another version
 ├── ExportError               an export cannot be written, or a snapshot is not as it says (exit 1)
+├── FeedNotFound              a site has no feed (exit 1)
 ├── QueryError                a query cannot be understood (exit 2)
 ├── RunActive                 another run works on this database (exit 75)
 ├── PublishError              the copy for readers cannot be written (exit 1)
@@ -45,6 +46,10 @@ class SchemaMismatch(DatabaseError):
 
 class ExportError(NewsbeamError):
     """An export cannot be written where it was asked for, or a snapshot is not as it says."""
+
+
+class FeedNotFound(NewsbeamError):
+    """A site has no feed where feeds are, or cannot be had."""
 
 
 class QueryError(NewsbeamError):

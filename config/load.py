@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import langcodes
@@ -99,7 +100,7 @@ def parse_interval(text: str) -> int:
 
 def _feed(document: Document, node: yaml.Node) -> Feed | None:
     values = document.mapping(node, "a feed", FEED_KEYS, ["url"])
-    url = document.parsed(values.get("url"), "'url'", _url)
+    url = document.parsed(values.get("url"), "'url'", feed_url)
     country = document.parsed(values.get("country"), "'country'", _country)
     language = document.parsed(values.get("language"), "'language'", _language)
     interval = document.parsed(values.get("interval"), "'interval'", parse_interval)
@@ -158,7 +159,12 @@ def _topic(document: Document, node: yaml.Node) -> Topic | None:
     return Topic(cast(str, topic_id), name, tuple(phrases.values()))
 
 
-def _url(text: str) -> str:
+def feed_url(text: str) -> str:
+    """The address of a feed, as it is.
+
+    Raises:
+        ValueError: it is no web address, or carries credentials.
+    """
     try:
         parts = urlsplit(text)
         _ = parts.port
@@ -194,6 +200,36 @@ def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
         return text
 
     return word
+
+
+def known_language(text: str) -> str | None:
+    """A BCP 47 tag in its standard form; None for anything else."""
+    try:
+        return _language(text.strip())
+    except ValueError:
+        return None
+
+
+def load_feed_values(feed: Feed, values: dict[str, str]) -> Feed:
+    """A feed with values that are written as in a feeds file; wrong ones are left out.
+
+    `at_least` and `per` stand for `expect`.
+    """
+    parsers: dict[str, Callable[[str], object]] = {
+        "country": _country,
+        "interval": parse_interval,
+        "kind": _one_of(KINDS),
+        "robots": _one_of(ROBOTS),
+        "at_least": _count,
+        "per": _period,
+    }
+    read: dict[str, Any] = {}
+    for key, parse in parsers.items():
+        with contextlib.suppress(KeyError, ValueError):
+            read[key] = parse(values[key])
+    if "at_least" in read and "per" in read:
+        read["expect"] = Expectation(read["at_least"], read["per"])
+    return feed._replace(**{key: read[key] for key in read if key in Feed._fields})
 
 
 def _count(text: str) -> int:

@@ -25,6 +25,12 @@ def span(text: str) -> timedelta:
     return timedelta(**{UNITS[match[2]]: int(match[1])})
 
 
+def span_text(seconds: int) -> str:
+    """Seconds as people write them: ``90s``, ``1d``."""
+    sizes = (("w", 604_800), ("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+    return next(f"{seconds // size}{unit}" for unit, size in sizes if seconds % size == 0)
+
+
 def moment(text: str, now: datetime) -> datetime:
     """A moment in UTC: ``2026-11-20``, ``2026-11-20T06:30``, or ``7d`` for seven days before now.
 

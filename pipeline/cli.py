@@ -19,12 +19,14 @@ from config.models import VERSION, FetchSettings
 from pipeline.commands.commit import commit
 from pipeline.commands.db import db
 from pipeline.commands.export import export
+from pipeline.commands.feeds import feeds as feeds_group
 from pipeline.commands.prune import prune
 from pipeline.commands.retag import retag
 from pipeline.commands.search import search
 from pipeline.commands.serve import serve
 from pipeline.commands.sql import sql
 from pipeline.options import (
+    allow_private_option,
     database_option,
     feeds_option,
     lock_option,
@@ -82,11 +84,7 @@ def main(verbose: bool) -> None:
 @topics_option
 @database_option
 @option("--now", is_flag=True, help="Poll all feeds, due or not.")
-@option(
-    "--allow-private-hosts",
-    is_flag=True,
-    help="Let feeds and pages lie on loopback and private addresses.",
-)
+@allow_private_option
 @option(
     "--contact",
     callback=lambda _context, _parameter, value: _contact(value),
@@ -274,7 +272,7 @@ def _load(feeds: Path | None, topics: Path | None) -> tuple[Any, Any]:
     return loaded[0], loaded[1]
 
 
-for command in (commit, db, export, prune, retag, search, serve, sql):
+for command in (commit, db, export, feeds_group, prune, retag, search, serve, sql):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -64,4 +64,9 @@ publish_option = option(
     metavar="PATH",
     help="Then copy the database to this file, for readers who keep a file open.",
 )
+allow_private_option = option(
+    "--allow-private-hosts",
+    is_flag=True,
+    help="Let feeds and pages lie on loopback and private addresses.",
+)
 json_option = option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

@@ -27,6 +27,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from config.moments import span_text
 from pipeline.run import RunResult, Watcher
 from sinks.commit import Committed
 from sinks.formulas import defused
@@ -320,7 +321,8 @@ def _lines(committed: Committed) -> Iterator[str]:
         kinds = [f"{kind} {n}" for of, kind, n in committed.failures if of == stage]
         yield from folded("" if number else "failures", [f"{stage}: {kinds[0]}", *kinds[1:]])
     if committed.ill:
-        yield from folded("ill", [f"{count} {health}" for health, count in committed.ill])
+        ill = ", ".join(f"{count} {health}" for health, count in committed.ill)
+        yield f"  health    {ill} of all feeds: `newsbeam feeds` names them"
     if committed.below:
         yield from folded("below", [_shortfall(*item) for item in committed.below])
     phases = (("plan", "plan"), ("poll", "poll"), ("pages", "page"), ("commit", "commit"))
@@ -332,13 +334,7 @@ def _lines(committed: Committed) -> Iterator[str]:
 
 
 def _shortfall(outlet: str, entries: int, expected: int, seconds: int) -> str:
-    return f"{safe(outlet)} {entries} entries in {span(seconds)} instead of {expected}"
-
-
-def span(seconds: int) -> str:
-    """Seconds as a feeds file writes them, such as 90s or 1d."""
-    units = (("w", 604_800), ("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
-    return next(f"{seconds // size}{unit}" for unit, size in units if seconds % size == 0)
+    return f"{safe(outlet)} {entries} entries in {span_text(seconds)} instead of {expected}"
 
 
 def _feeds(committed: Committed) -> str:

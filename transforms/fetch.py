@@ -39,6 +39,7 @@ from transforms.urls import absolute, host_of
 
 T = TypeVar("T")
 _Mailbox = queue.Queue[Union[tuple[T, Response | HttpFailure], BaseException, None]]
+FEED_TYPES = "application/rss+xml, application/atom+xml, application/feed+json, */*;q=0.5"
 RESULTS_WAITING = 32
 STOP_CHECK = 0.2
 TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})

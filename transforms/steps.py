@@ -23,7 +23,7 @@ from config.models import ExtractSettings, FetchSettings, Taxonomy
 from transforms import pool
 from transforms.extract import extract_content, extract_page
 from transforms.feeds import parse_feed
-from transforms.fetch import Request, fetch_all
+from transforms.fetch import FEED_TYPES, Request, fetch_all
 from transforms.known import KnownIds
 from transforms.listing import is_unchanged, page_tasks, poll_record
 from transforms.pages import page_record
@@ -48,7 +48,6 @@ NAMESPACE = "newsbeam"
 AHEAD = 4
 """Documents handed to the pool before their turn, for each of its processes."""
 ROBOTS = "robots"
-FEED_TYPES = "application/rss+xml, application/atom+xml, application/feed+json, */*;q=0.5"
 PAGE_TYPES = "text/html, application/xhtml+xml, */*;q=0.5"
 
 PolledFeed = tuple[FeedTask, Poll]

@@ -11,7 +11,7 @@ import yaml
 
 from pipeline.newsroom.model import Article, Block, Edition, Feed, feed_fate, page_fate
 
-CLOSED_PORT = 1  # privileged and obsolete (tcpmux): nothing listens there
+CLOSED_PORT = 65_001  # above the ports that systems hand out: nothing listens there
 
 
 class Site(NamedTuple):
