@@ -322,7 +322,7 @@ def _lines(committed: Committed) -> Iterator[str]:
         yield from folded("" if number else "failures", [f"{stage}: {kinds[0]}", *kinds[1:]])
     if committed.ill:
         ill = ", ".join(f"{count} {health}" for health, count in committed.ill)
-        yield f"  health    {ill} of all feeds: `newsbeam feeds` names them"
+        yield f"  health    {ill}; `newsbeam feeds` names them"
     if committed.below:
         yield from folded("below", [_shortfall(*item) for item in committed.below])
     phases = (("plan", "plan"), ("poll", "poll"), ("pages", "page"), ("commit", "commit"))

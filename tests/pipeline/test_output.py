@@ -221,6 +221,7 @@ def test_summary_for_people(result: RunResult) -> None:
         "  left      1 page for the next run",
         "  failures  fetch: Http503 2",
         "            poll: Http500 1",
+        "  health    1 failing; `newsbeam feeds` names them",
     ]
     assert summary(result).splitlines()[-1].startswith("  time      plan 0.1 s, poll 0.0 s, pages")
 

@@ -28,7 +28,7 @@ def found(html: str, **headers: str) -> list[str]:
         ('<link rel="stylesheet" type="text/css" href="/feed.css">', []),
         ('<link rel="alternate" hreflang="de" href="/de/">', []),
         ('<a href="world.rss">World</a>', ["https://www.news.example/start/world.rss"]),
-        ('<a href="https://news.example/feeds/all">All</a>', ["https://news.example/feeds/all"]),
+        ('<a href="https://www.news.example/feeds/all">All</a>', ["https://www.news.example/feeds/all"]),
         ('<a href="https://reader.example/feed?u=news">Read</a>', []),
         ('<a href="/feedback">Write to us</a>', []),
         ('<base href="/x/"><link rel=alternate type=application/rss+xml href=a>',
