@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder
 READY := .venv/.ready
 
-.PHONY: demo test test-fast lint format bench bench-pipeline bench-sink bench-search real-pages real-feeds docs lock help clean
+.PHONY: demo test test-fast lint format bench bench-pipeline bench-polling bench-sink bench-search real-pages real-feeds docs lock help clean
 
 demo: $(READY)  ## run the main job on the embedded newsroom
 	@$(BIN)/newsbeam demo
@@ -25,10 +25,13 @@ format: $(READY)  ## mend what ruff can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: bench-pipeline bench-sink bench-search  ## all figures (an hour; let nothing else run)
+bench: bench-pipeline bench-polling bench-sink bench-search  ## all figures (an hour; let nothing else run)
 
 bench-pipeline: $(READY)  ## ratios of one run against the bare extraction
 	@$(BIN)/python -m benchmarks.pipeline
+
+bench-polling: $(READY)  ## ratios of polling 5,000 feeds against a bare loop (five minutes)
+	@$(BIN)/python -m benchmarks.polling
 
 bench-sink: $(READY)  ## ratios of the way into the database, with a million articles (half an hour)
 	@$(BIN)/python -m benchmarks.sink

@@ -44,7 +44,7 @@ def bare_loop(pages: list[tuple[str, bytes]], processes: int) -> Measured:
     """Extract all pages in a pool of forked processes."""
     started = time.monotonic()
     with multiprocessing.get_context("fork").Pool(processes) as pool:
-        watch = _Watch([psutil.Process(worker.pid) for worker in multiprocessing.active_children()])
+        watch = Watch([psutil.Process(worker.pid) for worker in multiprocessing.active_children()])
         done = sum(pool.imap_unordered(_extract, pages, chunksize=4))
         wall = time.monotonic() - started
         cpu, memory = watch.stop()
@@ -70,7 +70,7 @@ def pipeline_run(feeds: Path, folder: Path, expected: int) -> Measured:
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
-    watch = _Watch([psutil.Process(process.pid)])
+    watch = Watch([psutil.Process(process.pid)])
     output, _ = process.communicate()
     wall = time.monotonic() - started
     cpu, memory = watch.stop()
@@ -80,7 +80,7 @@ def pipeline_run(feeds: Path, folder: Path, expected: int) -> Measured:
     return Measured(wall, cpu, memory)
 
 
-class _Watch:
+class Watch:
     """CPU seconds and largest memory of processes and all below them, looked at often."""
 
     def __init__(self, roots: list[psutil.Process]) -> None:
