@@ -18,7 +18,6 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from time import monotonic
 from typing import Generic, NamedTuple, TypeVar, Union
@@ -34,7 +33,7 @@ from transforms.guard import AddressRefused, GuardedBackend, check_url
 from transforms.pace import Pace
 from transforms.records import HttpFailure, Response
 from transforms.robots import RobotsBook, origin_of, robots_address, robots_file
-from transforms.schedule import LONGEST_RETRY_AFTER
+from transforms.schedule import LONGEST_RETRY_AFTER, http_date
 from transforms.urls import absolute, host_of
 
 T = TypeVar("T")
@@ -479,12 +478,9 @@ def retry_after(value: str | None, now: datetime) -> float | None:
         return None
     if value.isascii() and value.strip().isdigit():
         return min(float(value), LONGEST_RETRY_AFTER)
-    try:
-        date = parsedate_to_datetime(value)
-    except (ValueError, TypeError, OverflowError):
+    date = http_date(value)
+    if date is None:
         return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=timezone.utc)
     return min(max(0.0, (date - now).total_seconds()), LONGEST_RETRY_AFTER)
 
 
