@@ -115,13 +115,14 @@ def test_variables_are_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         "NEWSBEAM_NOW": "1", "NEWSBEAM_ALLOW_PRIVATE_HOSTS": "true",
         "NEWSBEAM_HOST_CONCURRENCY": "7", "NEWSBEAM_HOST_DELAY": "0.25",
         "NEWSBEAM_LOCK_TIMEOUT": "3", "NEWSBEAM_RUNNER": "FnApiRunner", "NEWSBEAM_JSON": "1",
-        "NEWSBEAM_PUBLISH": "p.duckdb",
+        "NEWSBEAM_PUBLISH": "p.duckdb", "NEWSBEAM_CONTACT": "news@example.org",
     }  # fmt: skip
     for name, value in values.items():
         monkeypatch.setenv(name, value)
     assert run.make_context("run", []).params == {
         "feeds": Path("f.yaml"), "topics": Path("t.yaml"), "database": Path("n.duckdb").resolve(),
-        "now": True, "allow_private_hosts": True, "host_concurrency": 7, "host_delay": 0.25,
+        "now": True, "allow_private_hosts": True, "contact": "news@example.org",
+        "host_concurrency": 7, "host_delay": 0.25,
         "lock_timeout": 3.0, "publish": Path("p.duckdb"), "runner": "FnApiRunner", "as_json": True,
         "beam_options": (),
     }  # fmt: skip
@@ -418,7 +419,7 @@ def test_private_hosts_are_refused_unless_allowed(tmp_path: Path, feeds: Path) -
     newsbeam("run", "--feeds", feeds, "--database", database)
     ((error_type, message),) = rows(database, "SELECT error_type, message FROM failures")
     assert error_type != "ConnectError"
-    assert "127.0.0.1" in message
+    assert "127.9.9.9" in message
 
 
 def test_a_file_that_is_no_database_is_1_and_kept(tmp_path: Path, feeds: Path) -> None:
