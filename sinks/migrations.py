@@ -22,6 +22,7 @@ STEPS: dict[int, dict[str, str]] = {
     3: {
         "articles": "SELECT *, 'page' AS text_source FROM articles",
         "feeds": """SELECT *, 'feed' AS kind, 'obey' AS robots, 0 AS moves_seen, false AS false_304,
+            last_ok_at AS last_body_at,
             (SELECT min(failed_at) FROM failures x
              WHERE x.feed_url = f.feed_url AND f.failures > 0 AND stage IN ('poll', 'read feed')
                AND failed_at > coalesce(f.last_ok_at, '-infinity'::TIMESTAMPTZ)) AS failing_since
