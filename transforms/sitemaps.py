@@ -33,7 +33,7 @@ def parse_sitemap(body: bytes, headers: dict[str, str], url: str) -> FeedDocumen
         root = etree.fromstring(body, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         return Unreadable("MalformedFeed", f"no XML: {error}")
-    name = None if root is None else etree.QName(root).localname
+    name = None if root is None else str(root.tag).rpartition("}")[2]
     if name == "sitemapindex":
         first = _text(root, "{*}sitemap/{*}loc")
         return Unreadable(

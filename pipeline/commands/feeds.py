@@ -140,4 +140,4 @@ def _write(content: bytes, output: Path | None) -> None:
         raise click.BadParameter(
             f"{output} exists; it is not replaced", param_hint="--output"
         ) from None
-    click.echo(f"Wrote {output}.", err=True)
+    click.echo(f"Wrote {output}.")
