@@ -17,6 +17,7 @@ import ssl
 import threading
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from functools import lru_cache
 from time import monotonic
@@ -41,6 +42,8 @@ _Mailbox = queue.Queue[Union[tuple[T, Response | HttpFailure], BaseException, No
 FEED_TYPES = "application/rss+xml, application/atom+xml, application/feed+json, */*;q=0.5"
 RESULTS_WAITING = 32
 STOP_CHECK = 0.2
+LOOKUPS = 32
+"""Names looked up at once; each takes a thread, and a slow name server must not hold up others."""
 TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PERMANENT = frozenset({301, 308})
@@ -120,6 +123,7 @@ class _Work(Generic[T]):
     def run(self) -> None:
         """The thread's body: always leaves a None or an exception in the mailbox."""
         asyncio.set_event_loop(self.loop)
+        self.loop.set_default_executor(ThreadPoolExecutor(LOOKUPS, "newsbeam-lookup"))
         end: BaseException | None = None
         try:
             self.task = self.loop.create_task(self._fetch_by_host())
@@ -323,10 +327,11 @@ class Fetcher:
         name = urlsplit(url).hostname or ""
         if name not in self.addresses:
             loop = asyncio.get_running_loop()
+            lookup = loop.getaddrinfo(name, None, type=socket.SOCK_STREAM)
             try:
-                found = await loop.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+                found = await asyncio.wait_for(lookup, self.settings.connect_timeout)
                 self.addresses[name] = str(found[0][4][0])
-            except (OSError, UnicodeError):  # the connection will tell
+            except (asyncio.TimeoutError, OSError, UnicodeError):  # the connection will tell
                 self.addresses[name] = name
         return self.machines[self.addresses[name]]
 
@@ -389,10 +394,10 @@ class Fetcher:
         return rules.refusal(url, at)
 
     async def _hop(self, request: Request, url: str, at: datetime) -> Response | HttpFailure:
-        if request.obeys_robots and (refusal := await self._refusal(url, at)):
-            return refusal
         try:
             check_url(url)
+            if request.obeys_robots and (refusal := await self._refusal(url, at)):
+                return refusal
             async with self.using(host_of(url)) as lane, self._request(lane, url) as client:
                 started = monotonic()
                 answer = await asyncio.wait_for(
@@ -405,7 +410,7 @@ class Fetcher:
             httpx.HTTPError,
             httpx.InvalidURL,
             OSError,
-            UnicodeError,
+            ValueError,
         ) as error:
             return _network_failure(error, url, at, self.settings)
         except AddressRefused as error:

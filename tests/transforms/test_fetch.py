@@ -544,6 +544,7 @@ def test_private_addresses_are_refused_unless_allowed(site, host):
         pytest.param("http://127.0.0.1:1/\ud800", id="half a character"),
         pytest.param("http://127.0.0.1:1/" + "a" * 70_000, id="long"),
         pytest.param("http://[fe80::1%25lo]/", id="zone"),
+        pytest.param("http://127.0.0.1:99999/", id="a port that there is not"),
     ],
 )
 def test_wild_urls_fail_alone(site, url, allow):
