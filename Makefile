@@ -58,13 +58,14 @@ lock: $(READY)  ## renew requirements.lock for all supported versions of Python
 	    --generate-hashes --no-annotate --no-header --upgrade \
 	    --quiet --output-file requirements-duckdb-2.lock
 
+# The locks name all there is: --no-deps keeps pip from looking for what was released since.
 $(READY): requirements.lock requirements-duckdb-2.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Setting up .venv (once; a minute or two) …"
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@rm -rf .venv/duckdb-2 && $(BIN)/python -m pip install -qq --disable-pip-version-check \
-	    --no-warn-conflicts --require-hashes --target .venv/duckdb-2 -r requirements-duckdb-2.lock
+	    --no-warn-conflicts --no-deps --require-hashes --target .venv/duckdb-2 -r requirements-duckdb-2.lock
 	@touch $(READY)
 
 help:  ## this list
