@@ -31,7 +31,7 @@ TABLE = Table("orders", "id", {"id": "BIGINT"})
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "ByHost": (2,),
     "PollFeeds": (FETCHING, "signals"),
-    "FetchPages": (FETCHING, "signals"),
+    "FetchPages": (FETCHING, "signals", "robots.jsonl"),
     "ReadFeeds": (EXTRACTING,),
     "ExtractText": (EXTRACTING,),
     "FindNewEntries": ("known.npy",),
