@@ -95,8 +95,9 @@ async def bare_loop(urls: list[str]) -> None:
 
     async def line(client: httpx.AsyncClient, waiting: list[str]) -> None:
         while waiting:
+            url = waiting.pop()
             async with gate:
-                answer = await client.get(waiting.pop(), headers={"If-None-Match": '"1"'})
+                answer = await client.get(url, headers={"If-None-Match": '"1"'})
                 assert answer.status_code == 304
 
     async def host(waiting: list[str]) -> None:
