@@ -307,9 +307,9 @@ class Fetcher:
         waited for room would meet the next one.
         """
         async with lane.slots, contextlib.AsyncExitStack() as held:
-            await held.enter_async_context(await self._machine(url))
             async with lane.turn:
                 await lane.rest()
+                await held.enter_async_context(await self._machine(url))
                 await held.enter_async_context(self.in_flight)
                 await self.taking.wait()
                 lane.pause(lane.pace.delay)

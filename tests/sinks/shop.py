@@ -212,15 +212,22 @@ def _local(address: str) -> Path:
     return Path(re.sub("^teststore://", "", address))
 
 
+def _taken(fault: Path) -> str | None:
+    """What a fault's file says, for the one of all threads and processes that takes it away."""
+    try:
+        told = fault.read_text()
+        fault.unlink()
+    except FileNotFoundError:
+        return None
+    return told
+
+
 class _fault:
     """Fail as the file of the fault says: "before", "after", or "lost" (nothing done, no error)."""
 
     def __init__(self, address: str, method: str) -> None:
-        folders = (folder / "faults" / method for folder in _local(address).parents)
-        self.file = next((file for file in folders if file.exists()), None)
-        self.when = self.file.read_text() if self.file else ""
-        if self.file:
-            self.file.unlink()
+        found = (_taken(folder / "faults" / method) for folder in _local(address).parents)
+        self.when = next(filter(None, found), "")
 
     def __enter__(self) -> bool:
         if self.when == "before":
