@@ -1,6 +1,7 @@
 """The error tree. Every error says what it was about, and survives pickling.
 
 NewsbeamError                 anything that newsbeam reports to its user
+├── ArchiveError              an archive of answers cannot be read or written (exit 1)
 ├── ConfigError               a feeds or topics file, or an option, is wrong (exit 2)
 ├── DatabaseError             the database cannot be used (exit 1)
 │   ├── DatabaseLocked        … because another process holds it (exit 75)
@@ -22,6 +23,10 @@ class NewsbeamError(Exception):
     """Root of all errors that newsbeam raises on purpose; its text is for the user."""
 
     exit_status = 1
+
+
+class ArchiveError(NewsbeamError):
+    """A WARC file, or the folder for them, cannot be used."""
 
 
 class ConfigError(NewsbeamError):

@@ -32,7 +32,7 @@ class Feed(NamedTuple):
     """Seconds between polls; None: the feed's own rhythm decides."""
     tags: tuple[str, ...] = ()
     kind: str = "feed"
-    """feed, or sitemap (a news sitemap)."""
+    """feed, sitemap (a news sitemap), or warc (what a WARC file has of a site)."""
     expect: Expectation | None = None
     robots: str = "obey"
     """obey or ignore: whether robots.txt must allow its pages."""
@@ -87,6 +87,8 @@ class FetchSettings:
     """Before the first retry; doubles with each."""
     retry_after_max: float = 5.0
     """A longer Retry-After is left to a later run."""
+    archive: str | None = None
+    """Folder in which all answers are kept, as WARC files."""
     contact: str | None = None
     """Mail or web address under which the people who are asked find those who ask."""
 

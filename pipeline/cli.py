@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,19 @@ def main(verbose: bool) -> None:
 )
 @lock_option
 @publish_option
+@option(
+    "--archive",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Keep every answer of the web in this folder, as WARC files.",
+)
+@option(
+    "--from-warc",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FILE…",
+    help="Take pages from WARC files; the web is not asked.",
+)
 @option("--runner", default="DirectRunner", show_default=True, help="Beam runner.")
 @option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.argument("beam_options", nargs=-1, type=click.UNPROCESSED, metavar="[-- BEAM OPTION…]")
@@ -123,6 +137,8 @@ def run(
     host_delay: float,
     lock_timeout: float,
     publish: Path | None,
+    archive: Path | None,
+    from_warc: tuple[Path, ...],
     runner: str,
     as_json: bool,
     beam_options: tuple[str, ...],
@@ -134,6 +150,12 @@ def run(
 
     \b
       newsbeam run --feeds feeds.yaml -- --direct_running_mode=multi_processing
+
+    With --from-warc the pages of WARC files, such as Common Crawl's CC-NEWS or what --archive
+    wrote, take the place of the web; a site that the feeds file knows keeps its outlet:
+
+    \b
+      newsbeam run --feeds feeds.yaml --from-warc first.warc.gz second.warc.gz
     """
     from pipeline.output import Screen, summary, summary_json
     from pipeline.run import RunOptions, run_batch
@@ -145,7 +167,13 @@ def run(
         host_delay=host_delay,
         allow_private_hosts=allow_private_hosts,
         contact=contact,
+        archive=str(archive.resolve()) if archive else None,
     )
+    if from_warc:
+        if now or archive:
+            raise click.UsageError("--from-warc asks nothing of the web: no --now, no --archive")
+        further, beam_options = _files_first(beam_options)
+        from_warc += further
     result = run_batch(
         RunOptions(
             database,
@@ -157,6 +185,7 @@ def run(
             beam_options,
             fetching,
             publish,
+            from_warc,
         ),
         Screen(),
     )
@@ -247,6 +276,15 @@ def newsroom(
 
     settings = NewsroomSettings(outlets, articles, page_kilobytes, latency_ms, seed, not kind)
     serve(settings, port, tell)
+
+
+def _files_first(words: tuple[str, ...]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Files, as a shell makes them of ``*.warc.gz``, and the options of Beam behind them."""
+    files = tuple(takewhile(lambda word: not word.startswith("-"), words))
+    for file in files:
+        if not Path(file).is_file():
+            raise click.BadParameter(f"no file {file!r}", param_hint="--from-warc")
+    return tuple(map(Path, files)), words[len(files) :]
 
 
 def _contact(value: str | None) -> str | None:

@@ -46,13 +46,14 @@ def ingest(
     shuffle, and each host is one worker's, but for redirects from elsewhere.
     """
     known, signals = str(plan.known), str(folder.signals)
+    archive = str(plan.archive) if plan.archive else None
 
     polls = (
         pipeline
         | "Plan of feeds" >> beam.Create([str(plan.feeds)])
         | "Due feeds" >> beam.FlatMap(read_feed_tasks)
         | "Feeds by host" >> ByHost(workers)
-        | "Poll feeds" >> PollFeeds(fetching, signals)
+        | "Poll feeds" >> PollFeeds(fetching, signals, archive)
         | "Read feeds" >> ReadFeeds(extracting)
         | "Find new entries" >> FindNewEntries(known)
     )
@@ -68,7 +69,7 @@ def ingest(
         (owed, new)
         | "All pages" >> beam.Flatten()
         | "Pages by host" >> ByHost(workers)
-        | "Fetch pages" >> FetchPages(fetching, signals, str(plan.robots))
+        | "Fetch pages" >> FetchPages(fetching, signals, str(plan.robots), archive)
     )
     stage(fetched[ROBOTS], "robots", folder, refused_robots)
     pages = (

@@ -13,10 +13,12 @@ import pyarrow as pa
 
 from config.models import Feed
 from sinks.database import open_database
+from transforms.archive import Archive
 from transforms.known import write_known
-from transforms.listing import hints_of
+from transforms.listing import ARCHIVED, hints_of
 from transforms.records import FeedTask, Hints, PageTask, RobotsFile
 from transforms.schedule import LONGEST_RETRY_AFTER
+from transforms.urls import host_of
 
 EARLY = 30.0
 """Seconds that a poll may be early, so that a feed of 30m is not missed every other time by a
@@ -47,6 +49,7 @@ WITH changed AS (
 ), owed AS (
     SELECT *, url_id AS what, false AS other, attempts AS tries FROM entries
     WHERE state = 'pending' AND (next_attempt_at <= $now OR next_attempt_at > $latest)
+      AND ($archived OR NOT starts_with(feed_url, 'warc:'))
     UNION ALL
     SELECT *, url_id, false, attempts FROM entries
     WHERE feed_text_at <= $now OR feed_text_at > $latest
@@ -104,6 +107,8 @@ class Plan(NamedTuple):
     robots: Path
     feeds_due: int
     pages_owed: int
+    archive: Path | None = None
+    """The index of what answers in the place of the web."""
 
 
 def make_plan(
@@ -114,8 +119,12 @@ def make_plan(
     now: datetime,
     poll_all: bool,
     lock_timeout: float,
+    archive: Path | None = None,
 ) -> Plan:
     """Look up what is due, and write it to files in `folder`; the database is only read.
+
+    With `archive`, an index of WARC files, these are all that is due: what they list, and those
+    pages owed that they have.
 
     Raises:
         DatabaseLocked: another process held the database.
@@ -128,17 +137,25 @@ def make_plan(
         with open_database(database, read_only=True, lock_timeout=lock_timeout) as opened:
             rows = opened.connection.execute(STATES).fetchall()
             states = {url: FeedState(*state) for url, *state in rows}
-            times = {"now": now, "latest": now + timedelta(seconds=LONGEST_RETRY_AFTER)}
-            owed = [PageTask(*row) for row in opened.connection.execute(OWED, times).fetchall()]
+            latest = now + timedelta(seconds=LONGEST_RETRY_AFTER)
+            asked = {"now": latest if archive else now, "latest": latest,
+                     "archived": archive is not None}  # fmt: skip
+            owed = [PageTask(*row) for row in opened.connection.execute(OWED, asked).fetchall()]
             told = opened.connection.execute(ROBOTS, {"now": now}).fetchall()
             robots = [RobotsFile(*row) for row in told]
             ids = opened.connection.sql(KNOWN).to_arrow_table().column(0)
     else:
         ids = pa.chunked_array([], pa.binary())
     write_known(known, ids)
-    due = list(due_feeds(catalogue, states, now, poll_all))
+    if archive:
+        pages_there = Archive(archive)
+        due = list(archived_feeds(pages_there, catalogue, states))
+        owed = [task for task in owed if task.content or pages_there.has(task.url)]
+        pages_there.close()
+    else:
+        due = list(due_feeds(catalogue, states, now, poll_all))
     feeds, pages, rules = (folder / f"{name}.jsonl" for name in ("feeds", "owed", "robots"))
-    plan = Plan(feeds, pages, known, rules, len(due), len(owed))
+    plan = Plan(feeds, pages, known, rules, len(due), len(owed), archive)
     _write(plan.feeds, due)
     _write(plan.owed, owed)
     _write(plan.robots, robots)
@@ -177,6 +194,27 @@ def due_feeds(
                 last_body_at=state.last_body_at,
                 probe=state.last_body_at is not None and now - state.last_body_at > PROBE_AFTER,
             )
+
+
+def archived_feeds(
+    archive: Archive, catalogue: Sequence[Feed], states: dict[str, FeedState]
+) -> Iterator[FeedTask]:
+    """What WARC files list, by site; of a site of the feeds file, outlet and all are known."""
+    outlets: dict[str, Feed] = {}
+    for listed in catalogue:
+        outlets.setdefault(host_of(listed.url), listed)
+    for position, site in enumerate(archive.sites(), start=len(catalogue)):
+        feed = outlets.get(site.site)
+        yield FeedTask(
+            url=site.feed_url,
+            outlet=outlet_of(feed) if feed else site.site,
+            country=feed.country if feed else None,
+            language=feed.language if feed else None,
+            position=position,
+            interval=None,
+            body_hash=states.get(site.feed_url, NEW).body_hash,
+            kind=ARCHIVED,
+        )
 
 
 def is_due(state: FeedState, interval: int | None, now: datetime) -> bool:

@@ -18,12 +18,15 @@ from config.errors import NewsbeamError, PublishError
 from config.models import VERSION, ExtractSettings, Feed, FetchSettings, Taxonomy
 from pipeline.interrupt import Abandoned, finish, listening
 from pipeline.lock import only_one
-from pipeline.plan import Plan, make_plan, outlet_of
+from pipeline.plan import Plan, make_plan, outlet_of, read_feed_tasks
 from sinks.commit import Committed, commit_run, recover
 from sinks.database import bring_up_to_date
 from sinks.publish import Published, check_target, publish
 from sinks.staging import RunFolder, open_staging
+from transforms.archive import write_index
+from transforms.records import FeedTask
 from transforms.signals import ask_to_stop, counts
+from transforms.warc import finish_leftovers
 
 PROGRESS_EVERY = 0.3
 
@@ -43,6 +46,8 @@ class RunOptions:
     fetching: FetchSettings = field(default_factory=FetchSettings)
     publish: Path | None = None
     """Where to put a copy for readers."""
+    from_warc: Sequence[Path] = ()
+    """WARC files that answer in the place of the web."""
 
 
 class RunResult(NamedTuple):
@@ -90,6 +95,7 @@ def run_batch(options: RunOptions, watcher: Watcher | None = None) -> RunResult:
         DatabaseLocked: the database stayed locked; what was fetched waits staged.
         RunFailed: the graph failed; nothing is lost.
         StagingError: the staging folder cannot be used; nothing is lost.
+        ArchiveError: a WARC file cannot be read, or the folder for them not written.
     """
     from pipeline.runners import engine  # Beam takes a second to load: not for a wrong option
 
@@ -97,13 +103,15 @@ def run_batch(options: RunOptions, watcher: Watcher | None = None) -> RunResult:
     chosen = engine(options.runner, options.beam_options)
     if options.publish:
         check_target(options.database, options.publish, options.lock_timeout)
+    if options.fetching.archive:
+        finish_leftovers(Path(options.fetching.archive))
     with only_one(options.database), open_staging(options.database) as staging:
         watcher.phase("recover")
         bring_up_to_date(options.database, options.lock_timeout)
         recovered = recover(options.database, staging, options.lock_timeout)
         watcher.phase("plan")
         folder = staging.new_run(new_run_id())
-        plan = _plan(options, folder, chosen.name)
+        plan = _plan(options, folder, chosen.name, watcher)
 
         def stop() -> None:
             ask_to_stop(folder.signals)
@@ -153,8 +161,13 @@ def new_run_id() -> str:
     return f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(3)}"
 
 
-def _plan(options: RunOptions, folder: RunFolder, runner: str) -> Plan:
+def _plan(options: RunOptions, folder: RunFolder, runner: str, watcher: Watcher) -> Plan:
     now, started = datetime.now(timezone.utc), monotonic()
+    archive = folder.plan / "archive.sqlite" if options.from_warc else None
+    if archive:
+        addresses = [feed.url for feed in options.feeds]
+        for damage in write_index(options.from_warc, addresses, archive):
+            watcher.warning(f"the rest of a WARC file cannot be read: {damage}")
     plan = make_plan(
         options.database,
         options.feeds,
@@ -162,6 +175,7 @@ def _plan(options: RunOptions, folder: RunFolder, runner: str) -> Plan:
         now=now,
         poll_all=options.poll_all,
         lock_timeout=options.lock_timeout,
+        archive=archive,
     )
     folder.write_json(
         "run.json",
@@ -171,7 +185,10 @@ def _plan(options: RunOptions, folder: RunFolder, runner: str) -> Plan:
             "runner": runner,
             "feeds_due": plan.feeds_due,
             "plan_seconds": round(monotonic() - started, 3),
-            "feeds": [_configured(position, feed) for position, feed in enumerate(options.feeds)],
+            "feeds": [
+                *(_configured(position, feed) for position, feed in enumerate(options.feeds)),
+                *(_archived(task) for task in read_feed_tasks(str(plan.feeds)) if archive),
+            ],
             **defined(options.taxonomy),
         },
     )
@@ -191,7 +208,14 @@ def _configured(position: int, feed: Feed) -> dict[str, Any]:
         "robots": feed.robots,
         "expect_entries": feed.expect.at_least if feed.expect else None,
         "expect_seconds": feed.expect.per if feed.expect else None,
+        "listed": True,
     }
+
+
+def _archived(task: FeedTask) -> dict[str, Any]:
+    """What a WARC file lists of a site stands among the feeds, but in no feeds file."""
+    feed = Feed(task.url, task.outlet, task.country, task.language, kind=task.kind)
+    return _configured(task.position, feed) | {"listed": False}
 
 
 def defined(taxonomy: Taxonomy) -> dict[str, Any]:

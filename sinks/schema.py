@@ -146,7 +146,7 @@ TABLES = (
         country           VARCHAR      Country of the outlet, ISO 3166-1 alpha-2.
         language          VARCHAR      Language as configured, BCP 47.
         tags              VARCHAR[]    Tags as configured.
-        kind              VARCHAR      (feed|sitemap) What it is read as.
+        kind              VARCHAR      (feed|sitemap|warc) What it is read as; warc for the pages of one site in one WARC file.
         robots            VARCHAR      (obey|ignore) Whether robots.txt must allow its pages.
         interval_seconds  INTEGER      Time between polls as configured, in seconds; NULL where the feed's own rhythm decides.
         expect_entries    INTEGER      New entries that it should bring in each expect_seconds; NULL without an expectation.

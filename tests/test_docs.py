@@ -44,12 +44,17 @@ def commands() -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def folder(newsroom: Newsroom, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as the docs suppose it: feeds, topics, and a database."""
+    """A folder as the docs suppose it: feeds, topics, a database, and an archive."""
     folder = tmp_path_factory.mktemp("docs")
     shutil.copy(newsroom.feeds, folder / "feeds.yaml")
     shutil.copy(shipped("topics.yaml"), folder / "topics.yaml")
-    run_over(newsroom, folder / "news.duckdb")
+    run_over(newsroom, folder / "news.duckdb", "--archive", folder / "kept")
     return folder
+
+
+def expanded(word: str, folder: Path) -> list[str]:
+    """As a shell does with file names."""
+    return sorted(map(str, folder.glob(word))) if "*" in word else [word]
 
 
 def test_there_are_commands() -> None:
@@ -60,7 +65,8 @@ def test_there_are_commands() -> None:
     ("page", "line"), commands(), ids=[f"{p}-{c[9:40]}" for p, c in commands()]
 )
 def test_documented_commands_work(folder: Path, page: str, line: str) -> None:
-    arguments = shlex.split(line, comments=True)[1:]
+    words = shlex.split(line, comments=True)[1:]
+    arguments = [part for word in words for part in expanded(word, folder)]
     result = newsbeam(*arguments, cwd=folder, **LOOPBACK)
     assert result.stdout.strip()
 

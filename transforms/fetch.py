@@ -36,6 +36,7 @@ from transforms.records import HttpFailure, Response
 from transforms.robots import RobotsBook, origin_of, robots_address, robots_file
 from transforms.schedule import LONGEST_RETRY_AFTER, http_date
 from transforms.urls import absolute, host_of
+from transforms.warc import ArchiveWriter, Exchange
 
 T = TypeVar("T")
 _Mailbox = queue.Queue[Union[tuple[T, Response | HttpFailure], BaseException, None]]
@@ -160,18 +161,22 @@ class _Work(Generic[T]):
             self.task.cancel()
 
     async def _fetch_by_host(self) -> None:
-        async with Fetcher(self.settings, self.taking, self.robots) as fetcher:
-            hosts = [
-                asyncio.create_task(self._empty(fetcher, host, waiting))
-                for host, waiting in self.by_host.items()
-            ]
-            watch = asyncio.create_task(self._watch())
-            try:
-                await asyncio.gather(*hosts)
-            finally:
-                for task in (watch, *hosts):
-                    task.cancel()
-                await asyncio.gather(watch, *hosts, return_exceptions=True)
+        with _archive(self.settings) as archive:
+            async with Fetcher(self.settings, self.taking, self.robots, archive) as fetcher:
+                await self._fetch_all(fetcher)
+
+    async def _fetch_all(self, fetcher: Fetcher) -> None:
+        hosts = [
+            asyncio.create_task(self._empty(fetcher, host, waiting))
+            for host, waiting in self.by_host.items()
+        ]
+        watch = asyncio.create_task(self._watch())
+        try:
+            await asyncio.gather(*hosts)
+        finally:
+            for task in (watch, *hosts):
+                task.cancel()
+            await asyncio.gather(watch, *hosts, return_exceptions=True)
 
     async def _empty(self, fetcher: Fetcher, host: str, waiting: deque[tuple[T, Request]]) -> None:
         """Everything of one host, so many at once; then its connections are given back."""
@@ -190,6 +195,10 @@ class _Work(Generic[T]):
         while not self.stopped():
             await asyncio.sleep(STOP_CHECK)
         self._cancel()
+
+
+def _archive(settings: FetchSettings) -> contextlib.AbstractContextManager[ArchiveWriter | None]:
+    return ArchiveWriter(settings.archive) if settings.archive else contextlib.nullcontext()
 
 
 class _Lane:
@@ -230,9 +239,16 @@ class _Lane:
 class Fetcher:
     """Fetches single requests, with retries and redirects, through the lanes of their hosts."""
 
-    def __init__(self, settings: FetchSettings, taking: asyncio.Event, robots: RobotsBook) -> None:
-        """While `taking` is not set, no request begins."""
+    def __init__(
+        self,
+        settings: FetchSettings,
+        taking: asyncio.Event,
+        robots: RobotsBook,
+        archive: ArchiveWriter | None = None,
+    ) -> None:
+        """While `taking` is not set, no request begins; `archive` keeps each answer."""
         self.settings, self.taking, self.robots = settings, taking, robots
+        self.archive = archive
         self.asking: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.lanes: dict[str, _Lane] = {}
         self.idle: dict[_Lane, None] = {}  # in the order in which they fell idle
@@ -428,6 +444,8 @@ class Fetcher:
         async with client.stream("GET", url, headers=_headers(request)) as answer:
             headers = {name.lower(): value for name, value in answer.headers.items()}
             status = answer.status_code
+            if status not in WITH_BODY:
+                await self._keep(answer, url, at, None)
             if status in REDIRECTS or status == 304:
                 return Response(url, status, headers, b"", (), at, 0, 0)
             if status not in WITH_BODY:
@@ -435,7 +453,36 @@ class Fetcher:
             if int(headers.get("content-length") or 0) > request.limit:
                 raise TooLarge(f"more than {request.limit:,} bytes")
             body, received = await _read(answer, headers, request.limit, self.settings)
+            await self._keep(answer, url, at, body)
             return Response(url, status, headers, body, (), at, 0, received)
+
+    async def _keep(
+        self, answer: httpx.Response, url: str, at: datetime, body: bytes | None
+    ) -> None:
+        """Put an answer into the archive, where there is one; a thread packs it."""
+        if self.archive:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(None, self.archive.write, _exchange(answer, url, at, body))
+
+
+def _exchange(answer: httpx.Response, url: str, at: datetime, body: bytes | None) -> Exchange:
+    stream = answer.extensions.get("network_stream")
+    peer = stream.get_extra_info("server_addr") if stream else None
+    return Exchange(
+        url,
+        at,
+        answer.request.url.raw_path.decode("ascii", "replace"),
+        _texts(answer.request.headers),
+        peer[0] if peer else None,
+        answer.http_version,
+        f"{answer.status_code} {answer.reason_phrase}",
+        _texts(answer.headers),
+        body,
+    )
+
+
+def _texts(headers: httpx.Headers) -> list[tuple[str, str]]:
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers.raw]
 
 
 def _headers(request: Request) -> dict[str, str]:

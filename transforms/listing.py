@@ -34,6 +34,8 @@ from transforms.urls import canonical, digest
 NOT_MODIFIED = 304
 IM_USED = 226
 """Only what is new since the validators that were sent (RFC 3229)."""
+ARCHIVED = "warc"
+"""Kind of what a WARC file lists, which is never due again."""
 LONGEST_ERROR = 500
 MOVES_NEEDED, MOVES_OVER = 3, timedelta(days=1)
 """So often, and so long, must permanent redirects lead to one place before a feed moves there."""
@@ -76,6 +78,8 @@ def poll_record(
             **_rhythm(task, document, answer.fetched_at),
         )
     poll = poll._replace(false_304=task.false_304 or (answer.after_304 and bool(poll.listed)))
+    if task.kind == ARCHIVED:
+        return poll._replace(schedule=json.dumps({"rule": "archive"}))
     return _scheduled(task, answer, poll)
 
 

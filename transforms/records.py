@@ -37,7 +37,7 @@ class FeedTask(NamedTuple):
     """Polls that failed in a row."""
     failing_since: datetime | None = None
     kind: str = "feed"
-    """feed or sitemap."""
+    """feed, sitemap or warc."""
     address: str | None = None
     """Where it is polled, if permanent redirects have moved it."""
     moving_to: str | None = None

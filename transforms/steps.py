@@ -21,11 +21,12 @@ from pebble import ProcessFuture
 
 from config.models import ExtractSettings, FetchSettings, Taxonomy
 from transforms import pool
+from transforms.archive import Archive, parse_listing
 from transforms.extract import extract_content, extract_page
 from transforms.feeds import parse_feed
 from transforms.fetch import FEED_TYPES, Request, fetch_all
 from transforms.known import KnownIds
-from transforms.listing import is_unchanged, page_tasks, poll_record
+from transforms.listing import ARCHIVED, is_unchanged, page_tasks, poll_record
 from transforms.pages import page_record
 from transforms.records import (
     Extraction,
@@ -48,6 +49,8 @@ NAMESPACE = "newsbeam"
 AHEAD = 4
 """Documents handed to the pool before their turn, for each of its processes."""
 ROBOTS = "robots"
+PARSERS = {"feed": parse_feed, "sitemap": parse_sitemap, ARCHIVED: parse_listing}
+"""By the kind of a feed."""
 PAGE_TYPES = "text/html, application/xhtml+xml, */*;q=0.5"
 
 PolledFeed = tuple[FeedTask, Poll]
@@ -86,16 +89,26 @@ def _group(url: str, groups: int) -> str:
 
 
 class PollFeeds(beam.PTransform):
-    """(group, feed tasks) to (task, answer): one conditional GET for each feed."""
+    """(group, feed tasks) to (task, answer): one conditional GET for each feed.
 
-    def __init__(self, settings: FetchSettings, signals: str) -> None:
+    With `archive`, the path of an index, what is there answers in the place of the web.
+    """
+
+    def __init__(self, settings: FetchSettings, signals: str, archive: str | None = None) -> None:
         super().__init__()
-        self.settings, self.signals = settings, signals
+        self.settings, self.signals, self.archive = settings, signals, archive
 
     def expand(self, groups: beam.PCollection) -> beam.PCollection:
         """Fetch."""
         return groups | beam.ParDo(
-            _Fetch(_feed_request, self.settings.feed_bytes, self.settings, self.signals, "feeds")
+            _Fetch(
+                _feed_request,
+                self.settings.feed_bytes,
+                self.settings,
+                self.signals,
+                "feeds",
+                archive=self.archive,
+            )
         )
 
 
@@ -103,12 +116,20 @@ class FetchPages(beam.PTransform):
     """(group, page tasks) to `answers` (task, answer): each page once, whoever listed it.
 
     `robots` has every robots.txt that was read on the way; those in the file at `known_robots`
-    are not asked for again.
+    are not asked for again. With `archive`, the path of an index, what is there answers in the
+    place of the web.
     """
 
-    def __init__(self, settings: FetchSettings, signals: str, known_robots: str) -> None:
+    def __init__(
+        self,
+        settings: FetchSettings,
+        signals: str,
+        known_robots: str,
+        archive: str | None = None,
+    ) -> None:
         super().__init__()
-        self.settings, self.signals, self.known_robots = settings, signals, known_robots
+        self.settings, self.signals = settings, signals
+        self.known_robots, self.archive = known_robots, archive
 
     def expand(self, groups: beam.PCollection) -> beam.pvalue.DoOutputsTuple:
         """Fetch."""
@@ -119,6 +140,7 @@ class FetchPages(beam.PTransform):
             self.signals,
             "pages",
             self.known_robots,
+            self.archive,
         )
         return (
             groups
@@ -214,24 +236,29 @@ def _precedence(task: PageTask) -> tuple[int, int, str]:
     return -task.attempts, task.feed_position, task.url
 
 
-def _feed_request(task: FeedTask, limit: int) -> Request:
+def _feed_request(task: FeedTask, limit: int, archive: Archive | None) -> Request | Response:
+    if archive:
+        return archive.listing(task.url)
     if task.false_304:
         return Request(task.target, limit, FEED_TYPES)
     return Request(task.target, limit, FEED_TYPES, task.etag, task.last_modified, probe=task.probe)
 
 
-def _page_request(task: PageTask, limit: int) -> Request | Response:
+def _page_request(
+    task: PageTask, limit: int, archive: Archive | None
+) -> Request | Response | HttpFailure:
     if task.content:
         body = task.content.encode(errors="replace")
         return Response(task.url, 200, {}, body, (), datetime.now(timezone.utc), 0, 0)
+    if archive:
+        return archive.answer(task.url, limit)
     return Request(task.url, limit, PAGE_TYPES, obeys_robots=task.obeys_robots)
 
 
 def _feed_job(task: FeedTask, answer: Response) -> tuple[Any, ...] | None:
     if is_unchanged(task, answer):
         return None
-    parse = parse_sitemap if task.kind == "sitemap" else parse_feed
-    return parse, answer.body, answer.headers, answer.url
+    return PARSERS[task.kind], answer.body, answer.headers, answer.url
 
 
 def _page_job(task: PageTask, answer: Response) -> tuple[Any, ...] | None:
@@ -243,32 +270,37 @@ def _page_job(task: PageTask, answer: Response) -> tuple[Any, ...] | None:
 class _Fetch(beam.DoFn):
     def __init__(
         self,
-        request: Callable[[Any, int], Request | Response],
+        request: Callable[[Any, int, Archive | None], Request | Response | HttpFailure],
         limit: int,
         settings: FetchSettings,
         signals: str,
         what: str,
         known_robots: str | None = None,
+        archive: str | None = None,
     ) -> None:
         self.request, self.limit, self.settings = request, limit, settings
         self.signals_folder, self.what, self.known_robots = signals, what, known_robots
+        self.archive_index = archive
         self.times = Metrics.distribution(NAMESPACE, f"{what}_epoch_ms")
 
     def setup(self) -> None:
         self.signals = Signals(self.signals_folder)
         self.robots = RobotsBook(load_robots(self.known_robots) if self.known_robots else ())
+        self.archive = Archive(self.archive_index) if self.archive_index else None
 
     def process(self, group: tuple[str, Iterable[Any]]) -> Iterator[Answer | TaggedOutput]:
         requests = []
         self.times.update(_now_ms())
         for task in group[1]:
-            wanted = self.request(task, self.limit)
+            if self.archive and self.signals.stopped():
+                break
+            wanted = self.request(task, self.limit, self.archive)
             self.signals.count(f"{self.what} found")
-            if isinstance(wanted, Response):  # what it takes is here
+            if isinstance(wanted, Request):
+                requests.append((task, wanted))
+            else:  # what it takes is here
                 yield task, wanted
                 self.signals.count(self.what)
-            else:
-                requests.append((task, wanted))
         for answer in fetch_all(requests, self.settings, self.signals.stopped, self.robots):
             yield answer
             yield from (TaggedOutput(ROBOTS, file) for file in self.robots.take())
