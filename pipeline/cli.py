@@ -27,6 +27,7 @@ from pipeline.commands.search import search
 from pipeline.commands.serve import serve
 from pipeline.commands.sql import sql
 from pipeline.options import (
+    Span,
     allow_private_option,
     database_option,
     feeds_option,
@@ -123,6 +124,12 @@ def main(verbose: bool) -> None:
     metavar="FILE…",
     help="Take pages from WARC files; the web is not asked.",
 )
+@option(
+    "--time-limit",
+    type=Span(),
+    metavar="SPAN",
+    help="Ask nothing more after so long, such as 20m; the rest is left to the next run.",
+)
 @option("--runner", default="DirectRunner", show_default=True, help="Beam runner.")
 @option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.argument("beam_options", nargs=-1, type=click.UNPROCESSED, metavar="[-- BEAM OPTION…]")
@@ -139,6 +146,7 @@ def run(
     publish: Path | None,
     archive: Path | None,
     from_warc: tuple[Path, ...],
+    time_limit: tuple[str, int] | None,
     runner: str,
     as_json: bool,
     beam_options: tuple[str, ...],
@@ -186,6 +194,7 @@ def run(
             fetching,
             publish,
             from_warc,
+            time_limit[1] if time_limit else None,
         ),
         Screen(),
     )

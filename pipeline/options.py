@@ -25,6 +25,29 @@ def moment(text: str) -> datetime:
         raise click.BadParameter(str(error)) from None
 
 
+LONGEST_SPAN = 36_500 * 86_400
+
+
+class Span(click.ParamType[tuple[str, int]]):
+    """A number and s, m, h, d or w; as the text and its seconds."""
+
+    name = "span"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        """The text, and how many seconds that is."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            seconds = int(moments.span(value).total_seconds())
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if not 0 < seconds <= LONGEST_SPAN:
+            self.fail(f"{value!r} is out of range; valid: 1s to 36500d", param, ctx)
+        return value, seconds
+
+
 class Several(click.types.StringParamType):
     """Texts that may hold spaces: in a variable they are separated by semicolons."""
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from config.errors import NewsbeamError, PublishError
 from config.models import VERSION, ExtractSettings, Feed, FetchSettings, Taxonomy
-from pipeline.interrupt import Abandoned, finish, listening
+from pipeline.interrupt import Abandoned, Asked, finish, listening
 from pipeline.lock import only_one
 from pipeline.plan import Plan, make_plan, outlet_of, read_feed_tasks
 from sinks.commit import Committed, commit_run, recover
@@ -48,6 +48,8 @@ class RunOptions:
     """Where to put a copy for readers."""
     from_warc: Sequence[Path] = ()
     """WARC files that answer in the place of the web."""
+    time_limit: float | None = None
+    """Seconds after which no more is asked: the rest is left to the next run."""
 
 
 class RunResult(NamedTuple):
@@ -117,9 +119,9 @@ def run_batch(options: RunOptions, watcher: Watcher | None = None) -> RunResult:
             ask_to_stop(folder.signals)
             watcher.stopping()
 
-        with listening(stop) as asked_at:
+        with listening(stop, options.time_limit) as asked:
             watcher.phase("run")
-            end = _run_graph(options, plan, folder, chosen, watcher, asked_at)
+            end = _run_graph(options, plan, folder, chosen, watcher, asked)
             watcher.phase("commit")
             committed = commit_run(options.database, folder, options.lock_timeout)
         result = _publish(options, RunResult(committed, recovered, end.abandoned))
@@ -208,14 +210,13 @@ def _configured(position: int, feed: Feed) -> dict[str, Any]:
         "robots": feed.robots,
         "expect_entries": feed.expect.at_least if feed.expect else None,
         "expect_seconds": feed.expect.per if feed.expect else None,
-        "listed": True,
     }
 
 
 def _archived(task: FeedTask) -> dict[str, Any]:
-    """What a WARC file lists of a site stands among the feeds, but in no feeds file."""
+    """What a WARC file lists of a site stands among the feeds, though in no feeds file."""
     feed = Feed(task.url, task.outlet, task.country, task.language, kind=task.kind)
-    return _configured(task.position, feed) | {"listed": False}
+    return _configured(task.position, feed)
 
 
 def defined(taxonomy: Taxonomy) -> dict[str, Any]:
@@ -236,7 +237,7 @@ def _run_graph(
     folder: RunFolder,
     chosen: Any,
     watcher: Watcher,
-    asked_at: list[float],
+    asked: Asked,
 ) -> _End:
     """Run the graph to its end; a failure comes back as a value, because a commit follows."""
     times: dict[str, float] = {}
@@ -248,18 +249,18 @@ def _run_graph(
 
     if plan.feeds_due or plan.pages_owed:
         try:
-            finish(work, asked_at)
+            finish(work, asked)
         except Abandoned:
             abandoned = True
         except Exception as error:  # of any runner, about anything
-            failure = None if asked_at else error
+            failure = None if asked.at else error
             logging.getLogger(__name__).info("the graph failed", exc_info=error)
     folder.write_json(
         "finished.json",
         {
             "finished_at": datetime.now(timezone.utc).isoformat(),
-            "state": "failed" if failure else "stopped" if asked_at else "done",
-            "message": first_line(failure) if failure else None,
+            "state": "failed" if failure else "stopped" if asked.at else "done",
+            "message": first_line(failure) if failure else asked.why,
             **times,
         },
     )

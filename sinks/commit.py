@@ -28,7 +28,7 @@ CONFIGURED = pa.schema([
     ("feed_url", pa.string()), ("outlet", pa.string()), ("country", pa.string()),
     ("language", pa.string()), ("tags", pa.list_(pa.string())), ("interval_seconds", pa.int32()),
     ("position", pa.int32()), ("kind", pa.string()), ("robots", pa.string()),
-    ("expect_entries", pa.int32()), ("expect_seconds", pa.int32()), ("listed", pa.bool_()),
+    ("expect_entries", pa.int32()), ("expect_seconds", pa.int32()),
 ])  # fmt: skip
 DEFINED = pa.schema([
     ("topic", pa.string()), ("name", pa.string()), ("taxonomy_version", pa.string()),
@@ -283,7 +283,7 @@ CREATE OR REPLACE TEMP TABLE next_feeds AS
 SELECT coalesce(c.feed_url, f.feed_url) AS feed_url,
        {", ".join(f"if(c.feed_url IS NULL, f.{x}, c.{x}) AS {x}" for x in CONFIGURATION)},
        coalesce(c.position, f.position) AS position,
-       coalesce(c.listed, false) AS listed,
+       c.feed_url IS NOT NULL AND c.kind IS DISTINCT FROM 'warc' AS listed,
        coalesce(p.state, f.state, 'active') AS state,
        {", ".join(f"if(p.feed_url IS NULL, f.{x}, p.{x}) AS {x}" for x in POLL_STATE)},
        coalesce(p.moves_seen, f.moves_seen, 0) AS moves_seen,

@@ -232,7 +232,7 @@ TABLES = (
         started_at        TIMESTAMPTZ  Start.
         finished_at       TIMESTAMPTZ  End of the work; NULL for a run that died.
         state             VARCHAR      (done|stopped|failed|died) Stopped is on request; what was fetched is there in each case.
-        message           VARCHAR      Why it failed.
+        message           VARCHAR      Why it failed, or was stopped: SIGINT, SIGTERM, or time limit.
         newsbeam_version  VARCHAR      Version of the program.
         runner            VARCHAR      Beam runner.
         taxonomy_version  VARCHAR      Version of the topics.

@@ -3,39 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from pipeline.options import Several, database_option, json_option, lock_option, option
-
-OLDEST = 36500 * 86400
-
-
-class Age(click.ParamType[tuple[str, int]]):
-    """A number and s, m, h, d or w; as the text and its seconds."""
-
-    name = "age"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, int]:
-        """The text, and how many seconds that is."""
-        from config.moments import span
-
-        if isinstance(value, tuple):
-            return value
-        try:
-            seconds = int(span(value).total_seconds())
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if not 0 < seconds <= OLDEST:
-            self.fail(f"{value!r} is out of range; valid: 1s to 36500d", param, ctx)
-        return value, seconds
+from pipeline.options import Several, Span, database_option, json_option, lock_option, option
 
 
 @click.command(short_help="Remove old articles; they are not fetched again.")
-@option("--older-than", required=True, type=Age(), metavar="AGE",
+@option("--older-than", required=True, type=Span(), metavar="AGE",
         help="Remove what was published longer ago than this, such as 26w or 180d.")  # fmt: skip
 @option("--keep-tagged", is_flag=True, help="Keep articles that have a topic.")
 @option("--keep-topic", multiple=True, type=Several(), metavar="TOPIC",

@@ -116,6 +116,7 @@ def test_variables_are_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         "NEWSBEAM_HOST_CONCURRENCY": "7", "NEWSBEAM_HOST_DELAY": "0.25",
         "NEWSBEAM_LOCK_TIMEOUT": "3", "NEWSBEAM_RUNNER": "FnApiRunner", "NEWSBEAM_JSON": "1",
         "NEWSBEAM_PUBLISH": "p.duckdb", "NEWSBEAM_CONTACT": "news@example.org",
+        "NEWSBEAM_ARCHIVE": "kept", "NEWSBEAM_TIME_LIMIT": "20m",
     }  # fmt: skip
     for name, value in values.items():
         monkeypatch.setenv(name, value)
@@ -124,7 +125,7 @@ def test_variables_are_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         "now": True, "allow_private_hosts": True, "contact": "news@example.org",
         "host_concurrency": 7, "host_delay": 0.25,
         "lock_timeout": 3.0, "publish": Path("p.duckdb"), "runner": "FnApiRunner", "as_json": True,
-        "beam_options": (),
+        "beam_options": (), "archive": Path("kept"), "from_warc": (), "time_limit": ("20m", 1200),
     }  # fmt: skip
 
 
@@ -510,3 +511,20 @@ def test_the_demo_does_not_touch_folders_of_others(tmp_path: Path) -> None:
     assert "name another --directory" in result.stderr
     assert [path.name for path in mine.iterdir()] == ["feeds.yaml"]
     assert (mine / "feeds.yaml").read_text() == "my own"
+
+
+def test_a_time_limit_leaves_the_rest_to_the_next_run(
+    start_newsroom: StartNewsroom, tmp_path: Path
+) -> None:
+    room = start_newsroom("--kind")
+    database = tmp_path / "news.duckdb"
+    ask = ["run", "--feeds", room.feeds, "--database", database, "--allow-private-hosts"]
+    told = newsbeam(*ask, "--host-delay", "600", "--time-limit", "10s")
+    assert "for the next run" in told.stdout
+    assert rows(database, "SELECT state, message FROM runs") == [("stopped", "time limit")]
+    pending = "SELECT count(*) FROM entries WHERE state = 'pending'"
+    assert rows(database, pending) > [(0,)]
+    newsbeam(*ask, "--host-delay", "0", "--host-concurrency", "8", "--time-limit", "1h")
+    assert rows(database, pending) == [(0,)]
+    refused = newsbeam(*ask, "--time-limit", "soon", expect=2)
+    assert "'soon' is no span of time" in refused.stderr

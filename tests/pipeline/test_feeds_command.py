@@ -46,7 +46,14 @@ def test_feeds_of_a_state_and_for_programs(database: Path) -> None:
     assert [row["feed_url"] for row in document["feeds"]] == [THIRD]
     assert document["states"] == {"broken": 1, "failing": 1, "ok": 1}
     refused = newsbeam("feeds", "--database", database, "--health", "brocken", expect=2)
-    assert "no feed is 'brocken'; there are: broken, failing, ok" in refused.stderr
+    assert "'brocken' is not one of 'broken', 'failing', 'retired'" in refused.stderr
+
+
+def test_monitors_see_feeds_that_are_unwell_by_the_exit_status(database: Path) -> None:
+    ask = ["feeds", "--database", database, "--check"]
+    assert "1 broken" in newsbeam(*ask, expect=1).stdout
+    newsbeam(*ask, "--health", "broken", expect=1)
+    newsbeam(*ask, "--health", "retired", "--health", "ok")
 
 
 def test_lists_go_to_and_fro(tmp_path: Path) -> None:
