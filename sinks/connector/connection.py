@@ -7,9 +7,10 @@ import errno
 import os
 import random
 import re
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +29,10 @@ NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP)
 DAMAGED = ("corrupt database file", "could not read enough bytes")
 NO_DATABASE = "not a valid duckdb database file"
 FIRST_WAIT, LONGEST_WAIT = 0.05, 1.0
+_WRITTEN: set[str] = set()
+"""Files that this process has open for writing: DuckDB keeps out other processes only."""
+_CLOSED = threading.Condition()
+"""Held to look at these; told when one is closed."""
 
 
 class Opened(NamedTuple):
@@ -39,27 +44,52 @@ class Opened(NamedTuple):
 
 @contextmanager
 def open_file(path: str | Path, *, read_only: bool, lock_timeout: float) -> Iterator[Opened]:
-    """Open a database file, waiting so many seconds at most for other processes.
+    """Open a database file, waiting so many seconds at most for others that have it.
 
-    Opened for writing, an absent file is created. Times are shown in UTC. Whatever the path looks
-    like, it is that of a file, and a link to a file is that file, with one log.
+    Opened for writing, an absent file is created, and nobody else writes it, be it another process
+    or a thread of this one. Times are shown in UTC. Whatever the path looks like, it is that of a
+    file, and a link to a file is that file, with one log.
 
     Raises:
-        DatabaseLocked: another process held it all the time.
+        DatabaseLocked: another process or thread held it all the time.
         DatabaseError: anything else is wrong with the file, then or while it is used.
     """
-    opened = _connect(str(path), read_only, lock_timeout)
+    started = time.monotonic()
+    with nullcontext() if read_only else _one_writer(str(path), lock_timeout):
+        opened = _connect(str(path), read_only, started, lock_timeout)
+        try:
+            opened.connection.execute("SET TimeZone = 'UTC'")
+            yield opened
+        except duckdb.Error as error:
+            raise DatabaseError(_explain(str(path), read_only, error)) from error
+        finally:
+            opened.connection.close()
+
+
+@contextmanager
+def _one_writer(path: str, lock_timeout: float) -> Iterator[None]:
+    """Keep other threads from writing a file.
+
+    They would share one open database, in which each sees what was there when it began: both find
+    a key absent, both insert it, and nothing conflicts.
+    """
+    file = os.path.realpath(path)
+    with _CLOSED:
+        if not _CLOSED.wait_for(
+            lambda: file not in _WRITTEN, min(lock_timeout, threading.TIMEOUT_MAX)
+        ):
+            raise DatabaseLocked(_locked(path, lock_timeout, OURS))
+        _WRITTEN.add(file)
     try:
-        opened.connection.execute("SET TimeZone = 'UTC'")
-        yield opened
-    except duckdb.Error as error:
-        raise DatabaseError(_explain(str(path), read_only, error)) from error
+        yield
     finally:
-        opened.connection.close()
+        with _CLOSED:
+            _WRITTEN.remove(file)
+            _CLOSED.notify_all()
 
 
-def _connect(path: str, read_only: bool, lock_timeout: float) -> Opened:
-    started, wait, file = time.monotonic(), FIRST_WAIT, os.path.realpath(path)
+def _connect(path: str, read_only: bool, started: float, lock_timeout: float) -> Opened:
+    wait, file = FIRST_WAIT, os.path.realpath(path)
     config: dict[str, Any] = {} if read_only else {"storage_compatibility_version": STORAGE_VERSION}
     while True:
         try:
@@ -72,7 +102,7 @@ def _connect(path: str, read_only: bool, lock_timeout: float) -> Opened:
             if NO_LOCKS in str(error) or not any(sign in str(error) for sign in LOCKED):
                 raise DatabaseError(_explain(path, read_only, error)) from error
             if waited >= lock_timeout:
-                raise DatabaseLocked(_locked(path, lock_timeout, error)) from error
+                raise DatabaseLocked(_locked(path, lock_timeout, str(error))) from error
         except OSError as error:
             raise DatabaseError(f"{path}: cannot be made: {error.strerror or error}") from error
         time.sleep(min(wait * random.uniform(0.5, 1.5), max(lock_timeout - waited, 0.01)))
@@ -102,10 +132,10 @@ def _take(temporary: str, path: str) -> None:
         os.replace(temporary, path)
 
 
-def _locked(path: str, lock_timeout: float, error: duckdb.Error) -> str:
-    holder = re.search(r"Conflicting lock is held in (.*?)(?: by user [^.]*)?\. ", str(error))
+def _locked(path: str, lock_timeout: float, reason: str) -> str:
+    holder = re.search(r"Conflicting lock is held in (.*?)(?: by user [^.]*)?\. ", reason)
     who = holder[1] if holder else "another process"
-    if OURS in str(error):
+    if OURS in reason:
         who = "this process, which has it open"
     return f"{path}: the database is locked by {who}; waited {lock_timeout:g} s"
 

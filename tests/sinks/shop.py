@@ -165,7 +165,7 @@ class TestStore(FileSystem):
         for path in sorted(folder.rglob("*")) if folder.exists() else []:
             if path.is_file() and str(path).startswith(str(prefix)):
                 status = path.stat()
-                yield FileMetadata(f"teststore://{path}", status.st_size, status.st_mtime)
+                yield FileMetadata(f"{self.scheme()}://{path}", status.st_size, status.st_mtime)
 
     def create(self, path: str, mime_type: str = "", compression_type: str = "") -> StoredFile:
         with _fault(path, "create"):
@@ -209,7 +209,7 @@ class TestStore(FileSystem):
 
 
 def _local(address: str) -> Path:
-    return Path(re.sub("^teststore://", "", address))
+    return Path(re.sub(r"^\w+://", "", address))
 
 
 def _taken(fault: Path) -> str | None:
