@@ -57,6 +57,9 @@ RULES = (
         ANTI JOIN pruned_articles USING (article_id)"""),
     ("reference", "articles", "a pruned article is gone", """
         SELECT article_id FROM articles SEMI JOIN pruned_articles USING (article_id)"""),
+    ("reference", "staged_shards", "run_id is in runs.run_id, or names a user's pipeline", """
+        SELECT shard, run_id FROM (FROM staged_shards WHERE NOT starts_with(run_id, 'duckdb-'))
+        ANTI JOIN runs USING (run_id)"""),
     ("state", "entries", "only a fetched or pruned entry leads to an article", """
         SELECT entry_id, state, article_id FROM entries
         WHERE state NOT IN ('fetched', 'pruned') AND article_id IS NOT NULL"""),
@@ -139,7 +142,7 @@ RULES = (
         WHERE database_id IS DISTINCT FROM (SELECT min(database_id) FROM newsbeam_schema)
            OR database_id IS NULL"""),
 )  # fmt: skip
-OWN_RULE = {("articles", "article_id"), ("entries", "article_id")}
+OWN_RULE = {("articles", "article_id"), ("entries", "article_id"), ("staged_shards", "run_id")}
 """References that a rule above holds to, because the schema's word for them is too simple."""
 VIEW_COLUMNS = """
 SELECT view_name, concat_ws(', ', any_value(v.comment), string_agg(

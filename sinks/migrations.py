@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import duckdb
 
+from sinks.connector.tables import described, identifier
 from sinks.schema import SCHEMA_VERSION, TABLES, VIEWS, Table, create_table, describe
 
 STEPS: dict[int, dict[str, str]] = {
@@ -51,7 +52,10 @@ def migrate(connection: duckdb.DuckDBPyConnection, version: int) -> None:
 
 
 def _conform(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
-    """Make a table that is absent, and anew one whose columns or checks differ."""
+    """Make a table that is absent, and anew one whose columns or checks differ.
+
+    Columns that a user added stay, after ours: no migration takes what it does not know.
+    """
     with duckdb.connect() as memory:
         memory.execute(create_table(table))
         wanted = definition_of(memory, table.name)
@@ -63,6 +67,12 @@ def _conform(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
         connection.execute(f'DROP TABLE "{table.name}"')
     connection.execute(create_table(table))
     if found:
+        known = {column.name.lower() for column in table.columns}
+        for name, kind in described(connection, "earlier").items():
+            if name.lower() not in known:
+                connection.execute(
+                    f'ALTER TABLE "{table.name}" ADD COLUMN {identifier(name)} {kind}'
+                )
         connection.execute(f'INSERT INTO "{table.name}" BY NAME FROM earlier')
         connection.execute("DROP TABLE earlier")
 

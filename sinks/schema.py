@@ -255,10 +255,11 @@ TABLES = (
     """),
     _table("staged_shards", "One staged file that was committed.", "shard", """
         shard             VARCHAR      Run and name of the file; its name is a hash of its content.
-        run_id            VARCHAR      Run that wrote it. ->runs.run_id
+        run_id            VARCHAR      Run that wrote it; of a table of the user's own, the pipeline that did (duckdb-…). ->runs.run_id
         rows              BIGINT       Rows in it.
         bytes             BIGINT       Size of the file.
         committed_at      TIMESTAMPTZ  When its rows were committed.
+        added             BIGINT       Rows of it that were new, of a table of the user's own; NULL for a run's, which become rows of several tables.
     """),
     _table("robots", "The robots.txt of one site, as last read.", "origin", """
         origin            VARCHAR      Scheme, host and port.

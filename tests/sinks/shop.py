@@ -20,6 +20,10 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from sinks.connector import Table, WriteToDuckDB
+from sinks.connector.commit import CommittedRows, Shard, commit_shards
+from sinks.connector.files import parquet, write_shard
+from sinks.connector.remote import new_run_id
+from sinks.connector.tables import batches
 
 ORDERS = Table("orders", "order_id", {
     "order_id": "BIGINT", "placed_at": "TIMESTAMPTZ", "customer": "VARCHAR", "tags": "VARCHAR[]",
@@ -83,6 +87,20 @@ def counters(pipeline: beam.Pipeline) -> dict[str, int]:
     result.wait_until_finish()
     found = result.metrics().query()["counters"]
     return {counter.key.metric.name: counter.committed for counter in found}
+
+
+def stage(folder: Path, table: Table, records: Sequence[Any]) -> Shard:
+    """Stage records below a folder as the steps of a pipeline do, by a new run each time."""
+    run_id = new_run_id()
+    content = parquet(table.arrow, batches(table, records))
+    return Shard(table.name, run_id, str(write_shard(folder / run_id, table.name, content)))
+
+
+def put(database: Path, table: Table, records: Sequence[Any]) -> list[CommittedRows]:
+    """Stage records and commit them."""
+    return commit_shards(
+        str(database), [table], [stage(Path(f"{database}.shards"), table, records)], 0
+    )
 
 
 def held_rows(database: Path, which: str = "two") -> dict[str, list[tuple[Any, ...]]]:

@@ -10,7 +10,9 @@ import pytest
 
 from config.errors import DatabaseError
 from sinks.check import Finding, check_database, checks, hold
+from sinks.connector import Table
 from sinks.prune import prune
+from tests.conftest import rows
 from tests.sinks.samples import (
     FEED,
     LATER,
@@ -25,7 +27,10 @@ from tests.sinks.samples import (
     page,
     poll,
 )
+from tests.sinks.shop import put
 from transforms.records import Article
+
+NOTES = Table("notes", "note", {"note": "VARCHAR"})
 
 
 def sound(number: int, text: str = "Taiwan held talks.") -> Article:
@@ -150,6 +155,15 @@ SCHEMA_DAMAGES = {
         "CREATE TABLE o AS FROM feed_health; CREATE OR REPLACE VIEW feed_health AS FROM o",
         "schema", "feed_health"),
 }  # fmt: skip
+
+
+def test_a_table_of_the_users_own_breaks_nothing(database: Path) -> None:
+    """Written with the connector, whose shards stand in the same ledger."""
+    put(database, NOTES, [{"note": "call them"}])
+    assert rows(database, "SELECT added FROM staged_shards WHERE added IS NOT NULL") == [(1,)]
+    assert [item for item in check_database(database, 0) if not item.warning] == []
+    commit(database, [poll(FEED, 200, [])], run_id="20260302T110000000000Z-eeeeee")
+    assert [item for item in check_database(database, 0) if not item.warning] == []
 
 
 @pytest.mark.parametrize("name", DAMAGES)

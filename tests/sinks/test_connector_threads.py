@@ -17,12 +17,9 @@ from sinks.commit import commit_run
 from sinks.connector import Table, WriteToDuckDB
 from sinks.connector.commit import Shard, commit_shards
 from sinks.connector.connection import open_file
-from sinks.connector.files import parquet, write_shard
-from sinks.connector.remote import new_run_id
-from sinks.connector.tables import batches
 from tests.conftest import rows
 from tests.sinks.samples import FEED, RUN, listed, new_run, page, poll, shard
-from tests.sinks.shop import TestStore
+from tests.sinks.shop import TestStore, stage
 
 SCHEMA = {"article": "VARCHAR", "pieces": "BIGINT"}
 STOCK = Table("stock", "article", SCHEMA)
@@ -44,9 +41,7 @@ def database(tmp_path: Path) -> Path:
 
 
 def staged(folder: Path) -> Shard:
-    run_id = new_run_id()
-    content = parquet(STOCK.arrow, batches(STOCK, [pieces(number) for number in range(ROWS)]))
-    return Shard(STOCK.name, run_id, str(write_shard(folder / run_id, STOCK.name, content)))
+    return stage(folder, STOCK, [pieces(number) for number in range(ROWS)])
 
 
 def at_once(work: Callable[[int], Any]) -> list[Any]:

@@ -23,13 +23,12 @@ from apache_beam.testing.util import assert_that, equal_to
 
 from config.errors import DatabaseError, DatabaseLocked, SchemaMismatch
 from sinks.connector import Table, WriteToDuckDB
-from sinks.connector.commit import CommittedRows, Shard, commit_shards
-from sinks.connector.files import parquet, write_shard
-from sinks.connector.remote import STALE, new_run_id
+from sinks.connector.commit import CommittedRows
+from sinks.connector.remote import STALE
 from sinks.connector.tables import Misfit, batches
 from tests.conftest import rows
 from tests.sinks.samples import held
-from tests.sinks.shop import LINES, ORDERS, counters, lines, order
+from tests.sinks.shop import LINES, ORDERS, counters, lines, order, put
 
 RUNNERS = {"FnApiRunner": FnApiRunner, "BundleBasedDirectRunner": BundleBasedDirectRunner}
 STOCK = {"article": "VARCHAR", "pieces": "BIGINT"}
@@ -69,14 +68,6 @@ def write(records: Any, transform: WriteToDuckDB, runner: Any = None) -> Seen:
         counted = counters(pipeline)
         kept = [pickle.loads(Path(folder, label).read_bytes()) for label in written._fields]
     return Seen(counted, *kept)
-
-
-def put(database: Path, table: Table, records: list[Any]) -> list[CommittedRows]:
-    """Stage and commit records as the steps of a pipeline do, by a new run each time."""
-    folder = Path(f"{database}.shards", new_run_id())
-    content = parquet(table.arrow, batches(table, records))
-    path = write_shard(folder, table.name, content)
-    return commit_shards(str(database), [table], [Shard(table.name, folder.name, str(path))], 0)
 
 
 def _keep(path: str) -> Callable[[list[Any]], None]:

@@ -15,10 +15,12 @@ import pytest
 
 from config.errors import DatabaseError
 from sinks.check import check_database
+from sinks.connector import Table
 from sinks.connector.tables import identifier
 from sinks.database import bring_up_to_date, open_database
 from sinks.schema import SCHEMA_VERSION, VIEWS
 from tests.conftest import PROGRAM, Newsroom, StartNewsroom, newsbeam, rows, run_over
+from tests.sinks.shop import put
 
 DATA = Path(__file__).parent / "data"
 EARLIER = range(1, SCHEMA_VERSION)
@@ -128,6 +130,32 @@ def test_what_users_made_stays(old: Path) -> None:
     ]
     with pytest.raises(duckdb.ConstraintException):
         execute(old, "INSERT INTO mine.notes VALUES (1, 'again')")
+
+
+def test_a_table_that_the_connector_wrote_is_no_hindrance(old: Path, fresh: Path) -> None:
+    """It adds a column to the ledger of files that know none."""
+    notes = Table("notes", "id", {"id": "INTEGER"})
+    put(old, notes, [{"id": 1}])
+    bring_up_to_date(old, 0)
+    put(old, notes, [{"id": 1}, {"id": 2}])
+    assert rows(old, "FROM notes") == [(1,), (2,)]
+    assert rows(old, "SELECT added FROM staged_shards WHERE added > 0") == [(1,), (1,)]
+    assert definition_of_ledger(old) == definition_of_ledger(fresh)
+    assert [item for item in check_database(old, 0) if not item.warning] == []
+
+
+def definition_of_ledger(path: Path) -> list[tuple[Any, ...]]:
+    return rows(path, "SELECT sql FROM duckdb_tables() WHERE table_name = 'staged_shards'")
+
+
+def test_a_column_that_a_user_added_stays(old: Path) -> None:
+    execute(old, 'ALTER TABLE articles ADD COLUMN "My mark" VARCHAR',
+            """UPDATE articles SET "My mark" = 'read ' || article_id""",
+            "ALTER TABLE staged_shards ADD COLUMN note INTEGER DEFAULT 7")  # fmt: skip
+    bring_up_to_date(old, 0)
+    ours = """SELECT bool_and("My mark" = 'read ' || article_id) FROM articles"""
+    assert rows(old, ours) == [(True,)]
+    assert rows(old, "SELECT DISTINCT note FROM staged_shards") == [(7,)]
 
 
 def test_it_is_done_once_and_noted(old: Path) -> None:
