@@ -6,6 +6,7 @@ the database has, by stable ids. So a commit may be repeated, or done by a later
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Sequence
@@ -453,8 +454,8 @@ def _settle(
         if is_damage(error):
             raise DatabaseError(
                 f"{database}: the file is damaged: {str(error).splitlines()[0]}; the rows of run "
-                f"{folder.run_id} are safe in the log {database}.wal, and stay staged in "
-                f"{folder.path}: {mend(database)}, then `newsbeam commit`"
+                f"{folder.run_id} are safe in the log {os.path.realpath(database)}.wal, and stay "
+                f"staged in {folder.path}: {mend(database)}, then `newsbeam commit`"
             ) from error
     return held
 

@@ -62,7 +62,7 @@ def _sizes(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
         "SELECT free_blocks, block_size FROM pragma_database_size() "
         "WHERE database_name = current_database()"
     ).fetchall()
-    log = Path(f"{path}.wal")
+    log = Path(f"{path.resolve()}.wal")
     return {
         "bytes": path.stat().st_size,
         "reclaimable_bytes": free * block,

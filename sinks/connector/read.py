@@ -99,9 +99,12 @@ def splits(database: str, table: str, row_groups: int, lock_timeout: float) -> I
 
 
 def state_of(database: str) -> tuple[int, ...]:
-    """What differs once a file was written to: inode, size, time of change; of its log too."""
-    state = []
-    for path in (database, f"{database}.wal"):
+    """What differs once a file was written to: inode, size, time of change; of its log too.
+
+    Of a link, those of the file that it leads to, beside which the log stands.
+    """
+    state, file = [], os.path.realpath(database)
+    for path in (file, f"{file}.wal"):
         if os.path.exists(path):
             found = os.stat(path)
             state += [found.st_ino, found.st_size, found.st_mtime_ns]

@@ -164,14 +164,17 @@ CHANGES = {
 }
 
 
+@pytest.mark.parametrize("linked", [False, True], ids=["file", "link"])
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_file_that_was_written_to_since_it_was_split_fails_the_pipeline(
-    database: Path, change: str
+    database: Path, change: str, linked: bool
 ) -> None:
-    make(database, "CREATE TABLE t (n INT)", "INSERT INTO t VALUES (1)")
+    if linked:
+        database.symlink_to("elsewhere.duckdb")
+    make(database.resolve(), "CREATE TABLE t (n INT)", "INSERT INTO t VALUES (1)")
     transform = ReadFromDuckDB(str(database), "t")
     before = list(splits(str(database), "t", 1, 0))
-    make(database, *CHANGES[change])
+    make(database.resolve(), *CHANGES[change])
     pipeline = beam.Pipeline(runner=FnApiRunner())
     reader = _Read(str(database), "t", transform.query, 0)
     _ = pipeline | beam.Create(before) | beam.ParDo(reader)
