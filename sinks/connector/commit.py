@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from config.errors import DatabaseError, SchemaMismatch, StagingError
 from sinks.connector.connection import open_file
-from sinks.connector.tables import Table, described, identifier
+from sinks.connector.tables import Table, identifier
 
 LEDGER = "staged_shards"
 """The table of the shards that were committed."""
@@ -120,7 +120,7 @@ def commit_shards(
 
     Raises:
         DatabaseLocked: another process held the database; the shards stay as they are.
-        SchemaMismatch: a table is there with other columns.
+        SchemaMismatch: a table is there with other columns, or it is a view.
         StagingError: a shard is gone that was not committed.
         DatabaseError: the database could not take the rows.
     """
@@ -159,6 +159,7 @@ def _there(files: Mapping[str, Path], shard: Shard) -> Path:
 def _prepare(connection: duckdb.DuckDBPyConnection, database: str, tables: Sequence[Table]) -> None:
     connection.execute(CREATE_LEDGER)
     for table in tables:
+        _refuse_view(connection, database, table)
         connection.execute(create_statement(table))
         check_columns(connection, database, table)
 
@@ -176,16 +177,34 @@ def check_columns(connection: duckdb.DuckDBPyConnection, database: str, table: T
     """Hold a table that is there against the schema; it may have more columns, not others.
 
     Raises:
-        SchemaMismatch: a column is absent or of another type.
+        SchemaMismatch: it is a view, a column is absent or of another type, or a further column
+            must not be NULL and has no default.
     """
-    found = described(connection, identifier(table.name))
+    _refuse_view(connection, database, table)
+    found = connection.execute(f"DESCRIBE {identifier(table.name)}").fetchall()
+    types = {name: kind for name, kind, *_ in found}
     wrong = [
-        f"{name} is {found.get(name, 'absent')}, not {kind}"
+        f"{name} is {types.get(name, 'absent')}, not {kind}"
         for name, kind in table.types.items()
-        if found.get(name) != kind
+        if types.get(name) != kind
+    ]
+    wrong += [
+        f"{name} is NOT NULL without a default, but none of the columns to write"
+        for name, _, nullable, _, default, _ in found
+        if name not in table.types and nullable == "NO" and default in (None, "NULL")
     ]
     if wrong:
         raise SchemaMismatch(f"{database}: table {table.name}: {'; '.join(wrong)}")
+
+
+def _refuse_view(connection: duckdb.DuckDBPyConnection, database: str, table: Table) -> None:
+    """What has the table's name may be a view, which takes no rows."""
+    found = connection.execute(
+        "SELECT 1 FROM duckdb_views() WHERE lower(view_name) = lower(?) AND schema_name = "
+        "current_schema() AND database_name = current_database()", [table.name]
+    ).fetchone()  # fmt: skip
+    if found:
+        raise SchemaMismatch(f"{database}: {table.name} is a view, which takes no rows")
 
 
 def _insert(

@@ -317,7 +317,7 @@ def test_a_table_that_cannot_be_written_keeps_the_other_from_being_written(datab
 def test_a_table_with_more_columns_is_filled(database: Path) -> None:
     with duckdb.connect(str(database)) as connection:
         connection.execute(
-            "CREATE TABLE stock (more INTEGER DEFAULT 7, pieces BIGINT, article VARCHAR)"
+            "CREATE TABLE stock (more INTEGER NOT NULL DEFAULT 7, pieces BIGINT, article VARCHAR)"
         )
     write([{"article": "tea", "pieces": 3}], WriteToDuckDB(database, "stock", "article", STOCK))
     assert rows(database, "FROM stock") == [(7, 3, "tea")]
@@ -326,6 +326,10 @@ def test_a_table_with_more_columns_is_filled(database: Path) -> None:
 OTHERS = {
     "article VARCHAR": "pieces is absent, not BIGINT",
     "article VARCHAR, pieces INTEGER": "pieces is INTEGER, not BIGINT",
+    "article VARCHAR, pieces BIGINT, shelf INTEGER NOT NULL": (
+        "shelf is NOT NULL without a default, but none of the columns to write"
+    ),
+    "shelf INTEGER PRIMARY KEY, article VARCHAR, pieces BIGINT": "shelf is NOT NULL",
 }
 
 
@@ -346,6 +350,18 @@ def test_another_table_in_a_busy_database_is_refused_when_it_is_committed(databa
         transform = WriteToDuckDB(database, "stock", "article", STOCK)
     with pytest.raises(SchemaMismatch, match="pieces is absent"):
         write([{"article": "tea"}], transform)
+
+
+def test_a_view_is_refused_when_the_pipeline_is_built_and_when_it_is_committed(
+    database: Path,
+) -> None:
+    transform = WriteToDuckDB(database, "stock", "article", STOCK)
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("CREATE VIEW Stock AS SELECT 'tea' AS article, 3::BIGINT AS pieces")
+    for build in (lambda: WriteToDuckDB(database, "stock", "article", STOCK),
+                  lambda: write([{"article": "tea"}], transform)):  # fmt: skip
+        with pytest.raises(SchemaMismatch, match="stock is a view, which takes no rows"):
+            build()
 
 
 @pytest.mark.parametrize("name", ["new_rows", "Größe 2024/01", 'a"b', "select", "../up"])
