@@ -12,7 +12,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -98,12 +98,22 @@ def remove_run(staging: str, run_id: str) -> None:
         _delete([f"{staging}/{run_id}/*"])
 
 
-def sweep(staging: str) -> None:
-    """Remove the folders of pipelines that wrote nothing for long."""
-    for run_id, written in _last_written(staging).items():
-        if written < time.time() - STALE:
-            logging.getLogger(__name__).info("removing what %s left in %s", run_id, staging)
-            remove_run(staging, run_id)
+def stale_runs(staging: str) -> set[str]:
+    """Pipelines that wrote nothing for long.
+
+    Long before the newest of what is staged, whose times are of one clock, that of the file system:
+    the clock of this machine may be far ahead of it. Ask before the own shards are removed.
+    """
+    written = _last_written(staging)
+    now = min(time.time(), max(written.values(), default=0.0))
+    return {run_id for run_id, last in written.items() if last < now - STALE}
+
+
+def sweep(staging: str, run_ids: Iterable[str]) -> None:
+    """Remove what pipelines left that are dead."""
+    for run_id in run_ids:
+        logging.getLogger(__name__).info("removing what %s left in %s", run_id, staging)
+        remove_run(staging, run_id)
 
 
 def _delete(patterns: Sequence[str]) -> None:
@@ -131,4 +141,4 @@ def _writes(staging: str) -> Iterator[tuple[str, float]]:
     for match in FileSystems.match([f"{staging}/duckdb-*/*"]):
         for file in match.metadata_list:
             # A file system that knows no times leaves 0: then nothing may be said to be old.
-            yield file.path.split("/")[-2], file.last_updated_in_seconds or time.time()
+            yield file.path.split("/")[-2], file.last_updated_in_seconds or float("inf")

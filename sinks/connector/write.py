@@ -27,6 +27,7 @@ from sinks.connector.remote import (
     new_run_id,
     remove_run,
     remove_shards,
+    stale_runs,
     store_shard,
     sweep,
 )
@@ -72,7 +73,7 @@ class WriteToDuckDB(beam.PTransform):
     Raises:
         ValueError: a schema, key or staging folder is wrong, or a streaming write lacks
             `commit_every`.
-        SchemaMismatch: the database has the table with other columns.
+        SchemaMismatch: the database has the table with other columns, or a view of its name.
     """
 
     def __init__(
@@ -262,10 +263,11 @@ class _Commit(beam.DoFn):
             yield outcome
 
     def _tidy(self, shards: Sequence[Shard]) -> None:
+        stale = stale_runs(self.staging) - {shard.run_id for shard in shards}
         remove_shards([shard.address for shard in shards])
         if self.run_id:
             remove_run(self.staging, self.run_id)
-        sweep(self.staging)
+        sweep(self.staging, stale)
 
 
 def _compare(database: str, tables: Sequence[Table]) -> None:

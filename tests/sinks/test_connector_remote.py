@@ -16,6 +16,7 @@ from sinks.connector.remote import (
     fetch_shards,
     new_run_id,
     remove_shards,
+    stale_runs,
     store_shard,
     sweep,
 )
@@ -150,9 +151,36 @@ def test_only_what_dead_pipelines_left_is_swept(store: Path) -> None:
     kept = {name: store_shard(f"{staging(store)}/{name}", "orders", shard())
             for name in (old, new, "duckdb-of somebody else")}  # fmt: skip
     for name in (old, "duckdb-of somebody else"):
-        path = Path(kept[name].removeprefix("teststore://"))
-        os.utime(path, (0, path.stat().st_mtime - STALE - 60))
-    sweep(staging(store))
+        set_age(kept[name], STALE + 60)
+    assert stale_runs(staging(store)) == {old}
+    sweep(staging(store), [old])
     assert {path.parent.name for path in store.rglob("*.parquet")} == {
         new, "duckdb-of somebody else"
     }  # fmt: skip
+
+
+def set_age(address: str, seconds: float) -> None:
+    """Make a shard older, as the clocks of the file system and of this machine see it."""
+    path = Path(address.removeprefix("teststore://"))
+    at = path.stat().st_mtime - seconds
+    for each in (path, path.parent):
+        os.utime(each, (at, at))
+
+
+@pytest.mark.parametrize("remote", [False, True], ids=["folder", "store"])
+def test_a_clock_that_is_ahead_makes_no_live_pipeline_stale(store: Path, remote: bool) -> None:
+    """That all was staged by a clock far behind this one looks the same."""
+    folder = staging(store) if remote else str(store)
+    alive = [store_shard(f"{folder}/{new_run_id()}", "orders", shard()) for _ in range(2)]
+    for address, days in zip(alive, (8, 8.1), strict=True):
+        set_age(address, days * 86_400)
+    assert stale_runs(folder) == set()
+
+
+@pytest.mark.parametrize("remote", [False, True], ids=["folder", "store"])
+def test_a_file_of_a_time_to_come_makes_no_live_pipeline_stale(store: Path, remote: bool) -> None:
+    folder = staging(store) if remote else str(store)
+    alive, ahead = (store_shard(f"{folder}/{new_run_id()}", "orders", shard()) for _ in range(2))
+    set_age(alive, 60)
+    set_age(ahead, -8 * 86_400)
+    assert stale_runs(folder) == set()
