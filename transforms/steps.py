@@ -239,9 +239,17 @@ def _precedence(task: PageTask) -> tuple[int, int, str]:
 def _feed_request(task: FeedTask, limit: int, archive: Archive | None) -> Request | Response:
     if archive:
         return archive.listing(task.url)
-    if task.false_304:
+    if task.false_304 or not (task.etag or task.last_modified):
         return Request(task.target, limit, FEED_TYPES)
-    return Request(task.target, limit, FEED_TYPES, task.etag, task.last_modified, probe=task.probe)
+    return Request(
+        task.target,
+        limit,
+        FEED_TYPES,
+        task.etag,
+        task.last_modified,
+        probe=task.probe,
+        takes_difference=task.kind == "feed",
+    )
 
 
 def _page_request(

@@ -122,6 +122,29 @@ def test_a_false_304_is_found_out_and_remembered(desk: Desk) -> None:
     assert "if-none-match" not in desk.asked()[-1]
 
 
+def test_a_server_may_send_what_is_new_alone(desk: Desk) -> None:
+    def versed(handler: BaseHTTPRequestHandler) -> None:
+        asked = (handler.headers.get("A-IM"), handler.headers.get("If-None-Match"))
+        handler.reply(replies[asked])  # type: ignore[attr-defined]
+
+    new = rss(4, ETag='"4"')
+    alone = new.body[: new.body.index(b"</item>") + 7] + b"</channel></rss>"
+    replies = {
+        (None, None): rss(3, ETag='"3"'),
+        ("feed", '"3"'): new._replace(status=226, body=alone),
+        ("feed", '"4"'): Reply(304),
+    }
+    desk.site.at("/feed", versed)
+    told = [desk.run()["run"]["entries_new"] for _ in range(3)]
+    assert told == [3, 1, 0]
+    polls = "SELECT http_status, status, entries, new_entries, overflow FROM feed_polls ORDER BY 1"
+    assert rows(desk.database, polls) == [
+        (200, "ok", 3, 3, False), (226, "ok", 1, 1, False), (304, "unchanged", None, 0, False)
+    ]  # fmt: skip
+    assert rows(desk.database, "SELECT count(*) FROM entries") == [(4,)]
+    assert desk.feed("etag") == ('"4"',)
+
+
 @pytest.mark.parametrize("header", [{"Cache_Control": "no-store"}, {"Expires": "0"}])
 def test_what_is_not_to_be_stored_is_not_sent_back(desk: Desk, header: dict[str, str]) -> None:
     desk.site.at("/feed", rss(2, ETag='"1"', **header))
