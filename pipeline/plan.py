@@ -26,6 +26,7 @@ schedule of 30 minutes."""
 KNOWN = """
 SELECT unhex(id) AS id FROM (
     SELECT listing_id AS id FROM entries WHERE listing_id IS NOT NULL
+    UNION ALL SELECT entry_id FROM entries
     UNION ALL SELECT url_id FROM entries WHERE url_id IS NOT NULL
 )
 """
@@ -34,7 +35,7 @@ PROBE_AFTER = timedelta(days=1)
 STATES = """
 SELECT feed_url, state, etag, last_modified, body_hash, failures, last_polled_at, next_poll_at,
        failing_since, address, moving_to, moves_seen, moving_since, gap_seconds, newest_entry_at,
-       hints, false_304, last_body_at
+       hints, false_304, last_body_at, lasting_since
 FROM feeds
 """
 # One task for a page that is pending, in the name of the feed that listed it first; one for a page
@@ -93,6 +94,7 @@ class FeedState(NamedTuple):
     hints: str | None = None
     false_304: bool = False
     last_body_at: datetime | None = None
+    lasting_since: datetime | None = None
 
 
 NEW = FeedState("active", None, None, None, 0, None, None)
@@ -192,6 +194,7 @@ def due_feeds(
                 hints=hints_of(state.hints),
                 false_304=state.false_304,
                 last_body_at=state.last_body_at,
+                lasting_since=state.lasting_since,
                 probe=state.last_body_at is not None and now - state.last_body_at > PROBE_AFTER,
             )
 
@@ -250,6 +253,7 @@ def read_feed_tasks(path: str) -> Iterator[FeedTask]:
                 moving_since=_time(task.moving_since),
                 newest_entry_at=_time(task.newest_entry_at),
                 last_body_at=_time(task.last_body_at),
+                lasting_since=_time(task.lasting_since),
             )
 
 

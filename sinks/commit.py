@@ -278,7 +278,7 @@ CONFIGURATION = ("outlet", "country", "language", "tags", "interval_seconds", "k
                  "expect_entries", "expect_seconds")  # fmt: skip
 POLL_STATE = ("etag", "last_modified", "body_hash", "next_poll_at", "failing_since", "address",
               "moving_to", "moving_since", "gap_seconds", "newest_entry_at", "hints",
-              "last_body_at")  # fmt: skip
+              "last_body_at", "lasting_since")  # fmt: skip
 FEEDS = f"""
 CREATE OR REPLACE TEMP TABLE next_feeds AS
 SELECT coalesce(c.feed_url, f.feed_url) AS feed_url,

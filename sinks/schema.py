@@ -170,6 +170,7 @@ TABLES = (
         hints             JSON         What it says about when to ask again: ttl and update_seconds in seconds, skip_hours, skip_days (0 for Monday).
         failures          INTEGER      Polls that failed in a row.
         failing_since     TIMESTAMPTZ  First of these.
+        lasting_since     TIMESTAMPTZ  First of the failures in a row that were of the kind that does not pass by itself (404, 401, 403, no feed); NULL where the last one may. Ten days of them break the feed.
         last_error        VARCHAR      Why the last poll failed.
         next_poll_at      TIMESTAMPTZ  When it is due again; NULL for never.
     """),
@@ -189,7 +190,7 @@ TABLES = (
         next_poll_at      TIMESTAMPTZ  When it was due again after this poll; NULL for never.
         schedule          JSON         Why then: the rule that decided, and all that it had to go by; times in seconds.
         error_type        VARCHAR      Kind of failure.
-        error             VARCHAR      What went wrong; for a good poll, what the parser stumbled over.
+        error             VARCHAR      What went wrong; for a good poll, what the parser stumbled over, or that it was cut: it held more entries than one poll may bring, and the next one reads the others.
     """),
     _table("entries", "One page that one feed listed.", "entry_id", """
         entry_id          VARCHAR      Stable hash of feed and page.
@@ -201,7 +202,7 @@ TABLES = (
         byline            VARCHAR      Authors as last listed.
         summary           VARCHAR      Summary as last listed, without markup.
         content           VARCHAR      The whole text as last listed, as HTML; NULL where the feed carries a summary at most.
-        published_at      TIMESTAMPTZ  Publication as last listed.
+        published_at      TIMESTAMPTZ  Publication as last listed; NULL where the feed says none that can be read, or one more than a day after the poll.
         published_raw     VARCHAR      Publication, as it is written in the feed.
         listing_id        VARCHAR      Stable hash of entry, headline and date of change as last listed; another one tells of an edit.
         listed_at         TIMESTAMPTZ  Poll that first brought it.

@@ -39,7 +39,7 @@ TABLES = {
             overflow=pa.bool_(), listed=pa.list_(_LISTED), redirected_to=TEXT, schedule=TEXT,
             failing_since=TIME, address=TEXT, moving_to=TEXT, moves_seen=COUNT, moving_since=TIME,
             gap_seconds=COUNT, newest_entry_at=TIME, hints=TEXT, false_304=pa.bool_(),
-            last_body_at=TIME,
+            last_body_at=TIME, lasting_since=TIME,
         ))),
         Table("pages", "url_id", pa.schema(_struct(
             url_id=TEXT, url=TEXT, feed_url=TEXT, feed_position=COUNT, fetched_at=TIME, state=TEXT,

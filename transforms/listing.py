@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -37,6 +38,10 @@ IM_USED = 226
 ARCHIVED = "warc"
 """Kind of what a WARC file lists, which is never due again."""
 LONGEST_ERROR = 500
+MOST_LISTED = 2_000
+"""Entries that one poll may bring; a feed that has more is read again for the others."""
+FUTURE = timedelta(days=1)
+"""A publication so much later than the poll is not believed."""
 MOVES_NEEDED, MOVES_OVER = 3, timedelta(days=1)
 """So often, and so long, must permanent redirects lead to one place before a feed moves there."""
 
@@ -63,9 +68,11 @@ def poll_record(
     of the last good one, so that nothing it hid is taken for seen.
     """
     if isinstance(answer, HttpFailure):
-        return _failed(task, answer, "poll", answer.error_type, answer.message)
+        problem = answer.error_type, answer.message
+        return _failed(task, answer, "poll", *problem, temporary=answer.temporary)
     if isinstance(document, Unreadable):
-        return _failed(task, answer, "read feed", document.error_type, document.message)
+        problem = document.error_type, document.message
+        return _failed(task, answer, "read feed", *problem, temporary=document.temporary)
     if answer.status == NOT_MODIFIED and not (task.etag or task.last_modified):
         return _failed(task, answer, "poll", "BadNotModified", "304 where nothing was known")
     poll = _good(task, answer, "unchanged" if document is None else "ok")
@@ -74,9 +81,9 @@ def poll_record(
             entries=len(document.entries),
             error=document.warning,
             body_hash=body_hash(answer.body),
-            **_listing(task, document.entries, known, whole=answer.status != IM_USED),
             **_rhythm(task, document, answer.fetched_at),
         )
+        poll = _listing(task, poll, document.entries, known, whole=answer.status != IM_USED)
     poll = poll._replace(false_304=task.false_304 or (answer.after_304 and bool(poll.listed)))
     if task.kind == ARCHIVED:
         return poll._replace(schedule=json.dumps({"rule": "archive"}))
@@ -104,29 +111,57 @@ def page_tasks(task: FeedTask, poll: Poll, known: Callable[[str], bool]) -> Iter
 
 
 def _listing(
-    task: FeedTask, entries: tuple[Entry, ...], known: Callable[[str], bool], whole: bool
-) -> dict[str, Any]:
-    """Entries that are new or changed, and whether they are all that the feed has now.
+    task: FeedTask,
+    poll: Poll,
+    entries: tuple[Entry, ...],
+    known: Callable[[str], bool],
+    whole: bool,
+) -> Poll:
+    """The poll with its new and changed entries, and whether new ones are all that the feed has.
 
-    A document that is not the whole feed shows new ones only, whatever there is.
+    A document that is not the whole feed shows new ones only, whatever there is. Where more are
+    new than a poll may bring, the newest go first, and nothing is noted that would keep the next
+    poll from reading the others.
     """
     found: dict[str, Listed] = {}
     for entry in entries:
-        listed = _listed(task, entry)
+        listed = _listed(task, entry, poll.polled_at)
         found.setdefault(listed.entry_id, listed)
-    news = tuple(listed for listed in found.values() if not known(listed.listing_id))
-    moved_on = whole and bool(news) and len(news) == len(found) and task.body_hash is not None
-    return {"overflow": moved_on, "listed": news}
+    news = [listed for listed in found.values() if not known(listed.listing_id)]
+    new = sum(not known(listed.entry_id) for listed in news)
+    read_before = task.last_body_at is not None
+    poll = poll._replace(overflow=whole and read_before and 0 < new == len(found))
+    if len(news) <= MOST_LISTED or task.kind == ARCHIVED:
+        return poll._replace(listed=tuple(news))
+    taken = sorted(news, key=lambda listed: _rank(listed, known))[:MOST_LISTED]
+    told = f"cut: {len(news):,} entries are new or changed, {MOST_LISTED:,} were taken"
+    return poll._replace(
+        listed=tuple(taken),
+        error=f"{told}; {poll.error}" if poll.error else told,
+        etag=None,
+        last_modified=None,
+        body_hash=None,
+    )
 
 
-def _listed(task: FeedTask, entry: Entry) -> Listed:
-    """An entry is that a feed listed a page; without a page, its guid or title stands for it.
+def _rank(listed: Listed, known: Callable[[str], bool]) -> tuple[bool, float]:
+    """New entries go before changed ones, the newest first, the undated last."""
+    at = listed.published_at
+    return known(listed.entry_id), -at.timestamp() if at else math.inf
 
-    Guids are no help for the others: some change with each poll, some are all the same.
+
+def _listed(task: FeedTask, entry: Entry, now: datetime) -> Listed:
+    """An entry is that a feed listed a page; without a page, its headline and date stand for it.
+
+    Guids are no help where there is anything else: some change with each poll, some are all the
+    same.
     """
     url_id = digest(canonical(entry.url)) if entry.url else None
-    identity = url_id or entry.guid or f"{entry.title}\n{entry.published_raw}\n{entry.summary}"
-    entry_id = digest(task.url, identity)
+    dated = f"{entry.title}\n{entry.published_raw}"
+    told = f"{dated}\n{entry.summary}"
+    by_text = dated if entry.title and entry.published_raw else entry.guid or told
+    entry_id = digest(task.url, url_id or by_text)
+    believed = entry.published_at is None or entry.published_at <= now + FUTURE
     return Listed(
         entry_id=entry_id,
         listing_id=digest(entry_id, f"{entry.title}\n{entry.updated_raw}"),
@@ -136,7 +171,7 @@ def _listed(task: FeedTask, entry: Entry) -> Listed:
         title=entry.title,
         byline=entry.byline,
         summary=entry.summary,
-        published_at=entry.published_at,
+        published_at=entry.published_at if believed else None,
         published_raw=entry.published_raw,
         state="pending" if entry.url else "skipped",
         reason=None if entry.url else "the entry has no link",
@@ -157,6 +192,7 @@ def _good(task: FeedTask, answer: Response, status: str) -> Poll:
         last_modified=last_modified,
         failures=0,
         failing_since=None,
+        lasting_since=None,
         last_body_at=task.last_body_at if answer.status == NOT_MODIFIED else answer.fetched_at,
         **_moves(task, answer),
     )
@@ -187,9 +223,7 @@ def _rhythm(task: FeedTask, document: FeedDocument, now: datetime) -> dict[str, 
     }
 
 
-def _scheduled(
-    task: FeedTask, answer: Response | HttpFailure, poll: Poll, temporary: bool = True
-) -> Poll:
+def _scheduled(task: FeedTask, answer: Response | HttpFailure, poll: Poll) -> Poll:
     """The poll with its feed's next state, and why."""
     now = poll.polled_at
     headers = answer.headers if isinstance(answer, Response) else {}
@@ -202,9 +236,9 @@ def _scheduled(
         max_age=max_age,
         expires=expires,
         overflow=poll.overflow,
+        cut=poll.status == "ok" and poll.body_hash is None,
         failures=poll.failures,
-        failing=_seconds(poll.failing_since, now) or 0,
-        temporary=temporary,
+        lasting=_seconds(poll.lasting_since, now),
         gone=answer.status == GONE,
         retry_after=answer.retry_after if isinstance(answer, HttpFailure) else None,
         jitter=int(digest(task.url, now.isoformat())[:8], 16) / 2**32,
@@ -231,19 +265,24 @@ def _seconds(since: datetime | None, now: datetime) -> int | None:
 
 
 def _failed(
-    task: FeedTask, answer: Response | HttpFailure, stage: str, error_type: str, error: str
+    task: FeedTask,
+    answer: Response | HttpFailure,
+    stage: str,
+    error_type: str,
+    error: str,
+    temporary: bool = False,
 ) -> Poll:
     """A failed poll. Where a moved feed is not to be had, its own address is asked again."""
-    temporary = isinstance(answer, HttpFailure) and answer.temporary
     poll = _poll(task, answer, "failed")._replace(
         stage=stage,
         error_type=error_type,
         error=error[:LONGEST_ERROR],
         failures=task.failures + 1,
         failing_since=task.failing_since or answer.fetched_at,
+        lasting_since=None if temporary else task.lasting_since or answer.fetched_at,
         address=task.address if temporary else None,
     )
-    return _scheduled(task, answer, poll, temporary)
+    return _scheduled(task, answer, poll)
 
 
 def refused_poll(poll: Poll, reason: str) -> Poll:
@@ -269,6 +308,8 @@ def refused_poll(poll: Poll, reason: str) -> Poll:
         address=None,
         moving_to=None,
         hints=None,
+        last_body_at=None,
+        lasting_since=None,
     )
 
 
@@ -303,4 +344,5 @@ def _poll(task: FeedTask, answer: Response | HttpFailure, status: str) -> Poll:
         hints=hints_json(task.hints),
         false_304=task.false_304,
         last_body_at=task.last_body_at,
+        lasting_since=task.lasting_since,
     )

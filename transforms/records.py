@@ -54,6 +54,8 @@ class FeedTask(NamedTuple):
     """Whether a 304 is to be put to the test."""
     robots: str = "obey"
     """obey or ignore: whether robots.txt must allow its pages."""
+    lasting_since: datetime | None = None
+    """Since when the failures have been of the kind that does not pass by itself."""
 
     @property
     def target(self) -> str:
@@ -261,7 +263,7 @@ class Poll(NamedTuple):
     state: str
     next_poll_at: datetime | None
     overflow: bool
-    """Every entry is new or changed, though the feed was read before."""
+    """Every entry is new, though the feed was read before."""
     listed: tuple[Listed, ...]
     redirected_to: str | None = None
     schedule: str | None = None
@@ -277,6 +279,7 @@ class Poll(NamedTuple):
     """JSON of Hints."""
     false_304: bool = False
     last_body_at: datetime | None = None
+    lasting_since: datetime | None = None
 
 
 class Article(NamedTuple):

@@ -49,12 +49,13 @@ class Turn(NamedTuple):
     max_age: int | None = None
     expires: int | None = None
     overflow: bool = False
+    cut: bool = False
+    """Whether it held more entries than a poll may bring."""
     failures: int = 0
     """Polls that failed in a row, this one included."""
-    failing: int = 0
-    """Time since the first of these."""
-    temporary: bool = True
-    """Whether the last failure may pass by itself."""
+    lasting: int | None = None
+    """Time since failures have been of the kind that does not pass by itself; None where the last
+    one may."""
     gone: bool = False
     """410 (RFC 9110, section 15.5.11)."""
     retry_after: float | None = None
@@ -75,8 +76,8 @@ def next_poll(now: datetime, turn: Turn) -> NextPoll:
 
     Its own rhythm decides, and what it asks for: not before ttl, sy:update*, max-age and Expires
     have passed, within 5 minutes and 24 hours, not in skipHours and skipDays. A page that ran over
-    halves the wait. The user's interval stands above all these. Failures double the wait, up to 24
-    hours; a Retry-After is the least.
+    halves the rhythm. The user's interval stands above all these; but the rest of a feed that was
+    cut is not waited for. Failures double the wait, up to 24 hours; a Retry-After is the least.
     """
     if turn.gone:
         return NextPoll("retired", None, "gone")
@@ -85,7 +86,7 @@ def next_poll(now: datetime, turn: Turn) -> NextPoll:
     if turn.failures:
         longest = max(wait, LONGEST_WAIT)
         rule, wait = "back-off", min(wait * 2 ** min(turn.failures, 20), longest)
-        if not turn.temporary and turn.failing >= BROKEN_AFTER.total_seconds():
+        if turn.lasting is not None and turn.lasting >= BROKEN_AFTER.total_seconds():
             state, rule, wait = "broken", "broken", longest
     if rule != "interval":
         wait *= 1 + JITTER * turn.jitter
@@ -101,13 +102,16 @@ def next_poll(now: datetime, turn: Turn) -> NextPoll:
 def _wait(turn: Turn) -> tuple[str, float]:
     """The rule for a feed that is well, and its seconds."""
     if turn.interval is not None:
-        return "interval", turn.interval
-    if turn.gap is None:
+        rest = turn.cut and turn.interval > SHORTEST_WAIT
+        return ("cut", SHORTEST_WAIT) if rest else ("interval", turn.interval)
+    if turn.cut:
+        rule, wait = "cut", float(SHORTEST_WAIT)
+    elif turn.gap is None:
         rule, wait = "default", float(DEFAULT_INTERVAL)
     else:
         rule, wait = "rhythm", max(turn.gap, (turn.quiet or 0) / QUIET_SHARE)
-    if turn.overflow:
-        return "overflow", min(max(wait / 2, SHORTEST_WAIT), LONGEST_WAIT)
+    if turn.overflow and not turn.cut:
+        rule, wait = "overflow", wait / 2
     asked = {
         "ttl": turn.hints.ttl,
         "sy:update": turn.hints.update_seconds,

@@ -6,6 +6,7 @@ Days pass by moving what the database remembers into the past.
 from __future__ import annotations
 
 import json
+from calendar import day_name
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
@@ -33,6 +34,19 @@ def rss(count: int, *, minutes: int = 20, channel: str = "", **headers: str) -> 
     body = f'<rss version="2.0"><channel><title>Quay</title>{channel}{items}</channel></rss>'
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Reply(200, body.encode(), {"Content-Type": "application/rss+xml", **named})
+
+
+SY = 'xmlns:sy="http://purl.org/rss/1.0/modules/syndication/"'
+TWICE_AN_HOUR = (
+    f"<sy:updatePeriod {SY}>hourly</sy:updatePeriod><sy:updateFrequency {SY}>2</sy:updateFrequency>"
+)
+
+
+def newest(feed: Reply, count: int) -> Reply:
+    """A feed that keeps so many entries only."""
+    items = feed.body.split(b"<item>")
+    body = b"<item>".join(items[: count + 1]).removesuffix(b"</channel></rss>")
+    return feed._replace(body=body + b"</channel></rss>")
 
 
 class Desk:
@@ -161,12 +175,23 @@ def test_what_is_not_to_be_stored_is_not_sent_back(desk: Desk, header: dict[str,
         (rss(5, minutes=1), "", "shortest", 300),
         (rss(1), "", "default", 1_800),
         (rss(5, channel="<ttl>60</ttl>"), "", "ttl", 3_600),
+        (rss(5, channel=TWICE_AN_HOUR), "", "sy:update", 1_800),
         (rss(5, Cache_Control="max-age=7200"), "", "max-age", 7_200),
         (rss(5, Cache_Control="max-age=7200"), "    interval: 1s\n", "interval", 1),
         (Reply(503, headers={"Retry-After": "9000"}), "", "retry-after", 9_000),
         (Reply(404), "", "back-off", 3_600),
     ],
-    ids=["rhythm", "shortest", "default", "ttl", "max-age", "the user's", "retry-after", "404"],
+    ids=[
+        "rhythm",
+        "shortest",
+        "default",
+        "ttl",
+        "sy:update",
+        "max-age",
+        "the user's",
+        "retry-after",
+        "404",
+    ],
 )
 def test_every_poll_says_why_the_next_one_is_when_it_is(
     desk: Desk, reply: Reply, feed: str, rule: str, wait: int
@@ -179,10 +204,134 @@ def test_every_poll_says_why_the_next_one_is_when_it_is(
     assert desk.feed("next_poll_at") == desk.poll("next_poll_at")
 
 
+def test_a_poll_waits_until_expires(desk: Desk) -> None:
+    soon = format_datetime(datetime.now(timezone.utc) + timedelta(hours=2), usegmt=True)
+    desk.site.at("/feed", rss(5, Expires=soon))
+    desk.run()
+    rule, left = desk.poll("schedule->>'rule', (schedule->>'expires')::INT")
+    (seconds,) = desk.poll("epoch(next_poll_at - polled_at)")
+    assert rule == "expires"
+    assert 1_200 < left <= 7_200
+    assert left <= seconds <= 1.1 * left
+
+
+def test_hours_and_days_to_be_skipped_are_not_polled_in(desk: Desk) -> None:
+    hour, day = (NOW.hour + 5) % 24, (NOW.weekday() + 3) % 7
+    hours = "".join(f"<hour>{n}</hour>" for n in range(24) if n != hour)
+    days = "".join(f"<day>{name}</day>" for n, name in enumerate(day_name) if n != day)
+    desk.site.at(
+        "/feed",
+        rss(5, channel=f"<skipHours>{hours}</skipHours>"),
+        rss(5, channel=f"<skipDays>{days}</skipDays>"),
+    )
+    desk.run()
+    rule = "schedule->>'rule'"
+    assert desk.poll(f"{rule}, hour(next_poll_at AT TIME ZONE 'UTC')") == ("skip", hour)
+    assert desk.poll("len((schedule->'skip_hours')::INT[])") == (23,)
+    desk.run()
+    assert desk.poll(f"{rule}, isodow(next_poll_at AT TIME ZONE 'UTC') - 1") == ("skip", day)
+
+
+def test_a_feed_that_ran_over_is_asked_sooner_but_not_one_that_was_edited(desk: Desk) -> None:
+    edited = rss(3, Cache_Control="max-age=60")
+    edited = edited._replace(body=edited.body.replace(b"Tide table", b"Times of tides"))
+    ran_over = newest(rss(6), 3)
+    told = newest(rss(9, channel="<ttl>15</ttl>"), 3)
+    desk.site.at("/feed", rss(3), edited, ran_over, told)
+    for _ in range(4):
+        desk.run()
+    polls = rows(
+        desk.database,
+        "SELECT new_entries, changed_entries, overflow, schedule->>'rule', schedule->>'overflow' "
+        "FROM feed_polls ORDER BY polled_at",
+    )
+    assert polls == [
+        (3, 0, False, "rhythm", None),
+        (0, 3, False, "rhythm", None),
+        (3, 0, True, "overflow", "true"),
+        (3, 0, True, "ttl", "true"),
+    ]
+
+
+def headlines(count: int, guid: str) -> Reply:
+    """A feed of entries without pages, all of one day."""
+    items = "".join(
+        f"<item><title>Notice {n}</title><guid isPermaLink='false'>{guid}-{n}</guid>"
+        "<pubDate>Mon, 05 Jan 2026 10:00:00 GMT</pubDate></item>"
+        for n in range(count)
+    )
+    body = f'<rss version="2.0"><channel><title>Quay</title>{items}</channel></rss>'
+    return Reply(200, body.encode(), {"Content-Type": "application/rss+xml", "ETag": '"n"'})
+
+
+def test_entries_without_pages_do_not_grow_with_guids_that_change(desk: Desk) -> None:
+    desk.site.at("/feed", *(headlines(3, guid) for guid in ("first", "second", "third")))
+    told = [desk.run()["run"]["entries_new"] for _ in range(3)]
+    assert told == [3, 0, 0]
+    assert rows(desk.database, "SELECT count(*), count(DISTINCT entry_id) FROM entries") == [(3, 3)]
+
+
+def test_a_feed_of_thousands_comes_in_over_several_polls_each_entry_once(desk: Desk) -> None:
+    desk.site.at("/feed", headlines(5_000, "n"))
+    told = [desk.run()["run"]["entries_new"] for _ in range(4)]
+    assert told == [2_000, 2_000, 1_000, 0]
+    entries = "SELECT count(*), count(DISTINCT entry_id), count(DISTINCT title) FROM entries"
+    assert rows(desk.database, entries) == [(5_000, 5_000, 5_000)]
+    polls = rows(
+        desk.database,
+        "SELECT status, entries, overflow, schedule->>'rule' = 'cut', error FROM feed_polls "
+        "ORDER BY polled_at",
+    )
+    cut = "cut: {} entries are new or changed, 2,000 were taken"
+    assert polls == [
+        ("ok", 5_000, False, True, cut.format("5,000")),
+        ("ok", 5_000, False, True, cut.format("3,000")),
+        ("ok", 5_000, False, False, None),
+        ("unchanged", None, False, False, None),
+    ]
+    sent = ["if-none-match" in headers for headers in desk.asked()]
+    assert sent == [False, False, False, True]
+
+
+def test_a_date_of_the_year_2099_is_kept_as_written_alone(desk: Desk) -> None:
+    future = rss(1, minutes=-60 * 24 * 365 * 70)
+    desk.site.at("/feed", future)
+    desk.run()
+    ((at, raw),) = rows(desk.database, "SELECT published_at, published_raw FROM entries")
+    assert at is None
+    assert raw.encode() in future.body
+
+
+def test_a_page_is_tried_five_times_and_then_given_up(desk: Desk) -> None:
+    desk.site.at("/feed", rss(1))
+    desk.site.at("/story/1", Reply(500))
+    told = []
+    for _ in range(6):
+        desk.run()
+        told += rows(desk.database, "SELECT state, attempts, reason FROM entries")
+        with duckdb.connect(str(desk.database)) as connection:
+            connection.execute("UPDATE entries SET next_attempt_at = now() WHERE state = 'pending'")
+    assert [(state, attempts) for state, attempts, _ in told] == [
+        *(("pending", n) for n in range(1, 5)), ("failed", 5), ("failed", 5)]  # fmt: skip
+    assert told[-1][2] == "Http500: the server answered 500"
+    assert rows(desk.database, "SELECT count(*) FROM failures WHERE stage = 'fetch'") == [(5,)]
+
+
+def test_ten_days_of_passing_failures_and_a_404_do_not_break_a_feed(desk: Desk) -> None:
+    desk.site.at("/feed", *[Reply(500)] * 3, Reply(404))
+    desk.run()
+    desk.earlier("failing_since", 10)
+    desk.run()
+    assert desk.feed("state, failures, lasting_since IS NULL") == ("active", 2, False)
+    desk.earlier("lasting_since", 10)
+    desk.run()
+    assert desk.feed("state, failures") == ("broken", 3)
+
+
 def test_ten_days_without_a_feed_break_it_and_one_good_poll_mends_it(desk: Desk) -> None:
     desk.site.at("/feed", Reply(200, b"<html><body>Welcome</body></html>"))
     assert desk.run()["ill_feeds"] == {"failing": 1}
-    desk.earlier("failing_since", 10)
+    desk.earlier("lasting_since", 10)
     assert desk.run()["ill_feeds"] == {"broken": 1}
     assert rows(desk.database, "SELECT health, failures FROM feed_health") == [("broken", 2)]
     desk.site.at("/feed", rss(3))

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from transforms.listing import (
+    ARCHIVED,
     LONGEST_ERROR,
+    MOST_LISTED,
     body_hash,
     hints_of,
     is_unchanged,
@@ -30,7 +32,7 @@ from transforms.urls import digest
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
 TASK = FeedTask("https://news.example/rss", "Gazette", "GB", "en", 3, 900, '"old"', "Sunday",
-                body_hash(b"old"), 2)  # fmt: skip
+                body_hash(b"old"), 2, last_body_at=NOW)  # fmt: skip
 BLANK = Entry(None, None, None, None, None, None, None)
 A = BLANK._replace(url="https://news.example/a", guid="ga", title="A", byline="Ann Mole",
                    published_at=NOW - timedelta(hours=1), published_raw="an hour ago")  # fmt: skip
@@ -157,6 +159,7 @@ def carried(poll: Poll) -> FeedTask:
     return TASK._replace(
         address=poll.address, moving_to=poll.moving_to, moves_seen=poll.moves_seen,
         moving_since=poll.moving_since, failures=poll.failures, failing_since=poll.failing_since,
+        lasting_since=poll.lasting_since,
     )  # fmt: skip
 
 
@@ -198,6 +201,33 @@ def test_failures_know_since_when_and_one_good_poll_clears_the_slate():
     assert (second.failing_since, second.failures, second.state) == (NOW, 2, "broken")
     good = moved(carried(second), 12, None)
     assert (good.failing_since, good.failures, good.state) == (None, 0, "active")
+
+
+def test_only_failures_of_the_lasting_kind_break_a_feed():
+    down = HttpFailure("Http503", "the server answered 503", NOW, 9, 503, True)
+    first = poll_record(TASK._replace(failures=0), down, None, nothing)
+    assert (first.failing_since, first.lasting_since) == (NOW, None)
+    lost = HttpFailure("Http404", "gone", NOW + timedelta(days=11), 9, 404)
+    second = poll_record(carried(first), lost, None, nothing)
+    assert (second.failing_since, second.lasting_since) == (NOW, lost.fetched_at)
+    assert second.state == "active", "one 404 after ten days of 503"
+    third = poll_record(
+        carried(second), lost._replace(fetched_at=NOW + timedelta(days=21)), None, nothing
+    )
+    assert (third.state, third.lasting_since) == ("broken", lost.fetched_at)
+    again = poll_record(carried(third), down, None, nothing)
+    assert (again.state, again.lasting_since) == ("active", None)
+    assert moved(carried(third), 22).lasting_since is None
+
+
+@pytest.mark.parametrize("error_type", ["ParserTimeout", "ParserLost"])
+def test_a_parser_that_was_lost_says_nothing_against_a_feed(error_type):
+    task = TASK._replace(address="https://new.example/rss", lasting_since=NOW - timedelta(days=20))
+    failed = poll_record(task, answer(), Unreadable(error_type, "lost"), nothing)
+    assert (failed.status, failed.stage, failed.state) == ("failed", "read feed", "active")
+    assert failed.address == "https://new.example/rss"
+    refused = poll_record(task, answer(), Unreadable("NotAFeed", "HTML"), nothing)
+    assert (refused.state, refused.address) == ("broken", None)
 
 
 def test_the_rhythm_of_a_feed_decides_and_is_kept_over_answers_without_a_body():
@@ -281,11 +311,81 @@ def test_a_feed_that_moved_on_past_all_that_was_known_says_so(
 ):
     shown = tuple(A._replace(url=f"https://news.example/{n}") for n in range(entries))
     had = {entry_id for entry in poll(*shown).listed[:known] for entry_id in ids(entry)}
-    task = TASK if read_before else TASK._replace(body_hash=None)
+    task = TASK if read_before else TASK._replace(last_body_at=None)
     document = FeedDocument("rss20", "T", None, shown, None)
     brought = poll_record(task, answer(), document, had.__contains__)
     assert brought.overflow is overflow
     assert len(brought.listed) == entries - known
+
+
+def test_changed_entries_are_no_overflow():
+    shown = tuple(A._replace(url=f"https://news.example/{n}") for n in range(3))
+    had = {id for entry in poll(*shown).listed for id in ids(entry)}
+    edited = tuple(entry._replace(title="Edited") for entry in shown)
+    brought = poll(*edited, known=had)
+    assert (len(brought.listed), brought.overflow) == (3, False)
+    one_new = poll(*edited, A._replace(url="https://news.example/new"), known=had)
+    assert (len(one_new.listed), one_new.overflow) == (4, False)
+
+
+@pytest.mark.parametrize("dated", [True, False])
+def test_a_feed_of_too_many_entries_comes_in_over_several_polls(dated):
+    """The newest first, each once; nothing is noted that would keep the rest from being read."""
+    count = 2 * MOST_LISTED + 1_000
+    shown = tuple(
+        A._replace(url=f"https://news.example/{n}", title=f"{n}",
+                   published_at=NOW - timedelta(minutes=n) if dated else None)
+        for n in range(count)
+    )  # fmt: skip
+    document = FeedDocument("rss20", "T", None, shown[::-1] if dated else shown, "a stray byte")
+    task, had, came = TASK._replace(interval=None, last_body_at=None), set(), []
+    for left in (count, count - MOST_LISTED):
+        cut = poll_record(task, answer(etag='"new"'), document, had.__contains__)
+        assert (cut.status, cut.entries, cut.overflow) == ("ok", count, False)
+        assert (cut.etag, cut.last_modified, cut.body_hash) == (None, None, None)
+        told = f"cut: {left:,} entries are new or changed, 2,000 were taken"
+        assert cut.error == f"{told}; a stray byte"
+        assert json.loads(cut.schedule)["rule"] == "cut"
+        assert (cut.next_poll_at - NOW).total_seconds() <= 330
+        came += [entry.title for entry in cut.listed]
+        had |= {id for entry in cut.listed for id in ids(entry)}
+        task = task._replace(etag=cut.etag, body_hash=cut.body_hash, last_body_at=cut.last_body_at)
+    last = poll_record(task, answer(etag='"new"'), document, had.__contains__)
+    came += [entry.title for entry in last.listed]
+    assert (last.error, last.etag, last.body_hash) == ("a stray byte", '"new"', body_hash(b"new"))
+    assert json.loads(last.schedule)["rule"] != "cut"
+    assert sorted(came) == sorted(entry.title for entry in shown)
+    if dated:
+        assert came[:MOST_LISTED] == [entry.title for entry in shown[:MOST_LISTED]]
+
+
+def test_new_entries_go_before_changed_ones():
+    old = tuple(A._replace(url=f"https://news.example/{n}") for n in range(MOST_LISTED))
+    had = {id for entry in poll(*old).listed for id in ids(entry)}
+    edited = tuple(entry._replace(title="Edited") for entry in old)
+    new = A._replace(url="https://news.example/new", published_at=None)
+    brought = poll(*edited, new, known=had)
+    assert (len(brought.listed), brought.listed[0].url) == (MOST_LISTED, new.url)
+
+
+def test_all_that_an_archive_lists_is_taken():
+    task = TASK._replace(kind=ARCHIVED)
+    shown = tuple(A._replace(url=f"https://news.example/{n}") for n in range(MOST_LISTED + 1))
+    document = FeedDocument("warc", None, None, shown, None)
+    brought = poll_record(task, answer(), document, nothing)
+    assert (len(brought.listed), brought.error) == (MOST_LISTED + 1, None)
+
+
+@pytest.mark.parametrize(
+    ("hours", "believed"), [(-24 * 365, True), (0, True), (23, True), (25, False), (10**6, False)]
+)
+def test_dates_in_the_future_are_not_believed_but_kept_as_written(hours, believed):
+    at = NOW + timedelta(hours=hours)
+    (entry,) = poll(A._replace(published_at=at, published_raw="as written")).listed
+    assert entry.published_at == (at if believed else None)
+    assert entry.published_raw == "as written"
+    (page,) = page_tasks(TASK, poll(A._replace(published_at=at)), nothing)
+    assert page.published_at == entry.published_at, "so that the page may say when"
 
 
 def test_a_poll_that_failed_or_found_nothing_new_says_nothing_of_overflow():
@@ -301,6 +401,18 @@ def test_a_poll_that_failed_or_found_nothing_new_says_nothing_of_overflow():
         pytest.param(A, A._replace(url=A.url + "?id=2"), 2, id="same guid, other page"),
         pytest.param(BLANK._replace(guid="g", title="A"), BLANK._replace(guid="g", title="B"), 1,
                      id="no page, same guid"),
+        pytest.param(BLANK._replace(guid="g", title="A", published_raw="today"),
+                     BLANK._replace(guid="h", title="A", published_raw="today", summary="2 views"),
+                     1, id="no page, a guid that changes"),
+        pytest.param(BLANK._replace(guid="g", title="A", published_raw="today"),
+                     BLANK._replace(guid="g", title="B", published_raw="today"), 2,
+                     id="no page, a guid that is repeated"),
+        pytest.param(BLANK._replace(guid="g", title="A", published_raw="today"),
+                     BLANK._replace(title="A", published_raw="today"), 1,
+                     id="no page, a guid that goes"),
+        pytest.param(BLANK._replace(guid="g", published_raw="today"),
+                     BLANK._replace(guid="h", published_raw="today"), 2,
+                     id="no page, no headline"),
         pytest.param(BLANK._replace(title="A"), BLANK._replace(title="B"), 2,
                      id="no page, no guid, other title"),
         pytest.param(BLANK._replace(title="A"), BLANK._replace(title="A", published_raw="today"), 2,

@@ -51,9 +51,23 @@ def seconds(due: Next | NextPoll) -> float:
         pytest.param(Turn(gap=600, max_age=30 * DAY), "longest", DAY, id="max-age of a month"),
         pytest.param(Turn(interval=1, gap=HOUR, max_age=HOUR), "interval", 1, id="the user's"),
         pytest.param(Turn(interval=3 * DAY), "interval", 3 * DAY, id="the user's, days"),
-        pytest.param(Turn(gap=3_000, max_age=HOUR, overflow=True), "overflow", 1_500,
+        pytest.param(Turn(gap=3_000, max_age=60, overflow=True), "overflow", 1_500,
                      id="every entry was new"),
-        pytest.param(Turn(gap=400, overflow=True), "overflow", 300, id="no sooner than that"),
+        pytest.param(Turn(overflow=True), "overflow", 900, id="every entry, without a rhythm"),
+        pytest.param(Turn(gap=400, overflow=True), "shortest", 300, id="no sooner than that"),
+        pytest.param(Turn(gap=3_000, max_age=1_600, overflow=True), "max-age", 1_600,
+                     id="every entry, and max-age"),
+        pytest.param(Turn(gap=3_000, expires=1_600, overflow=True), "expires", 1_600,
+                     id="every entry, and Expires"),
+        pytest.param(Turn(gap=3_000, hints=Hints(ttl=HOUR), overflow=True), "ttl", HOUR,
+                     id="every entry, and ttl"),
+        pytest.param(Turn(gap=3_000, hints=Hints(update_seconds=HOUR), overflow=True), "sy:update",
+                     HOUR, id="every entry, and sy"),
+        pytest.param(Turn(gap=10 * DAY, overflow=True), "longest", DAY, id="every entry, slow"),
+        pytest.param(Turn(gap=HOUR, cut=True, overflow=True), "cut", 300, id="cut"),
+        pytest.param(Turn(gap=HOUR, cut=True, max_age=600), "max-age", 600, id="cut, and max-age"),
+        pytest.param(Turn(interval=DAY, cut=True), "cut", 300, id="cut, and the user's"),
+        pytest.param(Turn(interval=60, cut=True), "interval", 60, id="cut, and the user's is less"),
         pytest.param(Turn(gap=600, jitter=0.5), "rhythm", 630, id="jitter"),
         pytest.param(Turn(interval=60, jitter=0.5), "interval", 60, id="the user's has none"),
     ],
@@ -67,7 +81,7 @@ def test_feeds_that_are_well(turn, rule, wait):
     ("turn", "rule", "wait"),
     [
         pytest.param(Turn(900, failures=1), "back-off", 1_800, id="one failure doubles"),
-        pytest.param(Turn(900, failures=3, temporary=False), "back-off", 7_200, id="three"),
+        pytest.param(Turn(900, failures=3, lasting=HOUR), "back-off", 7_200, id="three"),
         pytest.param(Turn(900, failures=50), "back-off", DAY, id="at most a day"),
         pytest.param(Turn(3 * DAY, failures=9), "back-off", 3 * DAY, id="never sooner"),
         pytest.param(Turn(failures=1), "back-off", HOUR, id="without an interval"),
@@ -79,7 +93,7 @@ def test_feeds_that_are_well(turn, rule, wait):
                      id="Retry-After above the wait"),
         pytest.param(Turn(900, failures=9, retry_after=2.0 * DAY), "retry-after", 2 * DAY,
                      id="Retry-After past a day"),
-        pytest.param(Turn(900, failures=60, failing=20 * DAY), "back-off", DAY,
+        pytest.param(Turn(900, failures=60), "back-off", DAY,
                      id="a network down for long"),
     ],
 )  # fmt: skip
@@ -90,7 +104,7 @@ def test_feeds_that_fail(turn, rule, wait):
 
 @pytest.mark.parametrize(("days", "state"), [(9.9, "active"), (10, "broken"), (400, "broken")])
 def test_ten_days_of_no_feed_break_it(days, state):
-    due = next_poll(NOW, Turn(failures=12, failing=round(days * DAY), temporary=False))
+    due = next_poll(NOW, Turn(failures=12, lasting=round(days * DAY)))
     assert (due.state, seconds(due)) == (state, DAY), "it is asked once a day still"
 
 
@@ -136,6 +150,7 @@ def test_more_failures_never_mean_more_requests(interval, failures):
         max_age=st.none() | st.integers(1, 30 * DAY),
         expires=st.none() | st.integers(1, 30 * DAY),
         overflow=st.booleans(),
+        cut=st.booleans(),
         failures=st.integers(0, 10**6),
         gone=st.just(False),
         retry_after=st.none(),
