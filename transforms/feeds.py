@@ -16,6 +16,7 @@ from typing import Any
 import feedparser
 
 from transforms.dates import parse_date
+from transforms.depth import TOO_DEEP, is_too_deep
 from transforms.hints import hints_in
 from transforms.records import Entry, FeedDocument, Unreadable
 from transforms.urls import absolute
@@ -46,6 +47,10 @@ def parse_feed(body: bytes, headers: dict[str, str], url: str) -> FeedDocument |
 def _parse_xml(body: bytes, headers: dict[str, str], url: str) -> FeedDocument | Unreadable:
     if _expansion(body) > LARGEST_EXPANSION:
         return Unreadable("MalformedFeed", "its entities would swell without measure")
+    if is_too_deep(body):
+        if _looks_like_html(body):
+            return Unreadable("NotAFeed", "the body is an HTML page")
+        return Unreadable("MalformedFeed", TOO_DEEP)
     kept = {name: headers[name] for name in ("content-type",) if name in headers}
     kept["content-location"] = url
     if body.startswith(codecs.BOM_UTF8):  # surer than header and declaration

@@ -7,6 +7,7 @@ import zlib
 from lxml import etree
 
 from transforms.dates import parse_date
+from transforms.depth import TOO_DEEP, is_too_deep
 from transforms.records import Entry, FeedDocument, Unreadable
 from transforms.urls import absolute
 
@@ -28,6 +29,8 @@ def parse_sitemap(body: bytes, headers: dict[str, str], url: str) -> FeedDocumen
             return Unreadable("MalformedFeed", f"not gzip: {error}")
         if packer.unconsumed_tail or not packer.eof:
             return Unreadable("MalformedFeed", "the packed sitemap is too large, or ends early")
+    if is_too_deep(body):
+        return Unreadable("MalformedFeed", TOO_DEEP)
     parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True)
     try:
         root = etree.fromstring(body, parser)
