@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from config.errors import FeedNotFound
 from config.load import known_language
@@ -13,10 +13,11 @@ from transforms import pool
 from transforms.discover import candidates, sitemaps
 from transforms.feeds import parse_feed
 from transforms.fetch import FEED_TYPES, Request, fetch_all
-from transforms.records import FeedDocument, HttpFailure, Response
-from transforms.robots import robots_address
+from transforms.records import FeedDocument, HttpFailure, Response, Unreadable
+from transforms.robots import ROBOTS_BYTES, robots_address
 from transforms.sitemaps import parse_sitemap
 
+T = TypeVar("T")
 PARSE = ExtractSettings()
 
 
@@ -47,8 +48,11 @@ def _find(url: str, settings: FetchSettings) -> list[Found]:
     if (itself := _read(answer)) is not None:
         return [itself]
     (robots,) = _fetch([robots_address(answer.url)], settings)
-    told = robots.body.decode(errors="replace") if isinstance(robots, Response) else ""
-    places = candidates(answer.body, answer.headers, answer.url) + sitemaps(told, answer.url)
+    told = robots.body[:ROBOTS_BYTES] if isinstance(robots, Response) else b""
+    places = _parsed(candidates, answer.body, answer.headers, answer.url)
+    if isinstance(places, Unreadable):
+        raise FeedNotFound(f"{url}: {places.error_type}: {places.message}")
+    places += sitemaps(told.decode(errors="replace"), answer.url)
     found: dict[str, Found] = {}
     for other in _fetch(places, settings):
         if isinstance(other, Response) and (read := _read(other)) is not None:
@@ -68,11 +72,15 @@ def _fetch(urls: Iterable[str], settings: FetchSettings) -> Iterator[Response | 
 
 def _read(answer: Response) -> Found | None:
     for kind, parse in (("feed", parse_feed), ("sitemap", parse_sitemap)):
-        future = pool.submit(1, PARSE.timeout, parse, answer.body, answer.headers, answer.url)
-        document = pool.outcome(future, PARSE.timeout)
+        document = _parsed(parse, answer.body, answer.headers, answer.url)
         if isinstance(document, FeedDocument):
             return _found(document, answer.url, kind)
     return None
+
+
+def _parsed(function: Callable[..., T], *args: object) -> T | Unreadable:
+    """What strangers wrote is read in a process that may be ended."""
+    return pool.outcome(pool.submit(1, PARSE.timeout, function, *args), PARSE.timeout)
 
 
 def _found(document: FeedDocument, url: str, kind: str) -> Found:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from transforms import pool
 from transforms.discover import COMMON_PLACES, MOST, candidates, sitemaps
 
 URL = "https://www.news.example/start/"
@@ -57,6 +58,28 @@ def test_sitemaps_of_news_that_robots_txt_names():
     text = "User-agent: *\n" + "".join(f"sitemap:{link}\n" for link in named)
     assert sitemaps(text, URL) == [
         "https://www.news.example/sitemap-news.xml", "https://cdn.example/News.xml"]  # fmt: skip
+
+
+def test_no_more_than_a_few_sitemaps_are_tried():
+    text = "".join(f"Sitemap: /news-{number}.xml\n" for number in range(500))
+    assert len(sitemaps(text, URL)) == MOST
+
+
+@pytest.mark.parametrize(
+    ("function", "args"),
+    [
+        pytest.param(sitemaps, ("\n" * 500_000, URL), id="a robots.txt of empty lines"),
+        pytest.param(sitemaps, ("sitemap" + " " * 500_000, URL), id="one of spaces"),
+        pytest.param(candidates, (b"", {"link": "<" * 500_000}, URL), id="a header of brackets"),
+        pytest.param(candidates, (b"", {"link": "<a>;" * 200_000}, URL), id="one of links"),
+        pytest.param(candidates, (b"<a href='" * 200_000, {}, URL), id="a page of open links"),
+        pytest.param(candidates, (b"<div>" * 300_000, {}, URL), id="a page without a bottom"),
+    ],
+)
+def test_what_would_make_a_careless_reader_slow(function, args):
+    """In a process that ends after some seconds; a quadratic reader would need minutes."""
+    future = pool.submit(1, 20, function, *args)
+    assert isinstance(pool.outcome(future, 20), list)
 
 
 @given(st.binary(max_size=300))
