@@ -132,9 +132,12 @@ def find(url: str, allow_private_hosts: bool, as_json: bool) -> None:
 
 
 def _write(content: bytes, output: Path | None) -> None:
-    """To standard output, or to a new file."""
+    """To standard output, where a terminal is spared what could steer it, or to a new file."""
+    from pipeline.output import safe
+
     if output is None:
-        click.echo(content, nl=False)
+        shown = safe(content.decode()) if sys.stdout.isatty() else content
+        click.echo(shown, nl=False)
         return
     try:
         with open(output, "xb") as file:

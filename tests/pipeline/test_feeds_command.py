@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from config.load import load_feeds
-from tests.conftest import newsbeam
+from tests.conftest import PROGRAM, newsbeam
 from tests.pipeline.test_polling import rss
 from tests.sinks.samples import FEED, OTHER, THIRD, at, commit, failed_poll, listed, poll
 from tests.transforms.conftest import Reply, Site
+from transforms.discover import MOST
 
 
 @pytest.fixture
@@ -75,6 +80,43 @@ def test_what_is_left_out_of_a_list_is_named(tmp_path: Path) -> None:
     assert "url: https://a.example/f" in told.stdout
     assert f"{path}:2: left out: 'mailto:x' is no URL" in told.stderr
     newsbeam("feeds", "import", tmp_path / "absent.opml", expect=2)
+
+
+def on_a_terminal(*arguments: object) -> str:
+    """What the program shows there."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen([*PROGRAM, *map(str, arguments)], stdout=follower)
+    os.close(follower)
+    seen = b""
+    with contextlib.suppress(OSError):  # the end, on Linux
+        while part := os.read(leader, 65_536):
+            seen += part
+    os.close(leader)
+    assert process.wait() == 0
+    return seen.decode().replace("\r\n", "\n")
+
+
+def test_names_in_a_list_cannot_turn_what_a_terminal_shows(tmp_path: Path) -> None:
+    path = tmp_path / "list.opml"
+    path.write_text('<opml><body><outline text="Dawn \u202edeef" xmlUrl="https://a.example/f"/>'
+                    "</body></opml>")  # fmt: skip
+    piped = newsbeam("feeds", "import", path).stdout
+    assert "\u202e" in piped, "a file keeps it"
+    assert on_a_terminal("feeds", "import", path) == piped.replace("\u202e", "\ufffd")
+    feeds = tmp_path / "feeds.yaml"
+    feeds.write_text(piped)
+    assert "Dawn \ufffddeef" in on_a_terminal("feeds", "export", "--feeds", feeds)
+
+
+def test_a_site_whose_sitemaps_are_without_number(site: Site) -> None:
+    site.at("/", Reply(200, b"<html><body>Welcome</body></html>"))
+    named = "".join(f"Sitemap: {site.base}/news-{number}.xml\n" for number in range(100))
+    site.at("/robots.txt", Reply(200, f"{chr(10) * 200_000}{named}".encode()))
+    newsbeam("feeds", "find", f"{site.base}/", "--allow-private-hosts", expect=1)
+    assert (
+        sum(path.startswith("/news-") and path != "/news-sitemap.xml" for path in site.seen())
+        == MOST
+    )
 
 
 def test_the_feeds_of_a_site_are_found_and_ready_for_a_feeds_file(
