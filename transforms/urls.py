@@ -1,8 +1,8 @@
 """URLs as identities: which two are the same page, and whose host they burden.
 
 What is fetched is always the URL as listed; the canonical form only decides identity. It drops
-what cannot name another page (fragment, default port, well-known tracking parameters), never a
-parameter that might: two URLs too many cost a request, one too few loses an article.
+what cannot name another page (fragment, default port, well-known tracking parameters, the forms of
+AMP), never a parameter that might: two URLs too many cost a request, one too few loses an article.
 """
 
 from __future__ import annotations
@@ -10,17 +10,34 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import ipaddress
+import re
 from functools import lru_cache
 from urllib.parse import unquote_plus, urljoin, urlsplit, urlunsplit
 
 from tld import get_fld
 from w3lib.url import canonicalize_url
 
-TRACKING_PREFIXES = ("utm_", "mtm_", "pk_", "hsa_", "at_medium", "at_campaign", "at_custom")
+TRACKING_PREFIXES = (
+    "utm_", "mtm_", "itm_", "matomo_", "piwik_", "pk_", "hsa_", "_hs", "__hs", "mkt_", "oly_",
+    "vero_", "wt_", "wt.", "at_medium", "at_campaign", "at_custom", "at_link_", "at_ptr_",
+    "at_bbc_", "at_format", "sc_campaign", "sc_channel", "guce_referrer", "amp_js_v", "amp_gsa",
+)  # fmt: skip
 TRACKING = frozenset(
-    "fbclid gclid dclid gbraid wbraid msclkid yclid twclid igshid mc_cid mc_eid xtor "
-    "ns_campaign ns_mchannel ns_source ns_linkname cmpid ocid".split()
+    "_ga _gl _openstat cmpid dclid dicbo ef_id fbclid ftag gbraid gclid gclsrc guccounter "
+    "hsctatracking icid igsh igshid intcmp irclickid li_fat_id maca mbid mc_cid mc_eid msclkid "
+    "ncid ns_campaign ns_linkname ns_mchannel ns_source ocid rdt_cid s_cid smid soc_src soc_trk "
+    "srsltid tblci ttclid twclid usqp wbraid wickedid xtor yclid ymclid ysclid".split()
 )
+TRACKING_AS_WRITTEN = frozenset({"CMP"})  # in small letters it may be a company
+AMP_VALUES = {"amp": {"", "1", "true"}, "outputtype": {"amp"}}
+AMP_CACHE = re.compile(
+    r"https?://(?:(?:www\.)?google\.com/amp|(?:[a-z0-9-]+\.)?cdn\.ampproject\.org/[cv])/(s/)?"
+    r"(?=[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+(?:[/?]|$))",
+    re.IGNORECASE,
+)
+"""Where others keep pages; s is for https."""
+SLUG = re.compile(r"[-\d]")
+"""What the name of a story has, and that of a section seldom: /companies/amp is a section."""
 
 
 def digest(*parts: str) -> str:
@@ -45,10 +62,17 @@ def absolute(link: str | None, base: str) -> str | None:
 
 def canonical(url: str) -> str:
     """The form under which two URLs of one page are equal (RFC 3986, section 6.2, and more)."""
+    clean = _normal(url)
+    while (plain := _without_amp(clean)) != clean:
+        clean = _normal(plain)
+    return clean
+
+
+def _normal(url: str) -> str:
     parts = urlsplit(url)
     query = parts.query.split("&")
     # Left as written: to decode what is not UTF-8 would make different values equal.
-    kept = [pair for pair in query if not _is_tracking(unquote_plus(pair.partition("=")[0]))]
+    kept = [pair for pair in query if not _says_nothing(*pair.partition("=")[::2])]
     if len(kept) < len(query):
         url = urlunsplit(parts._replace(query="&".join(kept)))
     clean = urlsplit(canonicalize_url(url))
@@ -58,9 +82,34 @@ def canonical(url: str) -> str:
     return urlunsplit(clean)
 
 
-def _is_tracking(key: str) -> bool:
+def _says_nothing(key: str, value: str) -> bool:
+    """Whether a parameter is there for tracking, or to ask for the AMP form of a page."""
+    key = unquote_plus(key)
+    if key in TRACKING_AS_WRITTEN:
+        return True
     key = key.lower()
-    return key in TRACKING or key.startswith(TRACKING_PREFIXES)
+    tracks = key in TRACKING or key.startswith(TRACKING_PREFIXES)
+    return tracks or value.lower() in AMP_VALUES.get(key, ())
+
+
+def _without_amp(url: str) -> str:
+    """The address of the page whose AMP form this is; any other URL as it is."""
+    while cached := AMP_CACHE.match(url):
+        url = ("https://" if cached[1] else "http://") + url[cached.end() :]
+    parts = urlsplit(url)
+    path = parts.path
+    while path.startswith("/amp/") and _names_a_story(path[4:]):
+        path = path[4:]
+    while path.endswith(("/amp", "/amp/")):
+        story = path.rstrip("/").removesuffix("/amp")
+        if not _names_a_story(story):
+            break
+        path = story + "/" * path.endswith("/")
+    return urlunsplit(parts._replace(path=path)) if path != parts.path else url
+
+
+def _names_a_story(path: str) -> bool:
+    return bool(SLUG.search(path.rstrip("/").rpartition("/")[2]))
 
 
 def host_of(url: str) -> str:

@@ -29,6 +29,24 @@ PAGE = "https://news.example/a"
                      id="escape case"),
         pytest.param("https://bücher.example/a", "https://xn--bcher-kva.example/a", id="IDN"),
         pytest.param(PAGE + "?q=a+b&gclid=1", PAGE + "?q=a%20b", id="forms of a space"),
+        *(pytest.param(PAGE + "?id=7", f"{PAGE}?id=7&{parameter}", id=parameter)
+          for parameter in ("_ga=1.2", "wt_mc=rss", "wt.mc_id=x", "CMP=share_btn_tw", "srsltid=Af",
+                            "itm_source=x", "mkt_tok=1", "_hsenc=p2", "maca=en-rss", "ncid=rss",
+                            "amp=1", "amp", "AMP=true", "outputType=amp", "usqp=mq331AQ%3D")),
+        *(pytest.param("https://news.example/world/story-7", url, id=url) for url in (
+            "https://news.example/world/story-7/amp",
+            "https://news.example/amp/world/story-7",
+            "https://news.example/%61mp/world/story-7/amp?amp=1",
+            "https://www.google.com/amp/s/news.example/world/story-7",
+            "https://google.com/amp/s/News.Example/world/story-7/amp?amp=1",
+            "https://news-example.cdn.ampproject.org/c/s/news.example/world/story-7",
+            "https://news-example.cdn.ampproject.org/v/s/news.example/world/story-7?amp_js_v=a3",
+            "https://www.google.com/amp/s/www.google.com/amp/s/news.example/world/story-7",
+        )),
+        pytest.param("https://news.example/big-story/", "https://news.example/big-story/amp/",
+                     id="AMP with a slash at the end"),
+        pytest.param("http://news.example/a", "https://www.google.com/amp/news.example/a",
+                     id="AMP of http"),
     ],
 )  # fmt: skip
 def test_one_page(one, other):
@@ -51,21 +69,48 @@ def test_one_page(one, other):
         pytest.param(PAGE + "?q=a%26b&utm_id=1", PAGE + "?q=a&b&utm_id=1", id="an escaped &"),
         pytest.param("https://news.example/a%2Fb", "https://news.example/a/b", id="an escaped /"),
         pytest.param(PAGE + "?id=1;2", PAGE + "?id=1&2", id="a semicolon"),
+        *(
+            pytest.param(f"{PAGE}?{key}=1", f"{PAGE}?{key}=2", id=key)
+            for key in ("cid", "uid", "eid", "source", "keyword", "session", "cmp", "medium", "gl")
+        ),
+        pytest.param(PAGE + "?amp=5", PAGE, id="amperes"),
+        pytest.param(PAGE + "?outputType=xml", PAGE, id="another output"),
+        pytest.param(
+            "https://news.example/companies/amp", "https://news.example/companies", id="a company"
+        ),
+        pytest.param("https://news.example/amp/", "https://news.example/", id="a page named amp"),
+        pytest.param(
+            "https://news.example/big-story/amplified",
+            "https://news.example/big-story",
+            id="what only begins like AMP",
+        ),
+        pytest.param("https://www.google.com/amp/s/story", "https://story/", id="no host"),
+        pytest.param(
+            "https://www.google.com.example/amp/s/news.example/a",
+            PAGE,
+            id="what only looks like a cache",
+        ),
+        pytest.param("https://blog.example/amp/s/news.example/a", PAGE, id="no cache"),
     ],
 )
 def test_two_pages(one, other):
     assert canonical(one) != canonical(other)
 
 
-HOSTS = st.sampled_from(["news.example", "NEWS.example:443", "[2001:db8::1]:80", "10.0.0.1:8080"])
+HOSTS = st.sampled_from(
+    ["news.example", "NEWS.example:443", "[2001:db8::1]:80", "10.0.0.1:8080", "www.google.com",
+     "x.cdn.ampproject.org"]
+)  # fmt: skip
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 # As a link may stand in a feed: escaped, half escaped, or not at all.
+AMP = st.sampled_from(["", "amp/", "amp/s/news.example/", "%61mp/", "amp/amp/", "c/s/a-1.example/"])
 PIECES = st.text(st.sampled_from("aé漢%25%E4&=+;/ ~'()\u200b"), max_size=12) | TEXTS
 
 
 @st.composite
 def links(draw: st.DrawFn) -> str:
-    path, query = draw(PIECES), draw(st.none() | PIECES)
+    path = draw(AMP) + draw(PIECES) + draw(st.sampled_from(["", "-1/amp", "/amp/", "/amp/amp"]))
+    query = draw(st.none() | PIECES)
     tracked = draw(st.sampled_from(["", "&utm_source=x", "&fbclid", "&gclid=%E4"]))
     tail = "" if query is None else f"?{query}{tracked}"
     return f"{draw(st.sampled_from(['http', 'https']))}://{draw(HOSTS)}/{path}{tail}"
