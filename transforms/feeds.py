@@ -26,6 +26,13 @@ LEAST_CONTENT, LONGEST_CONTENT = 500, 200_000
 """Characters: what is shorter is a teaser, and no article is longer."""
 LARGEST_EXPANSION = 1_000_000
 """Characters that the entities of a document may become."""
+MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32le",  # begins like the next one
+    codecs.BOM_UTF16_LE: "utf-16le",
+    codecs.BOM_UTF16_BE: "utf-16be",
+}
+"""Byte order marks."""
 ENTITY = re.compile(rb"""<!ENTITY\s+(\w+)\s+(?:"([^"]*)"|'([^']*)')""")
 TAGS = re.compile(r"<[^<>]*>")  # without the second <, a row of them takes quadratic time
 REFERENCES = re.compile(rb"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?")
@@ -53,8 +60,9 @@ def _parse_xml(body: bytes, headers: dict[str, str], url: str) -> FeedDocument |
         return Unreadable("MalformedFeed", TOO_DEEP)
     kept = {name: headers[name] for name in ("content-type",) if name in headers}
     kept["content-location"] = url
-    if body.startswith(codecs.BOM_UTF8):  # surer than header and declaration
-        kept["content-type"] = "application/xml; charset=utf-8"
+    charset = next((name for mark, name in MARKS.items() if body.startswith(mark)), None)
+    if charset:  # surer than header and declaration
+        kept["content-type"] = f"application/xml; charset={charset}"
     try:
         parsed = _feedparser(body, kept)
     except (ValueError, OverflowError):  # it stumbles over references to no character
