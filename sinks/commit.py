@@ -281,6 +281,11 @@ POLL_STATE = ("etag", "last_modified", "body_hash", "next_poll_at", "failing_sin
               "last_body_at", "lasting_since")  # fmt: skip
 FEEDS = f"""
 CREATE OR REPLACE TEMP TABLE next_feeds AS
+WITH newer AS (  -- alone, because a join on more than equality compares each poll with each feed
+    SELECT p.* FROM polls p LEFT JOIN feeds f USING (feed_url)
+    WHERE p.polled_at > coalesce(f.last_polled_at, '-infinity'::TIMESTAMPTZ)
+       OR f.last_polled_at > now()  -- put down by a clock that was wrong
+)
 SELECT coalesce(c.feed_url, f.feed_url) AS feed_url,
        {", ".join(f"if(c.feed_url IS NULL, f.{x}, c.{x}) AS {x}" for x in CONFIGURATION)},
        coalesce(c.position, f.position) AS position,
@@ -296,9 +301,7 @@ SELECT coalesce(c.feed_url, f.feed_url) AS feed_url,
             WHEN p.status = 'failed' THEN p.error_type || ': ' || p.error END AS last_error
 FROM feeds f
 FULL JOIN configured c ON c.feed_url = f.feed_url
-LEFT JOIN polls p ON p.feed_url = coalesce(c.feed_url, f.feed_url)
-    AND (p.polled_at > coalesce(f.last_polled_at, '-infinity'::TIMESTAMPTZ)
-         OR f.last_polled_at > now())  -- put down by a clock that was wrong
+LEFT JOIN newer p ON p.feed_url = coalesce(c.feed_url, f.feed_url)
 """
 REPLACE_FEEDS = """
 DELETE FROM feeds;
