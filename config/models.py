@@ -69,7 +69,7 @@ class FetchSettings:
     allow_private_hosts: bool = False
     in_flight: int = 200
     """Requests under way at once in one worker."""
-    idle_hosts: int = 100
+    idle_hosts: int = 256
     """Hosts whose connections stay open while no request to them is under way."""
     connect_timeout: float = 10.0
     read_timeout: float = 20.0

@@ -14,14 +14,15 @@ import contextlib
 import queue
 import socket
 import ssl
+import sys
 import threading
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from functools import lru_cache
 from time import monotonic
-from typing import Generic, NamedTuple, TypeVar, Union
+from typing import Any, Generic, NamedTuple, TypeVar, Union
 from urllib.parse import urlsplit
 
 import certifi
@@ -39,10 +40,13 @@ from transforms.urls import absolute, host_of
 from transforms.warc import ArchiveWriter, Exchange
 
 T = TypeVar("T")
+R = TypeVar("R")
 _Mailbox = queue.Queue[Union[tuple[T, Response | HttpFailure], BaseException, None]]
 FEED_TYPES = "application/rss+xml, application/atom+xml, application/feed+json, */*;q=0.5"
 RESULTS_WAITING = 32
 STOP_CHECK = 0.2
+SHORT = 16_384
+"""Bytes of an unwanted body that cost less than a new connection."""
 LOOKUPS = 32
 """Names looked up at once; each takes a thread, and a slow name server must not hold up others."""
 TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -113,7 +117,8 @@ class _Work(Generic[T]):
         self.settings, self.stopped, self.mailbox = settings, stopped, mailbox
         self.robots = robots
         self.loop = asyncio.new_event_loop()
-        self.waiting = 0
+        self.given = self.took = 0
+        self.full = False
         self.taking = asyncio.Event()
         self.taking.set()
         self.by_host: dict[str, deque[tuple[T, Request]]] = defaultdict(deque)
@@ -140,13 +145,22 @@ class _Work(Generic[T]):
             self.mailbox.put(end)
 
     def taken(self) -> None:
-        """The caller took a result: there is room for one more."""
-        with contextlib.suppress(RuntimeError):  # the loop has ended
-            self.loop.call_soon_threadsafe(self._results, -1)
+        """The caller took a result; the loop is woken only where it waits for that."""
+        self.took += 1
+        if self.full:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                self.loop.call_soon_threadsafe(self._look)
 
-    def _results(self, change: int) -> None:
-        self.waiting += change
-        if self.waiting < RESULTS_WAITING:
+    def _give(self, key: T, result: Response | HttpFailure) -> None:
+        self.given += 1
+        self.mailbox.put((key, result))
+        self._look()
+
+    def _look(self) -> None:
+        """Whether there is room for results; `full` is said first, lest a caller be missed."""
+        self.full = True
+        if self.given - self.took < RESULTS_WAITING:
+            self.full = False
             self.taking.set()
         else:
             self.taking.clear()
@@ -187,14 +201,26 @@ class _Work(Generic[T]):
     async def _line(self, fetcher: Fetcher, waiting: deque[tuple[T, Request]]) -> None:
         while waiting:
             key, request = waiting.popleft()
-            result = await fetcher.fetch(request)
-            self._results(+1)
-            self.mailbox.put((key, result))
+            self._give(key, await fetcher.fetch(request))
 
     async def _watch(self) -> None:
         while not self.stopped():
             await asyncio.sleep(STOP_CHECK)
         self._cancel()
+
+
+if sys.version_info >= (3, 11):
+
+    async def within(seconds: float, work: Coroutine[Any, Any, R]) -> R:
+        """The result of work; TimeoutError after so many seconds."""
+        async with asyncio.timeout(seconds):
+            return await work
+
+else:
+
+    async def within(seconds: float, work: Coroutine[Any, Any, R]) -> R:
+        """The result of work; TimeoutError after so many seconds."""
+        return await asyncio.wait_for(work, seconds)
 
 
 def _archive(settings: FetchSettings) -> contextlib.AbstractContextManager[ArchiveWriter | None]:
@@ -212,19 +238,19 @@ class _Lane:
         self.pace = Pace(settings.host_delay)
         self.users = 0
         self.busy = 0
-        self.client: httpx.AsyncClient | None = None
+        self.transport: httpx.AsyncHTTPTransport | None = None
 
-    def open(self) -> httpx.AsyncClient:
-        """The client, made at its first use."""
-        if self.client is None:
-            self.client = _client(self.settings)
-        return self.client
+    def open(self) -> httpx.AsyncHTTPTransport:
+        """The transport, made at its first use."""
+        if self.transport is None:
+            self.transport = _transport(self.settings)
+        return self.transport
 
     async def close(self) -> None:
         """Give the connections back; the next request opens new ones."""
-        if self.client is not None:
-            client, self.client = self.client, None
-            await client.aclose()
+        if self.transport is not None:
+            transport, self.transport = self.transport, None
+            await transport.aclose()
 
     async def rest(self) -> None:
         """Wait for this host's next start; a pause asked for meanwhile counts too."""
@@ -249,6 +275,8 @@ class Fetcher:
         """While `taking` is not set, no request begins; `archive` keeps each answer."""
         self.settings, self.taking, self.robots = settings, taking, robots
         self.archive = archive
+        silence = httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout, pool=None)
+        self.timeouts = {"timeout": silence.as_dict()}
         self.asking: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.lanes: dict[str, _Lane] = {}
         self.idle: dict[_Lane, None] = {}  # in the order in which they fell idle
@@ -316,8 +344,8 @@ class Fetcher:
                 await lane.close()
 
     @contextlib.asynccontextmanager
-    async def _request(self, lane: _Lane, url: str) -> AsyncIterator[httpx.AsyncClient]:
-        """The client of a host for one request, once host, machine, network and caller have room.
+    async def _request(self, lane: _Lane, url: str) -> AsyncIterator[httpx.AsyncHTTPTransport]:
+        """A host's transport for one request, once host, machine, network and caller have room.
 
         The pause after a start begins with the start itself: whoever reserved a time and then
         waited for room would meet the next one.
@@ -414,10 +442,10 @@ class Fetcher:
             check_url(url)
             if request.obeys_robots and (refusal := await self._refusal(url, at)):
                 return refusal
-            async with self.using(host_of(url)) as lane, self._request(lane, url) as client:
+            async with self.using(host_of(url)) as lane, self._request(lane, url) as transport:
                 started = monotonic()
-                answer = await asyncio.wait_for(
-                    self._send(client, request, url, at), self.settings.total_timeout
+                answer = await within(
+                    self.settings.total_timeout, self._send(transport, request, url, at)
                 )
                 lane.pace.answered(monotonic() - started, answer.status or 0)
                 return answer
@@ -439,12 +467,17 @@ class Fetcher:
             return HttpFailure("BadEncoding", str(error), at, 0, temporary=True)
 
     async def _send(
-        self, client: httpx.AsyncClient, request: Request, url: str, at: datetime
+        self, transport: httpx.AsyncHTTPTransport, request: Request, url: str, at: datetime
     ) -> Response | HttpFailure:
-        async with client.stream("GET", url, headers=_headers(request)) as answer:
+        """One request, without httpx's client, whose cookies and redirects would cost as much."""
+        sent = httpx.Request("GET", url, headers=self._headers(request), extensions=self.timeouts)
+        answer = await transport.handle_async_request(sent)
+        answer.request = sent
+        try:
             headers = {name.lower(): value for name, value in answer.headers.items()}
             status = answer.status_code
             if status not in WITH_BODY:
+                await _leave(answer)
                 await self._keep(answer, url, at, None)
             if status in REDIRECTS or status == 304:
                 return Response(url, status, headers, b"", (), at, 0, 0)
@@ -455,6 +488,22 @@ class Fetcher:
             body, received = await _read(answer, headers, request.limit, self.settings)
             await self._keep(answer, url, at, body)
             return Response(url, status, headers, body, (), at, 0, received)
+        finally:
+            await answer.aclose()
+
+    def _headers(self, request: Request) -> list[tuple[str, str]]:
+        headers = [
+            ("User-Agent", self.settings.user_agent),
+            ("Accept", request.accept),
+            ("Accept-Encoding", ACCEPTED),
+        ]
+        if request.takes_difference:
+            headers.append(("A-IM", "feed"))
+        if request.etag and request.etag.isascii():  # others cannot be sent back as they came
+            headers.append(("If-None-Match", request.etag))
+        if request.last_modified and request.last_modified.isascii():
+            headers.append(("If-Modified-Since", request.last_modified))
+        return headers
 
     async def _keep(
         self, answer: httpx.Response, url: str, at: datetime, body: bytes | None
@@ -485,15 +534,16 @@ def _texts(headers: httpx.Headers) -> list[tuple[str, str]]:
     return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers.raw]
 
 
-def _headers(request: Request) -> dict[str, str]:
-    headers = {"Accept": request.accept, "Accept-Encoding": ACCEPTED}
-    if request.takes_difference:
-        headers["A-IM"] = "feed"
-    if request.etag and request.etag.isascii():  # others cannot be sent back as they came
-        headers["If-None-Match"] = request.etag
-    if request.last_modified and request.last_modified.isascii():
-        headers["If-Modified-Since"] = request.last_modified
-    return headers
+async def _leave(answer: httpx.Response) -> None:
+    """Come to the end of an answer whose body nobody wants, where it is near.
+
+    A connection whose answer was not read to its end cannot serve the next request.
+    """
+    length = answer.headers.get("content-length", "")
+    short = length.isascii() and length.isdigit() and int(length) <= SHORT
+    if short or answer.status_code == 304:
+        async for _ in answer.aiter_raw():
+            pass
 
 
 async def _read(
@@ -564,7 +614,7 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context(cafile=certifi.where())
 
 
-def _client(settings: FetchSettings) -> httpx.AsyncClient:
+def _transport(settings: FetchSettings) -> httpx.AsyncHTTPTransport:
     limits = httpx.Limits(max_connections=settings.host_concurrency, keepalive_expiry=15)
     transport = httpx.AsyncHTTPTransport(verify=_tls(), limits=limits)
     if not settings.allow_private_hosts:
@@ -575,9 +625,4 @@ def _client(settings: FetchSettings) -> httpx.AsyncClient:
             keepalive_expiry=limits.keepalive_expiry,
             network_backend=GuardedBackend(),
         )
-    return httpx.AsyncClient(
-        transport=transport,
-        timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout, pool=None),
-        headers={"User-Agent": settings.user_agent},
-        trust_env=False,
-    )
+    return transport

@@ -827,12 +827,22 @@ def test_few_hosts_keep_connections_that_do_nothing(site, kept, connections):
     assert len(site.connections) == connections
 
 
+@pytest.mark.parametrize(
+    "reply", [Reply(304), Reply(404, b"none"), Reply(301, b"moved", {"Location": "/goal"})]
+)
+def test_answers_without_a_wanted_body_leave_the_connection_to_the_next(site, reply):
+    site.at("/goal", Reply(200, b"x"))
+    urls = [site.at(f"/{n}", reply) for n in range(3)]
+    assert len(list(fetch_many(urls, host_concurrency=1))) == 3
+    assert len(site.connections) == 1
+
+
 def test_connections_behind_redirects_are_not_kept(site):
     goal = f"http://localhost:{site.port}/goal"
     site.at("/goal", Reply(200, b"x"))
     urls = [site.at(f"/{n}", to(goal)) for n in range(3)]
     assert len(list(fetch_many(urls, host_concurrency=1))) == 3
-    assert len(site.connections) == 3 + 3, "the goal is left each time, as the way to it"
+    assert len(site.connections) == 1 + 3, "the goal is left each time, the way to it is not"
 
 
 # The end
