@@ -34,6 +34,8 @@ MARKS = {
 }
 """Byte order marks."""
 ENTITY = re.compile(rb"""<!ENTITY\s+(\w+)\s+(?:"([^"]*)"|'([^']*)')""")
+BASE = re.compile(rb"\bbase\s*=")
+"""xml:base. A base costs feedparser a join for each element."""
 TAGS = re.compile(r"<[^<>]*>")  # without the second <, a row of them takes quadratic time
 REFERENCES = re.compile(rb"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?")
 
@@ -59,7 +61,8 @@ def _parse_xml(body: bytes, headers: dict[str, str], url: str) -> FeedDocument |
             return Unreadable("NotAFeed", "the body is an HTML page")
         return Unreadable("MalformedFeed", TOO_DEEP)
     kept = {name: headers[name] for name in ("content-type",) if name in headers}
-    kept["content-location"] = url
+    if b"\0" in body or BASE.search(body):  # else links are made absolute once, by ourselves
+        kept["content-location"] = url
     charset = next((name for mark, name in MARKS.items() if body.startswith(mark)), None)
     if charset:  # surer than header and declaration
         kept["content-type"] = f"application/xml; charset={charset}"

@@ -63,6 +63,9 @@ class Turn(NamedTuple):
     """0 to 1."""
 
 
+SAYS_NOTHING: dict[str, Any] = {**Turn()._asdict(), **Hints()._asdict()}
+
+
 class NextPoll(NamedTuple):
     """A feed's state, when it is due again (None: never), and the rule that decided."""
 
@@ -143,8 +146,7 @@ def explained(turn: Turn, due: NextPoll) -> str:
         "jitter": round(turn.jitter, 3),
     }
     del inputs["hints"]
-    default = {**Turn()._asdict(), **Hints()._asdict()}
-    kept = {name: value for name, value in inputs.items() if value != default[name]}
+    kept = {name: value for name, value in inputs.items() if value != SAYS_NOTHING[name]}
     return json.dumps({"rule": due.rule, **kept})
 
 

@@ -28,7 +28,7 @@ GOLDEN = ".golden.json"
 FEEDS = sorted(path for path in CORPUS.iterdir() if not path.name.endswith(GOLDEN))
 XML = [path for path in FEEDS if path.suffix != ".json" and "sitemap" not in path.name]
 MISTAKEN = {"odd-dates.xml": {3, 6, 12, 14, 15}, "shift-jis.xml": {0}}
-"""Places of dates that feedparser takes for others than they are, such as those of MSK, or does not know."""
+"""Places of dates that feedparser does not know, or takes for others, such as those of MSK."""
 
 
 def expected(path: Path) -> dict[str, Any]:
