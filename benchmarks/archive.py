@@ -6,8 +6,6 @@ import random
 import string
 from pathlib import Path
 
-import duckdb
-
 from sinks.database import open_database
 
 FEEDS = 300
@@ -74,12 +72,3 @@ def make_archive(path: Path, articles: int) -> None:
             )  # fmt: skip
         connection.execute(REST)
         connection.execute("CHECKPOINT")
-
-
-def size(path: Path) -> int:
-    """Bytes of a database in use, without what its file keeps free."""
-    with duckdb.connect(str(path), read_only=True) as connection:
-        ((used,),) = connection.execute(
-            "SELECT used_blocks * block_size FROM pragma_database_size()"
-        ).fetchall()
-    return int(used)
