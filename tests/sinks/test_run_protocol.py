@@ -399,7 +399,15 @@ def earliest(records: Iterable[Any], kind: type, key: str, when: str) -> dict[st
     return {getattr(record, key): record for record in found}
 
 
-RunProtocol.TestCase.settings = settings(
-    max_examples=8, stateful_step_count=12, deadline=None, derandomize=True
+class RunProtocolInShort(RunProtocol):
+    """The same, for everyday."""
+
+
+RunProtocolInShort.TestCase.settings = settings(
+    max_examples=5, stateful_step_count=8, deadline=None, derandomize=True
 )  # fmt: skip
-test_the_tables_are_those_of_the_model_whatever_becomes_of_runs = RunProtocol.TestCase
+test_the_tables_are_those_of_the_model_whatever_becomes_of_runs = RunProtocolInShort.TestCase
+
+RunProtocol.TestCase.settings = settings(max_examples=50, stateful_step_count=10, deadline=None)
+RunProtocol.TestCase.pytestmark = [pytest.mark.slow]
+test_the_model_holds_at_length = RunProtocol.TestCase
