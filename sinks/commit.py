@@ -414,7 +414,7 @@ def commit_run(database: str | Path, folder: RunFolder, lock_timeout: float) -> 
     """
     plan = folder.read_json("run.json") or {}
     with open_database(database, read_only=False, lock_timeout=lock_timeout) as opened:
-        connection, started = opened.connection, time.monotonic()
+        connection = opened.connection
         try:
             with transaction(connection):
                 shards = unrecorded(connection, folder.shards())
@@ -422,7 +422,7 @@ def commit_run(database: str | Path, folder: RunFolder, lock_timeout: float) -> 
                 record(connection, shards, [Path(shard.address) for shard in shards])
                 _record_run(connection, folder, plan, opened.waited)
                 committed = _report(connection, folder, len(shards))
-            held = _settle(connection, database, folder, started)
+            held = _settle(connection, database, folder, opened.since)
         except duckdb.Error as error:
             advice = f"; the file is damaged: {mend(database)}" if is_damage(error) else ""
             raise DatabaseError(
@@ -437,9 +437,9 @@ def _settle(
     connection: duckdb.DuckDBPyConnection,
     database: str | Path,
     folder: RunFolder,
-    started: float,
+    since: float,
 ) -> float:
-    """Bring what is committed from the log to the file, and note how long it all took.
+    """Bring what is committed from the log to the file, and note how long the file was held.
 
     On a full disk the rows stay in the log, where they are safe, until there is room.
 
@@ -449,7 +449,7 @@ def _settle(
     held = 0.0
     try:
         connection.execute("CHECKPOINT")
-        held = round(time.monotonic() - started, 3)
+        held = round(time.monotonic() - since, 3)
         connection.execute(
             "UPDATE runs SET commit_seconds = ? WHERE run_id = ?", [held, folder.run_id]
         )

@@ -250,7 +250,7 @@ TABLES = (
         plan_seconds      DOUBLE       Time to find out what is due, in seconds.
         poll_seconds      DOUBLE       Time to poll and read feeds.
         page_seconds      DOUBLE       Time to fetch, extract, tag and stage pages.
-        commit_seconds    DOUBLE       Time that the commit held the database to itself, from its opening until all was on disk.
+        commit_seconds    DOUBLE       Time that the commit held the database to itself, from its opening until all rows were in the file; to note this and to close takes a moment more.
         lock_seconds      DOUBLE       Time that the commit waited for the database.
         cpu_seconds       DOUBLE       CPU time of the run's processes on this machine, before the commit; NULL for a run that did not come to its end.
     """),
@@ -645,7 +645,7 @@ VIEWS = (
         poll_seconds      … for polling and reading feeds.
         page_seconds      … for fetching, extracting and tagging pages.
         lock_seconds      … for waiting until the database was free.
-        commit_seconds    … for the commit, the time that no one else could use the database.
+        commit_seconds    … for the commit, when no one else can use the database; see runs.commit_seconds.
         cpu_seconds       CPU time of its processes, before the commit.
         feeds_polled      Feeds polled.
         pages             Pages tried.

@@ -36,10 +36,12 @@ _CLOSED = threading.Condition()
 
 
 class Opened(NamedTuple):
-    """A connection, and how many seconds it waited for the lock."""
+    """A connection, how many seconds it waited for the lock, and since when it has it."""
 
     connection: duckdb.DuckDBPyConnection
     waited: float
+    since: float
+    """By the monotonic clock."""
 
 
 @contextmanager
@@ -95,8 +97,9 @@ def _connect(path: str, read_only: bool, started: float, lock_timeout: float) ->
         try:
             if not read_only and not Path(file).exists():
                 _create(file, config)
+            since = time.monotonic()  # from here on nobody else has it: a log may be read in
             connection = duckdb.connect(file, read_only=read_only, config=config)
-            return Opened(connection, time.monotonic() - started)
+            return Opened(connection, since - started, since)
         except duckdb.Error as error:
             waited = time.monotonic() - started
             if NO_LOCKS in str(error) or not any(sign in str(error) for sign in LOCKED):
