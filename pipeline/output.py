@@ -20,6 +20,7 @@ from itertools import count, islice
 from time import monotonic
 from typing import IO, Any
 
+import click
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
@@ -49,6 +50,12 @@ UNSAFE = re.compile(
 def safe(text: str) -> str:
     """Text without what could steer a terminal or turn the direction of writing."""
     return UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def warn(text: str | None) -> None:
+    """Say on standard error what went wrong beside a command's own work, if anything did."""
+    if text:
+        click.echo(f"newsbeam: {safe(text)}", err=True)
 
 
 def shown(value: Any) -> str:

@@ -135,16 +135,12 @@ def run_batch(options: RunOptions, watcher: Watcher | None = None) -> RunResult:
 
 
 def _keep_index(options: RunOptions, watcher: Watcher) -> None:
-    """Bring the search index up to date, where there is one; a run never fails for it."""
-    from sinks.search import has_index, update_index
+    from sinks.search import keep_index
 
-    if not has_index(options.database):
-        return
-    watcher.phase("index")
-    try:
-        update_index(options.database, options.lock_timeout, build=False)
-    except (NewsbeamError, OSError) as error:
-        watcher.warning(f"the next `newsbeam search` brings its index up to date: {error}")
+    if warning := keep_index(
+        options.database, options.lock_timeout, lambda: watcher.phase("index")
+    ):
+        watcher.warning(warning)
 
 
 def _publish(options: RunOptions, result: RunResult) -> RunResult:

@@ -24,11 +24,19 @@ def commit(database: Path, lock_timeout: float, publish: Path | None, as_json: b
     brings them in as well.
     """
     from pipeline.lock import only_one
-    from pipeline.output import committed_json, dumps, published_json, published_line, taken_over
+    from pipeline.output import (
+        committed_json,
+        dumps,
+        published_json,
+        published_line,
+        taken_over,
+        warn,
+    )  # fmt: skip
     from sinks.commit import recover
     from sinks.database import bring_up_to_date
     from sinks.publish import check_target
     from sinks.publish import publish as write_copy
+    from sinks.search import keep_index
     from sinks.staging import open_staging
 
     if publish:
@@ -45,6 +53,7 @@ def commit(database: Path, lock_timeout: float, publish: Path | None, as_json: b
             published = write_copy(database, publish, lock_timeout) if publish else None
         except PublishError as error:  # once what was brought is told
             unpublished = error
+        warn(keep_index(database, lock_timeout))
     if as_json:
         recovered = [committed_json(item) for item in brought]
         click.echo(dumps({"recovered": recovered, "published": published_json(published)}))

@@ -37,10 +37,11 @@ def prune(
     from datetime import datetime, timedelta, timezone
 
     from pipeline.lock import only_one
-    from pipeline.output import dumps
+    from pipeline.output import dumps, warn
     from pipeline.reports import pruned_lines
     from sinks.database import must_exist
     from sinks.prune import prune as remove
+    from sinks.search import keep_index
 
     text, seconds = older_than
     before = datetime.now(timezone.utc) - timedelta(seconds=seconds)
@@ -55,6 +56,8 @@ def prune(
             keep_topics=keep_topic,
             dry_run=dry_run,
         )
+        if not dry_run:
+            warn(keep_index(database, lock_timeout))
     if as_json:
         document = pruned._asdict() | {
             "before": before, "dry_run": dry_run, "outlets": dict(pruned.outlets),

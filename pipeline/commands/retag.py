@@ -30,11 +30,13 @@ def retag(
     What earlier topics said of them is replaced, in one commit; their definitions stay in the
     table topics. Articles that come later are tagged by the file that `newsbeam run` is given.
     """
-    from pipeline.output import committed_json, dumps
+    from pipeline.output import committed_json, dumps, warn
     from pipeline.retag import retag as tag_again
+    from sinks.search import keep_index
 
     taxonomy = load_topics(topics or shipped("topics.yaml"))
     committed = tag_again(database, taxonomy, lock_timeout, runner, beam_options)
+    warn(keep_index(database, lock_timeout))
     if as_json:
         click.echo(dumps(committed_json(committed)))
         return

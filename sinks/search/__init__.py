@@ -12,7 +12,16 @@ The database is the truth. The folder may be deleted at any time: the next searc
 from __future__ import annotations
 
 from sinks.search.find import Filters, Found, Hit, search
-from sinks.search.index import has_index, update_index
+from sinks.search.index import has_index, keep_index, update_index
 from sinks.search.snippet import Passage
 
-__all__ = ["Filters", "Found", "Hit", "Passage", "has_index", "search", "update_index"]
+__all__ = [
+    "Filters",
+    "Found",
+    "Hit",
+    "Passage",
+    "has_index",
+    "keep_index",
+    "search",
+    "update_index",
+]

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 import tantivy
 from filelock import FileLock, Timeout
 
-from config.errors import DatabaseError, SearchIndexBusy, SearchIndexError
+from config.errors import DatabaseError, NewsbeamError, SearchIndexBusy, SearchIndexError
 from sinks.connector.files import sync_folder
 from sinks.database import open_database
 from sinks.schema import quoted
@@ -125,6 +125,23 @@ def update_index(
                 changes.unlink(missing_ok=True)
     except Timeout:
         raise SearchIndexBusy(f"{folder}: another process writes the search index") from None
+
+
+def keep_index(
+    database: str | Path, lock_timeout: float, begins: Callable[[], None] = lambda: None
+) -> str | None:
+    """Bring the index up to date, where there is one, after a commit, which never fails for it.
+
+    Gives a warning where that could not be done: the next search does it.
+    """
+    if not has_index(database):
+        return None
+    begins()
+    try:
+        update_index(database, lock_timeout, build=False)
+    except (NewsbeamError, OSError) as error:
+        return f"the next `newsbeam search` brings its index up to date: {error}"
+    return None
 
 
 def _update(

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pty
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,8 +15,21 @@ import pytest
 from filelock import FileLock
 
 from sinks.search import has_index, update_index
+from sinks.search.index import is_current, reading
 from tests.conftest import PROGRAM, Newsroom, newsbeam, rows, run_over
-from tests.sinks.samples import FEED, article, at, commit, held, listed, page, poll
+from tests.sinks.samples import (
+    FEED,
+    LATER,
+    article,
+    at,
+    commit,
+    held,
+    listed,
+    new_run,
+    page,
+    poll,
+    shard,
+)
 
 HOSTILE = "Talks \x1b]0;owned\x07 go on \u202etxet | pipe \x9b2J\u2066"
 PATIENCE = 60.0
@@ -198,3 +212,49 @@ def test_a_run_does_not_fail_for_its_index(newsroom: Newsroom, tmp_path: Path) -
     assert "articles" in result.stdout
     assert "brings its index up to date" in result.stderr
     assert "[Taiwan]" in found(database, "taiwan")
+
+
+def current(database: Path) -> bool:
+    with reading(database, 0) as connection:
+        return is_current(connection, database)
+
+
+@pytest.fixture
+def searched(tmp_path: Path) -> Path:
+    """A database that was searched, and a run that waits staged for it."""
+    path = tmp_path / "news.duckdb"
+    old = article(3, published_at=at(-60 * 24 * 400))
+    commit(path, [poll(FEED, 0, [listed(FEED, 3)])], [page(3, old)])
+    update_index(path, 0)
+    later = new_run(path, LATER)
+    shard(later, poll(FEED, 60, [listed(FEED, 1)]))
+    shard(later, page(1))
+    return path
+
+
+# Each is a commit of its own: of what was staged, of other tags, of what went.
+COMMANDS = {
+    "commit": (["commit"], "[Taiwan]"),
+    "retag": (["retag"], "[Taiwan]"),
+    "prune": (["prune", "--older-than", "1s"], "no article matches"),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_that_changes_articles_keeps_the_index(searched: Path, name: str) -> None:
+    arguments, answer = COMMANDS[name]
+    newsbeam(*arguments, "--database", searched)
+    assert current(searched)
+    assert answer in found(searched, "taiwan")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_command_makes_an_index_or_fails_for_one(searched: Path, name: str) -> None:
+    arguments, _ = COMMANDS[name]
+    with FileLock(f"{searched}.search/lock"):
+        result = newsbeam(*arguments, "--database", searched)
+    assert "brings its index up to date" in result.stderr
+    assert not current(searched)
+    shutil.rmtree(f"{searched}.search")
+    assert newsbeam(*arguments, "--database", searched).stderr == ""
+    assert not has_index(searched)
