@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import chain, count, cycle, islice
 from pathlib import Path
 from threading import Event
@@ -186,6 +186,18 @@ def kill_after(process: subprocess.Popen[str], seconds: float) -> list[psutil.Pr
         process.wait()
         return children
     return []
+
+
+def kill_once(
+    command: Sequence[object], seen: Callable[[subprocess.Popen[str]], bool], seconds: float
+) -> bool:
+    """Start a command and kill it so long after something is seen of it; False: it ended before."""
+    process = subprocess.Popen(
+        [*map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
+    )
+    wait_until(process, lambda: seen(process))
+    kill_after(process, seconds)
+    return process.returncode == -signal.SIGKILL
 
 
 KILLS = 6
