@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from sinks.check import check_database
 from sinks.schema import VIEWS
-from tests.conftest import rows
+from tests.conftest import KIND_TO_LOOPBACK, StartNewsroom, content, rows, run_over
 from tests.sinks.samples import FEED, LATER, LATEST, commit, listed, page, poll
 
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
@@ -75,3 +77,26 @@ def test_a_file_goes_to_and_fro(tmp_path: Path) -> None:
         assert rows(database, "SELECT count(*), max(sequence) FROM articles") == [(3, 3)]
         for view in VIEWS:
             rows(database, f'FROM "{view.name}"')
+
+
+@pytest.mark.slow
+def test_a_whole_run_on_the_other_version(start_newsroom: StartNewsroom, tmp_path: Path) -> None:
+    """Fetched, committed, asked and checked by the program itself; the rows are those of this."""
+    room = start_newsroom("--articles", "24", "--kind")
+    database, here = tmp_path / "news.duckdb", tmp_path / "here.duckdb"
+
+    def newsbeam(*arguments: object) -> str:
+        done = with_other("-m", "pipeline.cli", *arguments, "--database", database)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run = json.loads(newsbeam("run", "--feeds", room.feeds, *KIND_TO_LOOPBACK, "--json"))["run"]
+    assert run["articles_new"] > 10
+    told = newsbeam("sql", "--format", "json", "SELECT version() AS v, count(*) AS n FROM articles")
+    (answer,) = json.loads(told)
+    assert (answer["v"].startswith("v2."), answer["n"]) == (True, run["articles_new"])
+    newsbeam("run", "--now", "--feeds", room.feeds, *KIND_TO_LOOPBACK)
+    newsbeam("db", "check")
+    run_over(room, here)
+    assert content(database) == content(here)
+    assert [item for item in check_database(database, 0) if not item.warning] == []
