@@ -34,8 +34,14 @@ def parse_sitemap(body: bytes, headers: dict[str, str], url: str) -> FeedDocumen
     parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True)
     try:
         root = etree.fromstring(body, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
+        return _document(root, parser, url)
+    except (etree.XMLSyntaxError, ValueError) as error:  # or what it recovered is no text
         return Unreadable("MalformedFeed", f"no XML: {error}")
+
+
+def _document(
+    root: etree._Element | None, parser: etree.XMLParser, url: str
+) -> FeedDocument | Unreadable:
     name = None if root is None else str(root.tag).rpartition("}")[2]
     if name == "sitemapindex":
         first = _text(root, "{*}sitemap/{*}loc")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.dates import _as_people_write, _as_standards_write
+from transforms.dates import _as_people_write, _as_standards_write, parse_date
 
 ZONES = st.timezones() | st.integers(-839, 839).map(
     lambda minutes: timezone(timedelta(minutes=minutes))
@@ -43,3 +44,8 @@ ISO = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T{TIME}(Z|[+-][0-9]{{2}}:[0-9]{{2}})"
 def test_dates_that_may_not_exist(text):
     found = _as_standards_write(text)
     assert found is None or found == _as_people_write(text)
+
+
+@pytest.mark.parametrize("number", ["9" * 40 + "h 2026", "10:" + "9" * 40 + " 2026", "9" * 5_000])
+def test_numbers_that_are_too_large_are_no_dates(number):
+    assert parse_date(number) is None

@@ -57,6 +57,7 @@ def test_a_news_sitemap(pack):
         (b"", "no XML"),
         (b"<html><body>Welcome</body></html>", "no sitemap"),
         (b"<rss><channel/></rss>", "no sitemap"),
+        (b"<urlset><url><loc>/a&#xD800;</loc></url></urlset>", "no XML"),  # half a character
         (b"\x1f\x8bnonsense", "not gzip"),
         (gzip.compress(SITEMAP)[:-9], "ends early"),
         (gzip.compress(b" " * (LARGEST + 1)), "too large"),
