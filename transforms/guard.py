@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +16,16 @@ WEB_PORTS = (80, 443)
 FIRST_USER_PORT = 1024
 GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 """All of IPv6 that is given out; `is_global` also holds for site-local and unassigned blocks."""
+DENIED = tuple(map(ipaddress.ip_network, (
+    "192.0.0.0/24",  # IETF protocol assignments (RFC 6890); 192.0.0.192 is Oracle Cloud's metadata
+    "168.63.129.16/32",  # Azure's metadata and wire server, in the midst of public addresses
+    "192.88.99.0/24",  # relays of 6to4, deprecated (RFC 7526)
+    "2001::/23",  # IETF protocol assignments (RFC 2928), Teredo among them
+    "3fff::/20",  # documentation (RFC 9637)
+)))  # fmt: skip
+"""What Python's registry calls global, in one version or another, and is no site's address."""
+Resolve = Callable[[str, int], Awaitable[list[str]]]
+"""The addresses of a host, in the order in which they are tried."""
 
 
 class AddressRefused(Exception):
@@ -35,6 +45,8 @@ def is_public(address: str) -> bool:
             return is_public(str(inner))
         if ip not in GLOBAL_UNICAST:
             return False
+    if any(ip in network for network in DENIED):
+        return False
     return ip.is_global and not ip.is_multicast
 
 
@@ -53,14 +65,23 @@ def check_url(url: str) -> None:
         raise AddressRefused(f"port {parts.port} belongs to another service")
 
 
+async def resolve(host: str, port: int) -> list[str]:
+    """Ask the system for the addresses of a host."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port or None, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(info[4][0]) for info in found))
+
+
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """Resolves, checks, and connects to the very address that was checked.
 
-    So a name cannot answer one address to the check and another to the connection.
+    So a name cannot answer one address to the check and another to the connection. `find` looks
+    names up, `allowed` is the check.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, find: Resolve = resolve, allowed: Callable[[str], bool] = is_public) -> None:
         self._inner = httpcore.AnyIOBackend()
+        self._find, self._allowed = find, allowed
 
     async def connect_tcp(
         self,
@@ -85,21 +106,17 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         """As the interface demands."""
         await self._inner.sleep(seconds)
 
-    @staticmethod
-    async def _public_addresses(host: str, port: int, timeout: float | None) -> list[str]:
-        loop = asyncio.get_running_loop()
-        lookup = loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    async def _public_addresses(self, host: str, port: int, timeout: float | None) -> list[str]:
         try:
-            found = await asyncio.wait_for(lookup, timeout)
+            addresses = await asyncio.wait_for(self._find(host, port), timeout)
         except asyncio.TimeoutError as error:
             raise httpcore.ConnectTimeout(f"no address for {host} in time") from error
         except OSError as error:
             raise httpcore.ConnectError(f"no address for {host}: {error.strerror}") from error
-        addresses = [str(info[4][0]) for info in found]
-        refused = [address for address in addresses if not is_public(address)]
+        refused = [address for address in addresses if not self._allowed(address)]
         if refused:
             raise AddressRefused(
                 ("" if host == refused[0] else f"{host} leads to ")
                 + f"{refused[0]}, which is not public; --allow-private-hosts lets newsbeam go there"
             )
-        return list(dict.fromkeys(addresses))
+        return addresses

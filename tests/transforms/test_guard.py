@@ -59,10 +59,45 @@ def test_public(address):
         pytest.param("2002:7f00:1::", id="6to4 of loopback"),
         pytest.param("2002:c0a8:101::1", id="6to4 of private"),
         pytest.param("2001:0:4136:e378:8000:63bf:3fff:fdd2", id="Teredo"),
+        pytest.param("2001:1::1", id="protocol assignments of IPv6"),
+        pytest.param("3fff::1", id="new documentation"),
+        pytest.param("3fff:fff:ffff::1", id="new documentation to its end"),
     ],
 )
 def test_not_public(address):
     assert not is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        pytest.param("192.0.0.192", id="metadata of Oracle"),
+        pytest.param("192.0.0.8", id="dummy address"),
+        pytest.param("192.0.0.255", id="protocol assignments to their end"),
+        pytest.param("168.63.129.16", id="metadata of Azure"),
+        pytest.param("192.88.99.1", id="relay of 6to4"),
+        pytest.param("192.88.99.255", id="relays of 6to4 to their end"),
+        pytest.param("169.254.169.254", id="metadata of most"),
+        pytest.param("100.100.100.200", id="metadata of Alibaba"),
+    ],
+)
+def test_services_of_clouds_and_networks_in_every_form(address):
+    ip = int(ipaddress.IPv4Address(address))
+    forms = {
+        "plain": address,
+        "mapped": f"::ffff:{address}",
+        "6to4": str(ipaddress.IPv6Address((0x2002 << 112) | (ip << 80))),
+        "NAT64": str(ipaddress.IPv6Address((0x64FF9B << 96) | ip)),
+        "local NAT64": str(ipaddress.IPv6Address((0x64FF9B0001 << 80) | ip)),
+        "Teredo": str(ipaddress.IPv6Address((0x20010000 << 96) | (ip ^ 0xFFFFFFFF))),
+        "Teredo's server": str(ipaddress.IPv6Address((0x20010000 << 96) | (ip << 64))),
+    }
+    assert [name for name, form in forms.items() if is_public(form)] == []
+
+
+@pytest.mark.parametrize("address", ["168.63.129.15", "192.0.1.1", "192.88.98.1", "2001:200::1"])
+def test_their_neighbours_are_public(address):
+    assert is_public(address)
 
 
 @given(st.ip_addresses(v=4))
