@@ -15,6 +15,8 @@ RATIO_COUNTS_FROM = 1_000_000
 """Bytes unpacked; small bodies of one letter shrink further than any page."""
 LARGEST_WINDOW = 8 * 2**20
 """Bytes that a zstd frame may look back (RFC 9659)."""
+MOST_PARTS = 1_000
+"""Members of gzip or frames of zstd in one body; to begin one costs far more than its few bytes."""
 ZSTD_STEP = 128
 """Bytes given to zstandard at a time, whose output cannot be bounded: 32 blocks of 128 kB."""
 
@@ -49,6 +51,7 @@ class _Zlib:
     def __init__(self) -> None:
         self._stream = zlib.decompressobj(47)  # 47: gzip or zlib, as its header says
         self._begun = False
+        self._parts = 1
 
     @property
     def whole(self) -> bool:
@@ -61,6 +64,7 @@ class _Zlib:
             room -= len(parts[-1])
             chunk = self._stream.unconsumed_tail or self._stream.unused_data.lstrip(b"\0")
             if self._stream.eof and chunk:
+                self._parts = _one_more(self._parts)
                 self._stream = zlib.decompressobj(47)
         return b"".join(parts)
 
@@ -97,6 +101,7 @@ class _Brotli:
 class _Zstd:
     def __init__(self) -> None:
         self._stream = self._new()
+        self._parts = 1
 
     @staticmethod
     def _new() -> zstandard.ZstdDecompressionObj:
@@ -108,13 +113,22 @@ class _Zstd:
 
     def unpack(self, chunk: bytes, room: int) -> bytes:
         parts = []
-        while chunk and room > 0:
+        at = 0
+        while at < len(chunk) and room > 0:
             if self._stream.eof:  # a further frame
+                self._parts = _one_more(self._parts)
                 self._stream = self._new()
-            parts.append(self._stream.decompress(chunk[:ZSTD_STEP]))
+            step = chunk[at : at + ZSTD_STEP]
+            parts.append(self._stream.decompress(step))
             room -= len(parts[-1])
-            chunk = self._stream.unused_data + chunk[ZSTD_STEP:]
+            at += len(step) - len(self._stream.unused_data)
         return b"".join(parts)
+
+
+def _one_more(parts: int) -> int:
+    if parts >= MOST_PARTS:
+        raise TooLarge(f"it is packed in more than {MOST_PARTS:,} parts")
+    return parts + 1
 
 
 CODECS: dict[str, Callable[[], _Codec]] = {
@@ -133,15 +147,18 @@ class Unpacker:
     """A body as it arrives, unpacked.
 
     Raises:
-        TooLarge: it is larger than `limit` bytes, packed or unpacked, or swells without measure.
+        TooLarge: it is larger than `limit` bytes, packed or unpacked, swells without measure, or
+            comes in too many parts.
         BadCoding: its coding is unknown, or it is not packed as it says, or ends early.
     """
 
-    def __init__(self, coding: str, limit: int) -> None:
+    def __init__(self, coding: str, limit: int, cut: bool = False) -> None:
+        """With `cut`, what lies beyond the limit is left off, and `full` says so."""
         name = coding.strip().lower()
         if name not in CODECS:
             raise BadCoding(f"content coding {coding.strip()!r}, which was not asked for")
         self._codec, self._limit = CODECS[name](), limit
+        self._cut, self.full = cut, False
         self.received = self.size = 0
 
     def __call__(self, chunk: bytes) -> bytes:
@@ -151,6 +168,9 @@ class Unpacker:
         except ERRORS as error:
             raise BadCoding(str(error)) from error
         self.size += len(data)
+        if self._cut and self.size > self._limit:
+            self.full = True
+            return data[: len(data) - (self.size - self._limit)]
         if max(self.size, self.received) > self._limit:
             raise TooLarge(f"more than {self._limit:,} bytes")
         if self.size > RATIO_COUNTS_FROM and self.size > LARGEST_RATIO * self.received:
@@ -159,5 +179,5 @@ class Unpacker:
 
     def finish(self) -> None:
         """Raise unless the packed stream came to its end."""
-        if self.received and not self._codec.whole:
+        if self.received and not self.full and not self._codec.whole:
             raise BadCoding("the packed body ends early")
