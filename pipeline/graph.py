@@ -12,10 +12,12 @@ from pipeline.plan import Plan, read_feed_tasks, read_page_tasks
 from sinks.connector.write import MISFITS, StageRows
 from sinks.shards import TABLES
 from sinks.staging import RunFolder
+from transforms.hosts import refused_rest
 from transforms.listing import refused_poll
 from transforms.pages import refused_page
 from transforms.robots import refused_robots
 from transforms.steps import (
+    HOSTS,
     ROBOTS,
     ByHost,
     ExtractText,
@@ -48,12 +50,16 @@ def ingest(
     known, signals = str(plan.known), str(folder.signals)
     archive = str(plan.archive) if plan.archive else None
 
-    polls = (
+    hosts = str(plan.hosts)
+    polled = (
         pipeline
         | "Plan of feeds" >> beam.Create([str(plan.feeds)])
         | "Due feeds" >> beam.FlatMap(read_feed_tasks)
         | "Feeds by host" >> ByHost(workers)
-        | "Poll feeds" >> PollFeeds(fetching, signals, archive)
+        | "Poll feeds" >> PollFeeds(fetching, signals, hosts, archive)
+    )
+    polls = (
+        polled["answers"]
         | "Read feeds" >> ReadFeeds(extracting)
         | "Find new entries" >> FindNewEntries(known)
     )
@@ -69,9 +75,11 @@ def ingest(
         (owed, new)
         | "All pages" >> beam.Flatten()
         | "Pages by host" >> ByHost(workers)
-        | "Fetch pages" >> FetchPages(fetching, signals, str(plan.robots), archive)
+        | "Fetch pages" >> FetchPages(fetching, signals, hosts, str(plan.robots), archive)
     )
     stage(fetched[ROBOTS], "robots", folder, refused_robots)
+    resting = (polled[HOSTS], fetched[HOSTS]) | "Resting hosts" >> beam.Flatten()
+    stage(resting, "hosts", folder, refused_rest)
     pages = (
         fetched["answers"]
         | "Extract text" >> ExtractText(extracting)

@@ -16,7 +16,8 @@ from sinks.database import open_database
 from transforms.archive import Archive
 from transforms.known import write_known
 from transforms.listing import ARCHIVED, hints_of
-from transforms.records import FeedTask, Hints, PageTask, RobotsFile
+from transforms.pace import LONGEST_REST
+from transforms.records import FeedTask, Hints, HostRest, PageTask, RobotsFile
 from transforms.schedule import LONGEST_RETRY_AFTER
 from transforms.urls import host_of
 
@@ -72,6 +73,11 @@ ROBOTS = """
 SELECT origin, fetched_at, http_status, body, error, expires_at FROM robots
 WHERE fetched_at <= $now AND expires_at > $now
 """
+# A longer rest was put down by a clock that was wrong.
+HOSTS = """
+SELECT host, noted_at, resting_until, failures, last_error FROM hosts
+WHERE resting_until > $now AND resting_until <= $latest
+"""
 
 
 class FeedState(NamedTuple):
@@ -107,6 +113,7 @@ class Plan(NamedTuple):
     owed: Path
     known: Path
     robots: Path
+    hosts: Path
     feeds_due: int
     pages_owed: int
     archive: Path | None = None
@@ -134,6 +141,7 @@ def make_plan(
     states: dict[str, FeedState] = {}
     owed: list[PageTask] = []
     robots: list[RobotsFile] = []
+    hosts: list[HostRest] = []
     known = folder / "known.npy"
     if Path(database).exists():
         with open_database(database, read_only=True, lock_timeout=lock_timeout) as opened:
@@ -145,6 +153,8 @@ def make_plan(
             owed = [PageTask(*row) for row in opened.connection.execute(OWED, asked).fetchall()]
             told = opened.connection.execute(ROBOTS, {"now": now}).fetchall()
             robots = [RobotsFile(*row) for row in told]
+            rests = {"now": now, "latest": now + timedelta(seconds=LONGEST_REST)}
+            hosts = [HostRest(*row) for row in opened.connection.execute(HOSTS, rests).fetchall()]
             ids = opened.connection.sql(KNOWN).to_arrow_table().column(0)
     else:
         ids = pa.chunked_array([], pa.binary())
@@ -156,11 +166,14 @@ def make_plan(
         pages_there.close()
     else:
         due = list(due_feeds(catalogue, states, now, poll_all))
-    feeds, pages, rules = (folder / f"{name}.jsonl" for name in ("feeds", "owed", "robots"))
-    plan = Plan(feeds, pages, known, rules, len(due), len(owed), archive)
+    feeds, pages, rules, resting = (
+        folder / f"{name}.jsonl" for name in ("feeds", "owed", "robots", "hosts")
+    )
+    plan = Plan(feeds, pages, known, rules, resting, len(due), len(owed), archive)
     _write(plan.feeds, due)
     _write(plan.owed, owed)
     _write(plan.robots, robots)
+    _write(plan.hosts, hosts)
     return plan
 
 
@@ -267,7 +280,7 @@ def read_page_tasks(path: str) -> Iterator[PageTask]:
             )
 
 
-def _write(path: Path, tasks: Iterable[FeedTask | PageTask | RobotsFile]) -> None:
+def _write(path: Path, tasks: Iterable[FeedTask | PageTask | RobotsFile | HostRest]) -> None:
     with open(path, "w", encoding="utf-8") as file:
         for task in tasks:
             file.write(json.dumps(task, default=datetime.isoformat) + "\n")

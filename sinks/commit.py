@@ -339,6 +339,15 @@ REPLACE_ROBOTS = """
 DELETE FROM robots WHERE origin IN (SELECT origin FROM read_robots);
 INSERT INTO robots BY NAME SELECT * FROM read_robots
 """
+HOSTS = """
+CREATE OR REPLACE TEMP TABLE resting AS
+SELECT *, {run} AS run_id FROM staged_hosts
+QUALIFY row_number() OVER (PARTITION BY host ORDER BY resting_until DESC, noted_at DESC) = 1
+"""
+REPLACE_HOSTS = """
+DELETE FROM hosts WHERE host IN (SELECT host FROM resting);
+INSERT INTO hosts BY NAME SELECT * FROM resting
+"""
 TOPICS = """
 INSERT INTO topics BY NAME SELECT * FROM defined ANTI JOIN topics USING (topic, taxonomy_version)
 """
@@ -346,13 +355,15 @@ LOAD = (
     POLLS, PAGES, SHOWN, LISTED, CHANGED, HAD, TOUCHED, VERDICTS, RECHECKED, BEFORE, REVISED,
     FRESH, WRITTEN, KEEP_VERSIONS, MAKE_ROOM, ARTICLES, RETAGGED, REPLACE_TOPICS, TAGGED,
     ARTICLE_TOPICS, TOPIC_EVIDENCE, KNOWN_ENTRIES, RECHECKED_ENTRIES, CHANGED_ENTRIES,
-    NEW_ENTRIES, FEEDS, REPLACE_FEEDS, FEED_POLLS, FAILURES, ROBOTS, REPLACE_ROBOTS, TOPICS,
+    NEW_ENTRIES, FEEDS, REPLACE_FEEDS, FEED_POLLS, FAILURES, ROBOTS, REPLACE_ROBOTS, HOSTS,
+    REPLACE_HOSTS, TOPICS,
 )  # fmt: skip
 NEEDS = {
     KEEP_VERSIONS: "revised", MAKE_ROOM: "revised", ARTICLES: "written",
     REPLACE_TOPICS: "retagged", ARTICLE_TOPICS: "tagged", TOPIC_EVIDENCE: "tagged",
     KNOWN_ENTRIES: "verdicts", RECHECKED_ENTRIES: "rechecked", CHANGED_ENTRIES: "changed",
     NEW_ENTRIES: "listed", FEED_POLLS: "polls", REPLACE_ROBOTS: "read_robots",
+    REPLACE_HOSTS: "resting",
 }  # fmt: skip
 """Statements that do nothing where one of the tables made before is empty, and so are left out."""
 MAKES = re.compile(r"\s*CREATE OR REPLACE TEMP TABLE (\w+)")

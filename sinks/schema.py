@@ -271,6 +271,14 @@ TABLES = (
         expires_at        TIMESTAMPTZ  It is asked for again after this.
         run_id            VARCHAR      Run that asked. ->runs.run_id
     """),
+    _table("hosts", "One host that was left alone, as last noted.", "host", """
+        host              VARCHAR      Registered domain, or address.
+        noted_at          TIMESTAMPTZ  When that began.
+        resting_until     TIMESTAMPTZ  Until then its feeds and pages come out as HostResting.
+        failures          INTEGER      Requests that had failed in a row.
+        last_error        VARCHAR      What the last of them came to.
+        run_id            VARCHAR      Run that noted it. ->runs.run_id
+    """),
     _table("pruned_articles", "One article that was removed on request; it is not fetched again.", "article_id", """
         article_id        VARCHAR      Stable hash of its canonical address.
         url_id            VARCHAR      Stable hash of its listed address in normal form.

@@ -1,4 +1,4 @@
-"""The staged rows of newsbeam: a poll, a page, a robots.txt, an article tagged anew."""
+"""The staged rows of newsbeam: a poll, a page, a robots.txt, a resting host, new topics."""
 
 from __future__ import annotations
 
@@ -50,9 +50,12 @@ TABLES = {
             origin=TEXT, fetched_at=TIME, http_status=COUNT, body=TEXT, error=TEXT,
             expires_at=TIME,
         ))),
+        Table("hosts", "host", pa.schema(_struct(
+            host=TEXT, noted_at=TIME, resting_until=TIME, failures=COUNT, last_error=TEXT,
+        ))),
         Table("tags", "article_id", pa.schema(_struct(
             article_id=TEXT, topics=pa.list_(_TOPIC),
         ))),
     )
 }  # fmt: skip
-"""Polls, pages and robots with the fields of `records.Poll`, `Page` and `RobotsFile`."""
+"""The first four with the fields of `records.Poll`, `Page`, `RobotsFile` and `HostRest`."""

@@ -30,8 +30,8 @@ TAXONOMY = Taxonomy((Topic("taiwan", "Taiwan", ("Taiwan*", "臺灣")),))
 TABLE = Table("orders", "id", {"id": "BIGINT"})
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "ByHost": (2,),
-    "PollFeeds": (FETCHING, "signals"),
-    "FetchPages": (FETCHING, "signals", "robots.jsonl"),
+    "PollFeeds": (FETCHING, "signals", "hosts.jsonl"),
+    "FetchPages": (FETCHING, "signals", "hosts.jsonl", "robots.jsonl"),
     "ReadFeeds": (EXTRACTING,),
     "ExtractText": (EXTRACTING,),
     "FindNewEntries": ("known.npy",),

@@ -12,14 +12,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import queue
-import socket
 import ssl
 import sys
 import threading
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from time import monotonic
 from typing import Any, Generic, NamedTuple, TypeVar, Union
@@ -31,10 +30,12 @@ import httpx
 
 from config.models import FetchSettings
 from transforms.coding import ACCEPTED, BadCoding, TooLarge, Unpacker
-from transforms.guard import AddressRefused, GuardedBackend, check_url
-from transforms.pace import Pace
-from transforms.records import HttpFailure, Response
-from transforms.robots import RobotsBook, origin_of, robots_address, robots_file
+from transforms.guard import AddressRefused, GuardedBackend, Resolve, check_url, is_public, resolve
+from transforms.hosts import HostBook
+from transforms.listing import LONGEST_ERROR
+from transforms.pace import BUSY, LONGEST_REST, REST, Pace
+from transforms.records import HostRest, HttpFailure, Response
+from transforms.robots import ROBOTS_BYTES, RobotsBook, origin_of, robots_address, robots_file
 from transforms.schedule import LONGEST_RETRY_AFTER, http_date
 from transforms.urls import absolute, host_of
 from transforms.warc import ArchiveWriter, Exchange
@@ -53,6 +54,8 @@ TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PERMANENT = frozenset({301, 308})
 WITH_BODY = frozenset({200, 226})
+NOT_THE_HOSTS = frozenset({"HostResting", "RobotsLost", "RobotsRefused", "AddressRefused"})
+"""Failures for which no host is to blame: it was not asked, or gave what it was asked for."""
 
 
 class Request(NamedTuple):
@@ -69,10 +72,29 @@ class Request(NamedTuple):
     """Whether the entries since the validators will do (RFC 3229, and A-IM: feed)."""
     obeys_robots: bool = False
     """Whether robots.txt must allow it, and each address that it is led to."""
+    cut: bool = False
+    """Whether a body is cut at its limit, rather than refused."""
 
 
 class _TooSlow(Exception):
     """A body arrives so slowly that others had better have its place."""
+
+
+@lru_cache(maxsize=1)
+def _tls() -> ssl.SSLContext:
+    """One context for all clients: to load the certificates costs 20 ms."""
+    return ssl.create_default_context(cafile=certifi.where())
+
+
+class World(NamedTuple):
+    """Clock, names, and whom to trust: the seam where tests put a world of their own."""
+
+    monotonic: Callable[[], float] = monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    resolve: Resolve = resolve
+    allowed: Callable[[str], bool] = is_public
+    """Whether an address may be spoken with, where private ones may not."""
+    tls: Callable[[], ssl.SSLContext] = _tls
 
 
 def fetch_all(
@@ -80,16 +102,20 @@ def fetch_all(
     settings: FetchSettings,
     stopped: Callable[[], bool] = lambda: False,
     robots: RobotsBook | None = None,
+    hosts: HostBook | None = None,
+    world: World = World(),  # noqa: B008 (it is immutable)
 ) -> Iterator[tuple[T, Response | HttpFailure]]:
     """Fetch every request; yield its key and its result as they arrive.
 
-    `robots` holds what is known of the sites, and is given what is read of them.
+    `robots` holds what is known of the sites, `hosts` which of them rest; both are given what is
+    found out.
 
     Once `RESULTS_WAITING` results wait for the caller, no request begins until it takes some. Once
     `stopped` says so, what is under way is dropped and the iterator ends.
     """
     mailbox: _Mailbox[T] = queue.Queue()
-    work = _Work(list(requests), settings, stopped, robots or RobotsBook(), mailbox)
+    books = _Books(robots or RobotsBook(), hosts or HostBook())
+    work = _Work(list(requests), settings, stopped, books, world, mailbox)
     thread = threading.Thread(target=work.run, name="newsbeam-fetch", daemon=True)
     thread.start()
     try:
@@ -103,6 +129,13 @@ def fetch_all(
         thread.join()
 
 
+class _Books(NamedTuple):
+    """What is known of sites and hosts."""
+
+    robots: RobotsBook
+    hosts: HostBook
+
+
 class _Work(Generic[T]):
     """One call of fetch_all, on its own loop."""
 
@@ -111,11 +144,12 @@ class _Work(Generic[T]):
         requests: list[tuple[T, Request]],
         settings: FetchSettings,
         stopped: Callable[[], bool],
-        robots: RobotsBook,
+        books: _Books,
+        world: World,
         mailbox: _Mailbox[T],
     ) -> None:
         self.settings, self.stopped, self.mailbox = settings, stopped, mailbox
-        self.robots = robots
+        self.books, self.world = books, world
         self.loop = asyncio.new_event_loop()
         self.given = self.took = 0
         self.full = False
@@ -176,7 +210,9 @@ class _Work(Generic[T]):
 
     async def _fetch_by_host(self) -> None:
         with _archive(self.settings) as archive:
-            async with Fetcher(self.settings, self.taking, self.robots, archive) as fetcher:
+            async with Fetcher(
+                self.settings, self.taking, self.books, self.world, archive
+            ) as fetcher:
                 await self._fetch_all(fetcher)
 
     async def _fetch_all(self, fetcher: Fetcher) -> None:
@@ -227,14 +263,36 @@ def _archive(settings: FetchSettings) -> contextlib.AbstractContextManager[Archi
     return ArchiveWriter(settings.archive) if settings.archive else contextlib.nullcontext()
 
 
-class _Lane:
-    """The way to one host: a client, so many requests at once, and a pause between starts."""
+class _Place:
+    """Where so many requests are under way at once, with a pause between their starts."""
 
-    def __init__(self, settings: FetchSettings) -> None:
-        self.settings = settings
+    def __init__(self, settings: FetchSettings, world: World) -> None:
+        self.world = world
         self.slots = asyncio.Semaphore(settings.host_concurrency)
         self.turn = asyncio.Lock()
         self.free_at = 0.0
+
+    @property
+    def wait(self) -> float:
+        """Seconds until the next start."""
+        return self.free_at - self.world.monotonic()
+
+    async def rest(self) -> None:
+        """Wait for the next start; a pause asked for meanwhile counts too."""
+        while (wait := self.wait) > 0:
+            await self.world.sleep(wait)
+
+    def pause(self, seconds: float) -> None:
+        """No request starts before so many seconds have passed."""
+        self.free_at = max(self.free_at, self.world.monotonic() + seconds)
+
+
+class _Lane(_Place):
+    """The way to one host: a client, and how fast the host may be asked."""
+
+    def __init__(self, host: str, settings: FetchSettings, world: World) -> None:
+        super().__init__(settings, world)
+        self.host, self.settings = host, settings
         self.pace = Pace(settings.host_delay)
         self.users = 0
         self.busy = 0
@@ -243,7 +301,7 @@ class _Lane:
     def open(self) -> httpx.AsyncHTTPTransport:
         """The transport, made at its first use."""
         if self.transport is None:
-            self.transport = _transport(self.settings)
+            self.transport = _transport(self.settings, self.world)
         return self.transport
 
     async def close(self) -> None:
@@ -252,14 +310,21 @@ class _Lane:
             transport, self.transport = self.transport, None
             await transport.aclose()
 
-    async def rest(self) -> None:
-        """Wait for this host's next start; a pause asked for meanwhile counts too."""
-        while (wait := self.free_at - monotonic()) > 0:
-            await asyncio.sleep(wait)
 
-    def pause(self, seconds: float) -> None:
-        """No request starts before so many seconds have passed."""
-        self.free_at = max(self.free_at, monotonic() + seconds)
+class _Resting(Exception):
+    """A host began to rest while a request waited for its turn."""
+
+    def __init__(self, failure: HttpFailure) -> None:
+        self.failure = failure
+
+
+class _Outcome(NamedTuple):
+    """What came of a request, and of which host: redirects lead elsewhere."""
+
+    answer: Response | HttpFailure
+    host: str
+    passed: frozenset[str] = frozenset()
+    """Hosts that led there."""
 
 
 class Fetcher:
@@ -269,11 +334,13 @@ class Fetcher:
         self,
         settings: FetchSettings,
         taking: asyncio.Event,
-        robots: RobotsBook,
+        books: _Books,
+        world: World,
         archive: ArchiveWriter | None = None,
     ) -> None:
         """While `taking` is not set, no request begins; `archive` keeps each answer."""
-        self.settings, self.taking, self.robots = settings, taking, robots
+        self.settings, self.taking, self.world = settings, taking, world
+        self.robots, self.hosts = books
         self.archive = archive
         silence = httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout, pool=None)
         self.timeouts = {"timeout": silence.as_dict()}
@@ -282,9 +349,7 @@ class Fetcher:
         self.idle: dict[_Lane, None] = {}  # in the order in which they fell idle
         self.in_flight = asyncio.Semaphore(settings.in_flight)
         self.addresses: dict[str, str] = {}
-        self.machines: dict[str, asyncio.Semaphore] = defaultdict(
-            lambda: asyncio.Semaphore(settings.host_concurrency)
-        )
+        self.machines: dict[str, _Place] = defaultdict(lambda: _Place(settings, world))
 
     async def __aenter__(self) -> Fetcher:
         return self
@@ -303,31 +368,60 @@ class Fetcher:
         return answer
 
     async def _tries(self, request: Request) -> Response | HttpFailure:
-        """The answer after retries of temporary failures; none where the host is left alone."""
-        host = host_of(request.url)
-        pace = self._lane(host).pace
-        if rests := pace.rests(monotonic()):
-            text = f"{host} failed {pace.failures} times in a row and is left alone for a while"
-            now = datetime.now(timezone.utc)
-            return HttpFailure(
-                "HostResting", text, now, 0, temporary=True, retry_after=rests, asked=False
-            )
-        result = await self._retried(request)
-        well = isinstance(result, Response) or not result.temporary
-        pace.ended(well, monotonic())
-        return result
+        """The answer after retries of temporary failures; it speaks for the host that gave it."""
+        answer, host, passed = await self._retried(request)
+        failure = answer if isinstance(answer, HttpFailure) else None
+        if failure is None or failure.error_type not in NOT_THE_HOSTS:
+            self._ended(host, failure)
+        for other in passed - {host}:
+            self._ended(other, None)
+        return answer
 
-    async def _retried(self, request: Request) -> Response | HttpFailure:
+    def _ended(self, host: str, failure: HttpFailure | None) -> None:
+        """Note how a request to a host went; one that fails again and again is left alone."""
+        well = failure is None or not failure.temporary
+        alone = self._lane(host).pace.ended(well, self.world.monotonic())
+        if failure is not None and alone:
+            self._rest(host, REST, f"{failure.error_type}: {failure.message}")
+
+    def _rest(self, host: str, seconds: float, reason: str) -> None:
+        """Leave a host alone, here and wherever its rest is known."""
+        pace = self._lane(host).pace
+        pace.rest(seconds, self.world.monotonic())
+        now = datetime.now(timezone.utc)
+        until = now + timedelta(seconds=min(seconds, LONGEST_REST))
+        self.hosts.keep(HostRest(host, now, until, pace.failures, reason[:LONGEST_ERROR]))
+
+    def _resting(self, host: str) -> HttpFailure | None:
+        """Why a host is not asked for now."""
+        now = datetime.now(timezone.utc)
+        seconds = self._lane(host).pace.rests(self.world.monotonic())
+        rest = self.hosts.rest(host, now)
+        if not seconds or rest is None:
+            return None
+        failed = f"{rest.failures} failures in a row, the last " if rest.failures > 1 else ""
+        until = f"{rest.resting_until:%Y-%m-%d %H:%M} UTC"
+        text = f"{host} is left alone until {until}: {failed}{rest.last_error}"
+        return HttpFailure(
+            "HostResting", text, now, 0, temporary=True, retry_after=seconds, asked=False
+        )
+
+    async def _retried(self, request: Request) -> _Outcome:
+        before: _Outcome | None = None
         for attempt in range(self.settings.retries + 1):
-            result = await self._attempt(request)
+            outcome = await self._attempt(request)
+            result = outcome.answer
             if isinstance(result, Response) or not result.temporary:
-                return result
+                return outcome
+            if not result.asked:  # others have made the host rest meanwhile
+                return before or outcome
+            before = outcome
             wait = self.settings.retry_wait * 2**attempt
             if result.retry_after is not None:
                 wait = max(wait, result.retry_after)
             if attempt == self.settings.retries or wait > self.settings.retry_after_max:
-                return result
-            self._lane(host_of(request.url)).pause(wait)
+                return outcome
+            self._lane(outcome.host).pause(wait)
         raise AssertionError("unreachable")
 
     @contextlib.asynccontextmanager
@@ -352,10 +446,7 @@ class Fetcher:
         """
         async with lane.slots, contextlib.AsyncExitStack() as held:
             async with lane.turn:
-                await lane.rest()
-                await held.enter_async_context(await self._machine(url))
-                await held.enter_async_context(self.in_flight)
-                await self.taking.wait()
+                await self._take_room(lane, await self._machine(url), held)
                 lane.pause(lane.pace.delay)
             lane.busy += 1
             self.idle.pop(lane, None)
@@ -366,15 +457,33 @@ class Fetcher:
                 if not lane.busy:
                     await self._fell_idle(lane)
 
-    async def _machine(self, url: str) -> asyncio.Semaphore:
-        """Room at the address behind a name: sites that share one do not add up on it."""
+    async def _take_room(
+        self, lane: _Lane, machine: _Place, held: contextlib.AsyncExitStack
+    ) -> None:
+        """Wait until a request may start; what was asked of the host meanwhile counts."""
+        while True:
+            await lane.rest()
+            async with contextlib.AsyncExitStack() as room:
+                await room.enter_async_context(machine.slots)
+                async with machine.turn:
+                    await machine.rest()
+                    await room.enter_async_context(self.in_flight)
+                    await self.taking.wait()
+                    if refusal := self._resting(lane.host):
+                        raise _Resting(refusal)
+                    if lane.wait <= 0:
+                        machine.pause(self.settings.host_delay)
+                        await held.enter_async_context(room.pop_all())
+                        return
+
+    async def _machine(self, url: str) -> _Place:
+        """The address behind a name: sites that share one do not add up on it."""
         name = urlsplit(url).hostname or ""
         if name not in self.addresses:
-            loop = asyncio.get_running_loop()
-            lookup = loop.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+            lookup = self.world.resolve(name, 0)
             try:
                 found = await asyncio.wait_for(lookup, self.settings.connect_timeout)
-                self.addresses[name] = str(found[0][4][0])
+                self.addresses[name] = found[0] if found else name
             except (asyncio.TimeoutError, OSError, UnicodeError):  # the connection will tell
                 self.addresses[name] = name
         return self.machines[self.addresses[name]]
@@ -388,10 +497,13 @@ class Fetcher:
 
     def _lane(self, host: str) -> _Lane:
         if host not in self.lanes:
-            self.lanes[host] = _Lane(self.settings)
+            lane = self.lanes[host] = _Lane(host, self.settings, self.world)
+            now = datetime.now(timezone.utc)
+            if rest := self.hosts.rest(host, now):
+                lane.pace.rest((rest.resting_until - now).total_seconds(), self.world.monotonic())
         return self.lanes[host]
 
-    async def _attempt(self, request: Request) -> Response | HttpFailure:
+    async def _attempt(self, request: Request) -> _Outcome:
         started, at = monotonic(), datetime.now(timezone.utc)
         url = request.url
         chain: list[str] = []
@@ -399,32 +511,34 @@ class Fetcher:
         while True:
             answer = await self._hop(request, url, at)
             milliseconds = round((monotonic() - started) * 1000)
+            passed = frozenset(map(host_of, chain))
             if isinstance(answer, HttpFailure):
-                return answer._replace(milliseconds=milliseconds)
+                return _Outcome(answer._replace(milliseconds=milliseconds), host_of(url), passed)
             if answer.status not in REDIRECTS:
                 moved_to = url if chain and permanent else None
-                return answer._replace(
+                answer = answer._replace(
                     redirects=tuple(chain), milliseconds=milliseconds, moved_to=moved_to
                 )
+                return _Outcome(answer, host_of(url), passed)
             chain.append(url)
             permanent = permanent and answer.status in PERMANENT
             target = absolute(answer.headers.get("location"), url)
-            failure = HttpFailure("", "", at, milliseconds, answer.status)
-            if target is None:
-                return failure._replace(
-                    error_type="BadRedirect",
-                    message=f"redirect to {answer.headers.get('location')!r}",
-                )
-            if target in chain:
-                return failure._replace(
-                    error_type="RedirectLoop", message=f"{target} redirects to itself"
-                )
-            if len(chain) > self.settings.redirects:
-                return failure._replace(
-                    error_type="TooManyRedirects",
-                    message=f"more than {self.settings.redirects} redirects",
-                )
-            url = target
+            if problem := self._bad_redirect(answer, target, chain):
+                failure = HttpFailure(*problem, at, milliseconds, answer.status)
+                return _Outcome(failure, host_of(url), passed)
+            url = target or ""
+
+    def _bad_redirect(
+        self, answer: Response, target: str | None, chain: list[str]
+    ) -> tuple[str, str] | None:
+        """Kind and words, where a redirect is not followed."""
+        if target is None:
+            return "BadRedirect", f"redirect to {answer.headers.get('location')!r}"
+        if target in chain:
+            return "RedirectLoop", f"{target} redirects to itself"
+        if len(chain) > self.settings.redirects:
+            return "TooManyRedirects", f"more than {self.settings.redirects} redirects"
+        return None
 
     async def _refusal(self, url: str, at: datetime) -> HttpFailure | None:
         """Why a site's robots.txt keeps us from an address; read at the site's first request."""
@@ -432,23 +546,34 @@ class Fetcher:
         async with self.asking[origin]:
             rules = self.robots.rules(origin)
             if rules is None:
-                request = Request(robots_address(url), self.settings.page_bytes, "text/plain, */*")
-                rules = self.robots.keep(robots_file(origin, await self._tries(request)))
+                request = Request(
+                    robots_address(url), ROBOTS_BYTES + 1, "text/plain, */*", cut=True
+                )
+                answer = await self._tries(request)
+                if isinstance(answer, HttpFailure) and not answer.asked:
+                    return answer
+                rules = self.robots.keep(robots_file(origin, answer))
         self._lane(host_of(url)).pace.ask_for(rules.delay)
         return rules.refusal(url, at)
 
     async def _hop(self, request: Request, url: str, at: datetime) -> Response | HttpFailure:
         try:
             check_url(url)
+            host = host_of(url)
+            if refusal := self._resting(host):
+                return refusal
             if request.obeys_robots and (refusal := await self._refusal(url, at)):
                 return refusal
-            async with self.using(host_of(url)) as lane, self._request(lane, url) as transport:
-                started = monotonic()
+            async with self.using(host) as lane, self._request(lane, url) as transport:
+                started = self.world.monotonic()
                 answer = await within(
                     self.settings.total_timeout, self._send(transport, request, url, at)
                 )
-                lane.pace.answered(monotonic() - started, answer.status or 0)
+                lane.pace.answered(self.world.monotonic() - started, answer.status or 0)
+                self._obey(lane, answer)
                 return answer
+        except _Resting as resting:
+            return resting.failure
         except (
             asyncio.TimeoutError,
             httpx.HTTPError,
@@ -465,6 +590,15 @@ class Fetcher:
             return HttpFailure("TooSlow", str(error), at, 0, temporary=True)
         except BadCoding as error:
             return HttpFailure("BadEncoding", str(error), at, 0, temporary=True)
+
+    def _obey(self, lane: _Lane, answer: Response | HttpFailure) -> None:
+        """A host that is busy says how long (RFC 9110, 10.2.3): that holds for all requests."""
+        if isinstance(answer, Response) or answer.status not in BUSY or not answer.retry_after:
+            return
+        if answer.retry_after <= self.settings.retry_after_max:
+            lane.pause(answer.retry_after)
+        else:
+            self._rest(lane.host, answer.retry_after, f"{answer.message}, with Retry-After")
 
     async def _send(
         self, transport: httpx.AsyncHTTPTransport, request: Request, url: str, at: datetime
@@ -483,9 +617,9 @@ class Fetcher:
                 return Response(url, status, headers, b"", (), at, 0, 0)
             if status not in WITH_BODY:
                 return _status_failure(status, headers, at)
-            if int(headers.get("content-length") or 0) > request.limit:
+            if int(headers.get("content-length") or 0) > request.limit and not request.cut:
                 raise TooLarge(f"more than {request.limit:,} bytes")
-            body, received = await _read(answer, headers, request.limit, self.settings)
+            body, received = await _read(answer, headers, request, self.settings)
             await self._keep(answer, url, at, body)
             return Response(url, status, headers, body, (), at, 0, received)
         finally:
@@ -547,14 +681,16 @@ async def _leave(answer: httpx.Response) -> None:
 
 
 async def _read(
-    answer: httpx.Response, headers: dict[str, str], limit: int, settings: FetchSettings
+    answer: httpx.Response, headers: dict[str, str], request: Request, settings: FetchSettings
 ) -> tuple[bytes, int]:
     """The unpacked body, and how many bytes came over the wire."""
     parts: list[bytes] = []
-    unpack = Unpacker(headers.get("content-encoding", ""), limit)
+    unpack = Unpacker(headers.get("content-encoding", ""), request.limit, request.cut)
     started = monotonic()
     async for chunk in answer.aiter_raw():
         parts.append(unpack(chunk))
+        if unpack.full:
+            break
         seconds = monotonic() - started
         if seconds > settings.slow_grace and unpack.received < settings.least_speed * seconds:
             raise _TooSlow(f"{unpack.received:,} bytes in {seconds:.0f} s")
@@ -601,6 +737,9 @@ def _network_failure(
         httpx.NetworkError: "NetworkError",
         OSError: "NetworkError",  # such as a TLS alert after the handshake, which httpx lets pass
     }
+    if (refused := _refused_certificate(error)) is not None:
+        text = f"the certificate is not to be trusted: {refused.verify_message}"
+        return HttpFailure("BadCertificate", text, at, 0, temporary=True)
     name = next((name for kind, name in names.items() if isinstance(error, kind)), None)
     if name is None:
         return HttpFailure("BadUrl", f"{url}: {error}", at, 0)
@@ -608,21 +747,22 @@ def _network_failure(
     return HttpFailure(name, text, at, 0, temporary=True)
 
 
-@lru_cache(maxsize=1)
-def _tls() -> ssl.SSLContext:
-    """One context for all clients: to load the certificates costs 20 ms."""
-    return ssl.create_default_context(cafile=certifi.where())
+def _refused_certificate(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    """What TLS said of a certificate, below the exceptions of httpx and httpcore."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
-def _transport(settings: FetchSettings) -> httpx.AsyncHTTPTransport:
+def _transport(settings: FetchSettings, world: World) -> httpx.AsyncHTTPTransport:
     limits = httpx.Limits(max_connections=settings.host_concurrency, keepalive_expiry=15)
-    transport = httpx.AsyncHTTPTransport(verify=_tls(), limits=limits)
+    transport = httpx.AsyncHTTPTransport(verify=world.tls(), limits=limits)
     if not settings.allow_private_hosts:
         # httpx has no option for the network backend; httpcore, below it, does.
         transport._pool = httpcore.AsyncConnectionPool(
-            ssl_context=_tls(),
+            ssl_context=world.tls(),
             max_connections=limits.max_connections,
             keepalive_expiry=limits.keepalive_expiry,
-            network_backend=GuardedBackend(),
+            network_backend=GuardedBackend(world.resolve, world.allowed),
         )
     return transport

@@ -273,6 +273,8 @@ def _failed(
     temporary: bool = False,
 ) -> Poll:
     """A failed poll. Where a moved feed is not to be had, its own address is asked again."""
+    if isinstance(answer, HttpFailure) and not answer.asked:
+        return _left_alone(task, answer)
     poll = _poll(task, answer, "failed")._replace(
         stage=stage,
         error_type=error_type,
@@ -283,6 +285,18 @@ def _failed(
         address=task.address if temporary else None,
     )
     return _scheduled(task, answer, poll)
+
+
+def _left_alone(task: FeedTask, answer: HttpFailure) -> Poll:
+    """A poll that asked nobody: no failure of its feed, which is due when its host may be asked."""
+    wait = answer.retry_after or 0
+    return _poll(task, answer, "failed")._replace(
+        stage="poll",
+        error_type=answer.error_type,
+        error=answer.message[:LONGEST_ERROR],
+        next_poll_at=answer.fetched_at + timedelta(seconds=wait),
+        schedule=json.dumps({"rule": "host-resting", "retry_after": wait}),
+    )
 
 
 def refused_poll(poll: Poll, reason: str) -> Poll:

@@ -14,6 +14,8 @@ BUSY = frozenset({429, 503})
 FAILURES_TO_REST = 5
 REST = 600.0
 """A host that failed so often in a row is left alone for so long."""
+LONGEST_REST = 86_400.0
+"""A host that asks for more (Retry-After) speaks for the page that was asked for."""
 
 
 class Pace:
@@ -48,11 +50,17 @@ class Pace:
         else:
             self._slowed = self._slowed / 2 if self._slowed > self.least else 0.0
 
-    def ended(self, well: bool, now: float) -> None:
-        """A request came to its end, retries included."""
+    def ended(self, well: bool, now: float) -> bool:
+        """A request came to its end, retries included; whether the host is left alone for that."""
         self.failures = 0 if well else self.failures + 1
-        if self.failures >= FAILURES_TO_REST:
-            self._rests_until = now + REST
+        if self.failures < FAILURES_TO_REST:
+            return False
+        self.rest(REST, now)
+        return True
+
+    def rest(self, seconds: float, now: float) -> None:
+        """It is left alone for so long."""
+        self._rests_until = max(self._rests_until, now + min(seconds, LONGEST_REST))
 
     def rests(self, now: float) -> float:
         """For how long it is left alone; 0 where it is not."""

@@ -141,6 +141,19 @@ class RobotsFile(NamedTuple):
     """It is read again after this."""
 
 
+class HostRest(NamedTuple):
+    """That a host is left alone for a while."""
+
+    host: str
+    """Registered domain, or address."""
+    noted_at: datetime
+    resting_until: datetime
+    failures: int
+    """Requests that failed in a row."""
+    last_error: str
+    """Why: what the last of them came to."""
+
+
 class Entry(NamedTuple):
     """One entry of a feed document."""
 

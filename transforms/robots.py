@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -70,16 +71,25 @@ def robots_file(origin: str, answer: Response | HttpFailure) -> RobotsFile:
     """What became of the request for a robots.txt, as it is kept.
 
     One that is not there allows all; one that cannot be had for now allows nothing (RFC 9309,
-    section 2.3.1).
+    section 2.3.1). Of one that is too long, the lines that came whole count; one that was packed
+    to be a burden is none that could be had.
     """
     at, status = answer.fetched_at, answer.status
     if isinstance(answer, Response):
-        text = answer.body[:ROBOTS_BYTES].decode("utf-8-sig", "replace")
+        text = _whole_lines(answer.body).decode("utf-8-sig", "replace")
         return RobotsFile(origin, at, status, text, None, at + KEPT)
     error = f"{answer.error_type}: {answer.message}"[:LONGEST_ERROR]
-    if answer.temporary:
+    if answer.temporary or answer.error_type == "TooLarge":
         return RobotsFile(origin, at, status, None, error, at + KEPT_WHEN_LOST)
     return RobotsFile(origin, at, status, "", error, at + KEPT)
+
+
+def _whole_lines(body: bytes) -> bytes:
+    """What is read of a robots.txt: half a rule might allow what the whole one forbids."""
+    if len(body) <= ROBOTS_BYTES:
+        return body
+    start = body[:ROBOTS_BYTES]
+    return start[: max(start.rfind(b"\n"), start.rfind(b"\r")) + 1]
 
 
 def refused_robots(file: RobotsFile, reason: str) -> RobotsFile:
@@ -97,7 +107,7 @@ class RobotsBook:
 
     def __init__(self, known: Iterable[RobotsFile] = ()) -> None:
         self._rules = {file.origin: rules_of(file) for file in known}
-        self._read: list[RobotsFile] = []
+        self._read: deque[RobotsFile] = deque()
 
     def rules(self, origin: str) -> Rules | None:
         """What is known of an origin."""
@@ -109,10 +119,10 @@ class RobotsBook:
         self._read.append(file)
         return rules
 
-    def take(self) -> list[RobotsFile]:
-        """What was read since the last call."""
-        read, self._read = self._read, []
-        return read
+    def take(self) -> Iterator[RobotsFile]:
+        """What was read since the last call; another thread may go on noting."""
+        while self._read:
+            yield self._read.popleft()
 
 
 def load_robots(path: str) -> Iterator[RobotsFile]:

@@ -1,7 +1,8 @@
 """What launcher and workers tell each other while the graph runs, through files of the run.
 
 Down: a file named ``stop`` asks every worker to finish what it has. Up: each worker counts what
-it did in a file of its own. Both are hints; rows never depend on them.
+it did in a file of its own, and which hosts rest, for the other workers and for the steps that come
+later. All are hints; rows never depend on them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from time import monotonic
 
 WRITE_EVERY = 0.3
+RESTS = ".rests"
 
 
 class Signals:
@@ -36,6 +38,19 @@ class Signals:
         self._counts[what] += number
         if monotonic() - self._written > WRITE_EVERY:
             self.flush()
+
+    def rests(self, line: str) -> None:
+        """Tell the others of a host that rests."""
+        with contextlib.suppress(OSError), open(self._file.with_suffix(RESTS), "a") as file:
+            file.write(line + "\n")
+
+    def told_rests(self) -> list[str]:
+        """The hosts that rest, as all workers have told; a line that is being written is not."""
+        lines: list[str] = []
+        for path in self._folder.glob(f"*{RESTS}"):
+            with contextlib.suppress(OSError):
+                lines += path.read_text().rpartition("\n")[0].splitlines()
+        return lines
 
     def flush(self) -> None:
         """Write the counts down."""

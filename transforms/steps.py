@@ -5,7 +5,7 @@ Page bodies never cross a shuffle: what follows `FetchPages` is fused with it.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -25,6 +25,7 @@ from transforms.archive import Archive, parse_listing
 from transforms.extract import extract_content, extract_page
 from transforms.feeds import parse_feed
 from transforms.fetch import FEED_TYPES, Request, fetch_all
+from transforms.hosts import HostBook, load_hosts, rest_line, rest_of
 from transforms.known import KnownIds
 from transforms.listing import ARCHIVED, is_unchanged, page_tasks, poll_record
 from transforms.pages import page_record
@@ -49,6 +50,9 @@ NAMESPACE = "newsbeam"
 AHEAD = 4
 """Documents handed to the pool before their turn, for each of its processes."""
 ROBOTS = "robots"
+HOSTS = "hosts"
+TIMEOUTS = 3
+"""Documents of one host that may take all the time there is; its further ones are left."""
 PARSERS = {"feed": parse_feed, "sitemap": parse_sitemap, ARCHIVED: parse_listing}
 """By the kind of a feed."""
 PAGE_TYPES = "text/html, application/xhtml+xml, */*;q=0.5"
@@ -89,47 +93,56 @@ def _group(url: str, groups: int) -> str:
 
 
 class PollFeeds(beam.PTransform):
-    """(group, feed tasks) to (task, answer): one conditional GET for each feed.
+    """(group, feed tasks) to `answers` (task, answer): one conditional GET for each feed.
 
-    With `archive`, the path of an index, what is there answers in the place of the web.
-    """
-
-    def __init__(self, settings: FetchSettings, signals: str, archive: str | None = None) -> None:
-        super().__init__()
-        self.settings, self.signals, self.archive = settings, signals, archive
-
-    def expand(self, groups: beam.PCollection) -> beam.PCollection:
-        """Fetch."""
-        return groups | beam.ParDo(
-            _Fetch(
-                _feed_request,
-                self.settings.feed_bytes,
-                self.settings,
-                self.signals,
-                "feeds",
-                archive=self.archive,
-            )
-        )
-
-
-class FetchPages(beam.PTransform):
-    """(group, page tasks) to `answers` (task, answer): each page once, whoever listed it.
-
-    `robots` has every robots.txt that was read on the way; those in the file at `known_robots`
-    are not asked for again. With `archive`, the path of an index, what is there answers in the
-    place of the web.
+    `hosts` has every host that is left alone from now on; those in the file at `known_hosts` are
+    not asked. With `archive`, the path of an index, what is there answers in the place of the web.
     """
 
     def __init__(
         self,
         settings: FetchSettings,
         signals: str,
+        known_hosts: str,
+        archive: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.settings, self.signals = settings, signals
+        self.known_hosts, self.archive = known_hosts, archive
+
+    def expand(self, groups: beam.PCollection) -> beam.pvalue.DoOutputsTuple:
+        """Fetch."""
+        fetch = _Fetch(
+            _feed_request,
+            self.settings.feed_bytes,
+            self.settings,
+            self.signals,
+            "feeds",
+            self.known_hosts,
+            archive=self.archive,
+        )
+        return groups | beam.ParDo(fetch).with_outputs(HOSTS, main="answers")
+
+
+class FetchPages(beam.PTransform):
+    """(group, page tasks) to `answers` (task, answer): each page once, whoever listed it.
+
+    `robots` has every robots.txt that was read on the way; those in the file at `known_robots`
+    are not asked for again. `hosts` and `known_hosts` are as in `PollFeeds`. With `archive`, the
+    path of an index, what is there answers in the place of the web.
+    """
+
+    def __init__(
+        self,
+        settings: FetchSettings,
+        signals: str,
+        known_hosts: str,
         known_robots: str,
         archive: str | None = None,
     ) -> None:
         super().__init__()
         self.settings, self.signals = settings, signals
-        self.known_robots, self.archive = known_robots, archive
+        self.known_hosts, self.known_robots, self.archive = known_hosts, known_robots, archive
 
     def expand(self, groups: beam.PCollection) -> beam.pvalue.DoOutputsTuple:
         """Fetch."""
@@ -139,13 +152,14 @@ class FetchPages(beam.PTransform):
             self.settings,
             self.signals,
             "pages",
+            self.known_hosts,
             self.known_robots,
             self.archive,
         )
         return (
             groups
             | "Drop repeats" >> beam.MapTuple(lambda group, tasks: (group, once(tasks)))
-            | beam.ParDo(fetch).with_outputs(ROBOTS, main="answers")
+            | beam.ParDo(fetch).with_outputs(ROBOTS, HOSTS, main="answers")
         )
 
 
@@ -283,16 +297,18 @@ class _Fetch(beam.DoFn):
         settings: FetchSettings,
         signals: str,
         what: str,
+        known_hosts: str,
         known_robots: str | None = None,
         archive: str | None = None,
     ) -> None:
         self.request, self.limit, self.settings = request, limit, settings
         self.signals_folder, self.what, self.known_robots = signals, what, known_robots
-        self.archive_index = archive
+        self.known_hosts, self.archive_index = known_hosts, archive
         self.times = Metrics.distribution(NAMESPACE, f"{what}_epoch_ms")
 
     def setup(self) -> None:
         self.signals = Signals(self.signals_folder)
+        self.hosts = HostBook(load_hosts(self.known_hosts))
         self.robots = RobotsBook(load_robots(self.known_robots) if self.known_robots else ())
         self.archive = Archive(self.archive_index) if self.archive_index else None
 
@@ -309,16 +325,25 @@ class _Fetch(beam.DoFn):
             else:  # what it takes is here
                 yield task, wanted
                 self.signals.count(self.what)
-        for answer in fetch_all(requests, self.settings, self.signals.stopped, self.robots):
+        self.hosts.learn(map(rest_of, self.signals.told_rests()))
+        for answer in fetch_all(
+            requests, self.settings, self.signals.stopped, self.robots, self.hosts
+        ):
             yield answer
             yield from (TaggedOutput(ROBOTS, file) for file in self.robots.take())
+            for rest in self.hosts.take():
+                self.signals.rests(rest_line(rest))
+                yield TaggedOutput(HOSTS, rest)
             self.signals.count(self.what)
         self.times.update(_now_ms())
         self.signals.flush()
 
 
 class _InPool(beam.DoFn):
-    """Hands documents to the pool, and on what comes back, while further ones are under way."""
+    """Hands documents to the pool, and on what comes back, while further ones are under way.
+
+    A host whose documents hang the parser again and again costs the run no more of its time.
+    """
 
     def __init__(
         self,
@@ -328,14 +353,19 @@ class _InPool(beam.DoFn):
         self.job, self.settings = job, settings
         self.cpu = Metrics.counter(NAMESPACE, "parser_cpu_ms")
 
+    def setup(self) -> None:
+        self.timeouts: Counter[str] = Counter()
+
     def start_bundle(self) -> None:
-        self.waiting: deque[tuple[Any, Any, ProcessFuture[Any] | None]] = deque()
+        self.waiting: deque[tuple[Any, Any, ProcessFuture[Any] | Unreadable | None]] = deque()
 
     def process(self, answer: Answer) -> Iterator[Read]:
         task, response = answer
         job = self.job(task, response) if isinstance(response, Response) else None
-        future = None
-        if job is not None:
+        future: ProcessFuture[Any] | Unreadable | None = None
+        if job is not None and self.timeouts[host_of(task.target)] >= TIMEOUTS:
+            future = Unreadable("ParserTimeout", f"not read, as {TIMEOUTS} others of its host hung")
+        elif job is not None:
             future = pool.submit(self.settings.processes, self.settings.timeout, *job)
         self.waiting.append((task, response, future))
         while len(self.waiting) > AHEAD * self.settings.processes or self._ready():
@@ -347,13 +377,19 @@ class _InPool(beam.DoFn):
         self.cpu.inc(round(pool.take_cpu_seconds() * 1000))
 
     def _ready(self) -> bool:
-        return bool(self.waiting) and (self.waiting[0][2] is None or self.waiting[0][2].done())
+        if not self.waiting:
+            return False
+        future = self.waiting[0][2]
+        return not isinstance(future, ProcessFuture) or future.done()
 
     def _take(self) -> Read:
         task, response, future = self.waiting.popleft()
-        if future is None:
-            return Read(task, response, None)
-        return Read(task, response, pool.outcome(future, self.settings.timeout))
+        if not isinstance(future, ProcessFuture):
+            return Read(task, response, future)
+        document = pool.outcome(future, self.settings.timeout)
+        if isinstance(document, Unreadable) and document.error_type == "ParserTimeout":
+            self.timeouts[host_of(task.target)] += 1
+        return Read(task, response, document)
 
 
 class _FindNew(beam.DoFn):

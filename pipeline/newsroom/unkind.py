@@ -14,7 +14,8 @@ _MEGABYTE = 1 << 20
 _HUGE_MEGABYTES = 50
 _BOMB_MEGABYTES = 100
 _SLOW_FEED, _SLOW_PAGE = 1.0, 0.5  # seconds
-_SHORT_WAIT, _FEED_WAIT, _PAGE_WAIT = 1, 7200, 3600  # seconds that Retry-After asks for
+# Seconds that Retry-After asks for; a long one holds for the whole outlet, so no page has it.
+_SHORT_WAIT, _FEED_WAIT, _PAGE_WAIT = 1, 7200, 1
 
 _STATUS = {
     "http_404": 404,

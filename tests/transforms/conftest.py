@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,16 +29,21 @@ Answer = Union[Reply, Callable[[BaseHTTPRequestHandler], None]]
 class Site:
     """Answers by path, one after the other, the last again and again; what has none is a 404."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
         self.answers: dict[str, list[Answer]] = {}
         self.headers: list[tuple[str, dict[str, str]]] = []
         self.connections: set[tuple[str, int]] = set()
         self.now = self.most_at_once = 0
         self.closing = threading.Event()
         self.lock = threading.Lock()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self.server = ThreadingHTTPServer((address, 0), _handler(self))
         self.port = self.server.server_address[1]
-        self.base = f"http://127.0.0.1:{self.port}"
+        self.base = f"http://{address}:{self.port}"
+        if tls:  # the handshake is the handler's thread's, lest a client that leaves stops the rest
+            self.server.socket = tls.wrap_socket(
+                self.server.socket, server_side=True, do_handshake_on_connect=False
+            )
+            self.base = f"https://{address}:{self.port}"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
         self.thread.start()
 
@@ -98,6 +104,20 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
+
+
+@pytest.fixture
+def sites() -> Iterator[Callable[..., Site]]:
+    """Makes further sites, at other addresses or with TLS."""
+    made: list[Site] = []
+
+    def make(*arguments: object) -> Site:
+        made.append(Site(*arguments))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for site in made:
+        site.close()
 
 
 @pytest.fixture

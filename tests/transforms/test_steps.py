@@ -88,18 +88,12 @@ def pipeline() -> beam.Pipeline:
 
 
 def polls(source: beam.Pipeline, tasks: list[FeedTask], known: str, signals: str = NOWHERE):
-    return (
-        source
-        | beam.Create(tasks)
-        | ByHost(2)
-        | PollFeeds(FETCH, signals)
-        | ReadFeeds(PARSE)
-        | FindNewEntries(known)
-    )
+    polled = source | beam.Create(tasks) | ByHost(2) | PollFeeds(FETCH, signals, os.devnull)
+    return polled["answers"] | ReadFeeds(PARSE) | FindNewEntries(known)
 
 
 def pages(tasks: beam.PCollection, signals: str = NOWHERE):
-    fetched = tasks | "Pages by host" >> ByHost(2) | FetchPages(FETCH, signals, os.devnull)
+    fetched = tasks | "Pages by host" >> ByHost(2) | FetchPages(FETCH, signals, os.devnull, os.devnull)
     return fetched["answers"] | ExtractText(PARSE) | TagTopics(TAXONOMY)
 
 
@@ -227,7 +221,7 @@ def states(site, tmp_path, tasks: list[PageTask], *known: RobotsFile) -> dict[st
     """The kind of failure of each page (None: fetched), and the robots.txt that were read."""
     with pipeline() as source:
         hosts = source | beam.Create(tasks) | ByHost(1)
-        fetched = hosts | FetchPages(FETCH, str(tmp_path), robots(tmp_path, *known))
+        fetched = hosts | FetchPages(FETCH, str(tmp_path), os.devnull, robots(tmp_path, *known))
         made = fetched["answers"] | ExtractText(PARSE) | TagTopics(TAXONOMY)
         lines = made | beam.Map(lambda page: [page.url.rpartition("/")[2], page.error_type])
         told = fetched[ROBOTS] | beam.Map(lambda file: [file.origin, file.body, file.error])
@@ -292,7 +286,7 @@ def test_a_run_asked_to_stop_fetches_nothing_more(site, tmp_path):
     held = site.at("/", lambda handler: site.closing.wait() and None)
     with pipeline() as source:
         hosts = source | beam.Create([page_task(held)]) | ByHost(1)
-        fetched = hosts | FetchPages(FETCH, str(tmp_path), os.devnull)
+        fetched = hosts | FetchPages(FETCH, str(tmp_path), os.devnull, os.devnull)
         assert_that(fetched["answers"], equal_to([]))
 
 
@@ -360,7 +354,7 @@ def test_a_document_that_hangs_costs_itself_alone():
 @pytest.mark.parametrize(
     "step",
     [
-        PollFeeds(FETCH, "s"), FetchPages(FETCH, "s", "r"), ReadFeeds(PARSE), ExtractText(PARSE),
+        PollFeeds(FETCH, "s", "h"), FetchPages(FETCH, "s", "h", "r"), ReadFeeds(PARSE), ExtractText(PARSE),
         FindNewEntries("k"), OwePages("k"), TagTopics(TAXONOMY), ByHost(2),
     ],
     ids=lambda step: type(step).__name__,
