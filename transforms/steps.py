@@ -53,6 +53,7 @@ ROBOTS = "robots"
 HOSTS = "hosts"
 TIMEOUTS = 3
 """Documents of one host that may take all the time there is; its further ones are left."""
+LEFT = Unreadable("ParserTimeout", f"not read: {TIMEOUTS} others of its host took too long")
 PARSERS = {"feed": parse_feed, "sitemap": parse_sitemap, ARCHIVED: parse_listing}
 """By the kind of a feed."""
 PAGE_TYPES = "text/html, application/xhtml+xml, */*;q=0.5"
@@ -364,7 +365,7 @@ class _InPool(beam.DoFn):
         job = self.job(task, response) if isinstance(response, Response) else None
         future: ProcessFuture[Any] | Unreadable | None = None
         if job is not None and self.timeouts[host_of(task.target)] >= TIMEOUTS:
-            future = Unreadable("ParserTimeout", f"not read, as {TIMEOUTS} others of its host hung")
+            future = LEFT
         elif job is not None:
             future = pool.submit(self.settings.processes, self.settings.timeout, *job)
         self.waiting.append((task, response, future))
@@ -386,9 +387,13 @@ class _InPool(beam.DoFn):
         task, response, future = self.waiting.popleft()
         if not isinstance(future, ProcessFuture):
             return Read(task, response, future)
+        host = host_of(task.target)
+        if self.timeouts[host] >= TIMEOUTS and not future.done():
+            future.cancel()
+            return Read(task, response, LEFT)
         document = pool.outcome(future, self.settings.timeout)
         if isinstance(document, Unreadable) and document.error_type == "ParserTimeout":
-            self.timeouts[host_of(task.target)] += 1
+            self.timeouts[host] += 1
         return Read(task, response, document)
 
 

@@ -376,6 +376,55 @@ def test_robots_txt_can_be_ignored_by_feed(desk: Desk) -> None:
     assert (len(desk.asked("/story/1")), len(desk.asked("/robots.txt"))) == (1, 0)
 
 
+def test_a_host_that_asks_for_time_gets_it_from_the_next_run_too(desk: Desk) -> None:
+    desk.site.at("/feed", rss(1), rss(2))
+    desk.site.at("/story/1", Reply(429, headers={"Retry-After": "3600"}), Reply(404))
+    desk.run()
+    told = "the server answered 429, with Retry-After"
+    assert rows(desk.database, "SELECT host, last_error, resting_until > now() FROM hosts") == [
+        ("127.0.0.1", told, True)
+    ]
+    assert desk.run()["run"]["feeds_failed"] == 1
+    assert desk.poll("status, error_type") == ("failed", "HostResting")
+    at_the_end = "next_poll_at - (SELECT resting_until FROM hosts) < INTERVAL 1 MINUTE"
+    assert desk.feed(f"failures, failing_since, {at_the_end}") == (0, None, True)
+    assert (len(desk.asked()), len(desk.asked("/story/1"))) == (1, 1)
+    with duckdb.connect(str(desk.database)) as connection:
+        connection.execute("UPDATE hosts SET resting_until = now()")
+    assert desk.run()["run"]["feeds_failed"] == 0
+    assert len(desk.asked()) == 2
+
+
+WORDS = "The crane is late, and three ships wait at the old pier for better weather. " * 10
+
+
+def test_what_an_answer_asks_of_robots_stands_in_the_row(desk: Desk) -> None:
+    desk.site.at("/feed", rss(1))
+    body = f"<html><head><meta name=robots content=noai></head><body><article><p>{WORDS}</p>"
+    headers = {"Content-Type": "text/html", "X-Robots-Tag": "noarchive, otherbot: noindex"}
+    desk.site.at("/story/1", Reply(200, body.encode(), headers))
+    assert desk.run()["run"]["articles_new"] == 1
+    ((robots,),) = rows(desk.database, "SELECT robots FROM articles")
+    assert sorted(robots) == ["noai", "noarchive"]
+
+
+@pytest.mark.slow
+def test_a_page_that_hangs_the_extractor_is_a_row_and_the_run_ends(desk: Desk) -> None:
+    """As long as a document may take."""
+    desk.site.at("/feed", rss(2))
+    html = {"Content-Type": "text/html"}
+    desk.site.at("/story/1", Reply(200, b"<html><body>" + b"<p><b>word " * 400_000, html))
+    desk.site.at("/story/2", Reply(200, f"<article><p>{WORDS}</p></article>".encode(), html))
+    run = desk.run()["run"]
+    assert (run["state"], run["articles_new"], run["pages_pending"]) == ("done", 1, 1)
+    assert rows(desk.database, "SELECT stage, error_type, input FROM failures") == [
+        ("extract", "ParserTimeout", f"{desk.site.base}/story/1")
+    ]
+    assert rows(desk.database, "SELECT state FROM entries ORDER BY url") == [
+        ("pending",), ("fetched",)
+    ]  # fmt: skip
+
+
 def test_a_page_that_is_gone_gives_way_to_the_whole_text_of_its_feed(desk: Desk) -> None:
     text = "The crane is late, and three ships wait at the old pier for better weather. " * 10
     whole = f"<content:encoded><![CDATA[<p>{text}</p>]]></content:encoded></item>"

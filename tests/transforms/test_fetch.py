@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import math
 import re
+import ssl
 import threading
 import tracemalloc
 import zlib
@@ -13,10 +14,16 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
+from itertools import pairwise
+from pathlib import Path
 
 import brotli
 import pytest
 import zstandard
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,10 +35,14 @@ from transforms.fetch import (
     RESULTS_WAITING,
     TEMPORARY,
     Request,
+    World,
     fetch_all,
     retry_after,
 )
+from transforms.hosts import HostBook
+from transforms.pace import LONGEST_REST
 from transforms.records import HttpFailure, Response
+from transforms.robots import ROBOTS_BYTES
 
 LIMIT = 100_000
 NOW = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
@@ -760,6 +771,298 @@ def test_a_host_that_fails_again_and_again_is_left_alone(site):
         r"127\.0\.0\.1 is left alone until \d{4}-\d\d-\d\d \d\d:\d\d UTC: "
         r"5 failures in a row, the last Http500: the server answered 500", last.message
     )  # fmt: skip
+
+
+def fetch_in(
+    world: World, urls: list[str], *, robots: bool = False, **changed: object
+) -> dict[str, Response | HttpFailure]:
+    requests = [(url, Request(url, LIMIT, "*/*", obeys_robots=robots)) for url in urls]
+    return dict(fetch_all(requests, settings(**changed), world=world))
+
+
+class Clock:
+    """Time that passes when somebody waits, and when a server takes its time."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.arrivals: list[tuple[str, float]] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    @property
+    def world(self) -> World:
+        return World(monotonic=lambda: self.now, sleep=self.sleep)
+
+    def page(self, status: int = 200, took: float = 0.0, **headers: str):
+        """An answer that notes when it was asked for."""
+
+        def answer(handler: BaseHTTPRequestHandler) -> None:
+            self.arrivals.append((handler.path, self.now))
+            self.now += took
+            handler.reply(Reply(status, b"x", headers))  # type: ignore[attr-defined]
+
+        return answer
+
+    def instants(self) -> list[float]:
+        return [at for _, at in self.arrivals]
+
+
+ALONE = {"host_concurrency": 1, "host_delay": 1.0, "retries": 0}
+
+
+def test_a_busy_host_is_slowed_and_recovers_with_good_answers(site):
+    clock = Clock()
+    statuses = [200, 429, 503, 200, 200, 200, 200]
+    urls = [site.at(f"/{n}", clock.page(status)) for n, status in enumerate(statuses)]
+    fetch_in(clock.world, urls, **ALONE)
+    pauses = [after - before for before, after in pairwise(clock.instants())]
+    assert pauses == [1, 1, 2, 4, 2, 1], "doubled by each refusal, halved by each good answer"
+
+
+def test_a_host_that_takes_its_time_is_given_time(site):
+    clock = Clock()
+    urls = [site.at(f"/{n}", clock.page(took=3)) for n in range(3)]
+    fetch_in(clock.world, urls, **ALONE)
+    pauses = [after - before for before, after in pairwise(clock.instants())]
+    assert pauses == [3, 6], "the first answer teaches the pause after the second start"
+
+
+def test_a_crawl_delay_is_obeyed(site):
+    clock = Clock()
+    site.at("/robots.txt", Reply(200, b"User-agent: *\nCrawl-delay: 7\n"))
+    urls = [site.at(f"/{n}", clock.page()) for n in range(3)]
+    fetch_in(clock.world, urls, robots=True, **ALONE)
+    pauses = [after - before for before, after in pairwise(clock.instants())]
+    assert pauses == [7, 7]
+
+
+def test_a_short_retry_after_pauses_the_host_for_all(site):
+    clock = Clock()
+    urls = [site.at("/0", clock.page(503, **{"Retry-After": "4"})), site.at("/1", clock.page())]
+    fetch_in(clock.world, urls, host_concurrency=1, host_delay=0, retries=0)
+    assert clock.arrivals == [("/0", 0), ("/1", 4)]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_long_retry_after_rests_the_host_for_all(site, status):
+    site.at("/0", Reply(status, b"", {"Retry-After": "120"}))
+    urls = [site.at(f"/{n}", Reply()) for n in range(1, 4)]
+    found = dict(fetch_many([f"{site.base}/0", *urls], host_concurrency=1))
+    assert found[f"{site.base}/0"].error_type == f"Http{status}"
+    for url in urls:
+        assert (found[url].error_type, found[url].asked) == ("HostResting", False)
+        assert 110 < found[url].retry_after <= 120
+        assert f"the server answered {status}, with Retry-After" in found[url].message
+    assert site.seen() == {"/0": 1}
+
+
+def test_a_host_is_not_left_alone_for_longer_than_a_day(site):
+    urls = [site.at("/0", Reply(429, b"", {"Retry-After": "9999999"})), site.at("/1", Reply())]
+    resting = dict(fetch_many(urls, host_concurrency=1))[urls[1]]
+    assert resting.retry_after <= LONGEST_REST
+
+
+def test_the_rest_of_a_host_is_known_to_who_asks_next(site):
+    hosts = HostBook()
+    requests = [(n, Request(f"{site.base}/{n}", LIMIT, "*/*")) for n in range(5)]
+    site.answers |= {f"/{n}": [Reply(500)] for n in range(5)}
+    list(fetch_all(requests, settings(retries=0), hosts=hosts))
+    (rest, *_) = hosts.take()
+    assert (rest.host, rest.failures) == ("127.0.0.1", 5)
+    assert rest.last_error == "Http500: the server answered 500"
+    later = HostBook([rest])
+    ((_, answer),) = fetch_all([(0, requests[0][1])], settings(), hosts=later)
+    assert (answer.error_type, answer.asked) == ("HostResting", False)
+    over = HostBook([rest._replace(resting_until=rest.noted_at)])
+    ((_, answer),) = fetch_all([(0, requests[0][1])], settings(retries=0), hosts=over)
+    assert answer.error_type == "Http500"
+    assert sum(site.seen().values()) == 6
+
+
+def test_a_shortener_is_not_blamed_for_where_it_leads(site, sites):
+    """Five links to a host that fails, then one to a page that is there."""
+    dead = sites("127.0.0.2")
+    dead.answers |= {f"/{n}": [Reply(500)] for n in range(7)}
+    site.at("/good", Reply(200, b"there"))
+    urls = [site.at(f"/to/{n}", to(f"{dead.base}/{n}")) for n in range(7)]
+    urls.append(site.at("/to/good", to("/good")))
+    found = dict(fetch_many(urls, retries=0, host_concurrency=1))
+    kinds = [getattr(found[url], "error_type", None) for url in urls]
+    assert kinds == ["Http500"] * 5 + ["HostResting"] * 2 + [None]
+    assert found[urls[-1]].body == b"there"
+    assert found[urls[-2]].message.startswith("127.0.0.2 is left alone")
+    assert sum(dead.seen().values()) == 5
+
+
+def test_a_retry_behind_a_redirect_pauses_the_host_that_failed(site, sites):
+    clock, busy = Clock(), sites("127.0.0.2")
+    goal = busy.at("/goal", clock.page(503, **{"Retry-After": "4"}), clock.page())
+    urls = [site.at("/way", to(goal)), site.at("/other", clock.page())]
+    found = fetch_in(clock.world, urls, host_concurrency=1, host_delay=0, retries=1)
+    assert [found[url].status for url in urls] == [200, 200]
+    assert clock.arrivals == [("/goal", 0), ("/goal", 4), ("/other", 4)]
+
+
+def test_sites_of_one_address_share_its_pause(site):
+    clock = Clock()
+    site.at("/", clock.page())
+    urls = [f"http://{host}:{site.port}/" for host in spellings(4)]
+    fetch_in(clock.world, urls, host_concurrency=1, host_delay=1.0)
+    assert sorted(clock.instants()) == [0, 1, 2, 3]
+
+
+def test_sites_of_several_addresses_do_not_wait_for_each_other(sites):
+    clock = Clock()
+    urls = [sites(f"127.0.0.{n}").at("/", clock.page()) for n in (2, 3, 4)]
+    fetch_in(clock.world, urls, host_delay=1.0)
+    assert clock.instants() == [0, 0, 0]
+
+
+# robots.txt
+
+
+def ask_robots(site: Site, text: bytes, **headers: str) -> dict[str, str | None]:
+    site.at("/robots.txt", Reply(200, text, headers))
+    urls = [site.at(path, Reply()) for path in ("/open", "/closed", "/late")]
+    found = fetch_in(World(), urls, robots=True, retries=0)
+    return {url.removeprefix(site.base): getattr(found[url], "error_type", None) for url in urls}
+
+
+LONG = b"# a line about nothing much\n" * 250_000
+"""Seven million bytes."""
+
+
+def test_the_start_of_a_robots_txt_that_is_too_long_counts(site):
+    text = b"User-agent: *\nDisallow: /closed\n" + LONG + b"Disallow: /late\n"
+    assert ask_robots(site, text) == {"/open": None, "/closed": "RobotsRefused", "/late": None}
+
+
+def test_a_packed_one_is_cut_too(site):
+    text = gzip.compress(b"User-agent: *\nDisallow: /closed\n" + LONG)
+    assert ask_robots(site, text, **{"Content-Encoding": "gzip"})["/closed"] == "RobotsRefused"
+
+
+def test_half_a_rule_does_not_count(site):
+    """Cut within its last rule, it would forbid all that begins alike."""
+    start = b"User-agent: *\nDisallow: /closed\n"
+    padding = b"#" * (ROBOTS_BYTES - len(start) - len(b"\nDisallow: /o")) + b"\n"
+    text = start + padding + b"Disallow: /other\n"
+    assert text[:ROBOTS_BYTES].endswith(b"Disallow: /o")
+    assert ask_robots(site, text) == {"/open": None, "/closed": "RobotsRefused", "/late": None}
+
+
+def test_one_that_is_packed_to_be_a_burden_allows_nothing(site):
+    text = gzip.compress(b"") * (MOST_PARTS + 1)
+    assert ask_robots(site, text, **{"Content-Encoding": "gzip"})["/open"] == "RobotsLost"
+
+
+# Names and certificates
+
+
+class Names:
+    """A name server that answers as it likes, each time otherwise."""
+
+    def __init__(self, *answers: str) -> None:
+        self.answers, self.asked = list(answers), 0
+
+    async def __call__(self, host: str, port: int) -> list[str]:
+        self.asked += 1
+        return [self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]]
+
+
+def only_second(address: str) -> bool:
+    """As if 127.0.0.2 were the public internet."""
+    return address == "127.0.0.2"
+
+
+def test_a_redirect_to_a_private_address_is_refused_at_the_hop(site, sites):
+    site.at("/secret", Reply(200, b"secret"))
+    public = sites("127.0.0.2")
+    way = public.at("/", to(f"{site.base}/secret"))
+    world = World(allowed=only_second)
+    failure = fetch_in(world, [way], allow_private_hosts=False)[way]
+    assert (failure.error_type, failure.temporary) == ("AddressRefused", False)
+    assert failure.message.startswith("127.0.0.1, which is not public")
+    assert (dict(public.seen()), site.connections) == ({"/": 1}, set())
+
+
+def test_a_name_behind_a_redirect_is_checked_too(site, sites):
+    public = sites("127.0.0.2")
+    way = public.at("/", to(f"http://inside.example:{site.port}/secret"))
+
+    async def names(host: str, port: int) -> list[str]:
+        return ["127.0.0.1" if host == "inside.example" else host]
+
+    world = World(resolve=names, allowed=only_second)
+    failure = fetch_in(world, [way], allow_private_hosts=False)[way]
+    assert failure.message.startswith("inside.example leads to 127.0.0.1, which is not public")
+    assert site.connections == set()
+
+
+def test_the_connection_goes_to_the_address_that_was_checked(sites):
+    """A name that answers otherwise after the check: what it said at the check is asked."""
+    public = sites("127.0.0.2")
+    public.at("/", Reply(200, b"the public one"))
+    names = Names("127.0.0.2", "127.0.0.2", "127.0.0.1")
+    url = f"http://rebind.example:{public.port}/"
+    world = World(resolve=names, allowed=only_second)
+    assert fetch_in(world, [url], allow_private_hosts=False)[url].body == b"the public one"
+    assert names.asked == 2, "for its room, and for the connection, which checks it"
+    failure = fetch_in(world, [url], allow_private_hosts=False)[url]
+    assert failure.error_type == "AddressRefused", "the next connection is checked anew"
+    assert dict(public.seen()) == {"/": 1}
+
+
+def certificate(folder: Path, name: str) -> ssl.SSLContext:
+    """A server's side of TLS, with a certificate for a name that nobody else has signed."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(timezone.utc)
+    made = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ))  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    return context
+
+
+def test_a_certificate_that_nobody_signed_is_refused(sites, tmp_path):
+    site = sites("127.0.0.1", certificate(tmp_path, "localhost"))
+    site.at("/", Reply(200, b"secret"))
+    url = f"https://localhost:{site.port}/"
+    failure = fail(url, retries=0)
+    assert (failure.error_type, failure.temporary) == ("BadCertificate", True)
+    assert failure.message == "the certificate is not to be trusted: self-signed certificate"
+    assert dict(site.seen()) == {}
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+@pytest.mark.parametrize("private", [True, False], ids=["private allowed", "public only"])
+def test_a_certificate_holds_for_its_name_alone(sites, tmp_path, host, private):
+    site = sites("127.0.0.1", certificate(tmp_path, "localhost"))
+    site.at("/", Reply(200, b"for its name"))
+    url = f"https://{host}:{site.port}/"
+    trusting = ssl.create_default_context(cafile=tmp_path / "cert.pem")
+    world = World(resolve=Names("127.0.0.1"), allowed=lambda _: True, tls=lambda: trusting)
+    answer = fetch_in(world, [url], retries=0, allow_private_hosts=private)[url]
+    if host == "localhost":
+        assert isinstance(answer, Response)
+        assert answer.body == b"for its name"
+    else:
+        assert isinstance(answer, HttpFailure)
+        assert answer.error_type == "BadCertificate"
+        assert "certificate is not valid for '127.0.0.1'" in answer.message
+        assert dict(site.seen()) == {}
 
 
 def test_all_hosts_together_are_bounded(site):

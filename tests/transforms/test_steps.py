@@ -23,8 +23,11 @@ from transforms.listing import body_hash
 from transforms.records import FeedTask, PageTask, Response, RobotsFile
 from transforms.signals import ask_to_stop, counts
 from transforms.steps import (
+    HOSTS,
+    LEFT,
     NAMESPACE,
     ROBOTS,
+    TIMEOUTS,
     ByHost,
     ExtractText,
     FetchPages,
@@ -93,7 +96,9 @@ def polls(source: beam.Pipeline, tasks: list[FeedTask], known: str, signals: str
 
 
 def pages(tasks: beam.PCollection, signals: str = NOWHERE):
-    fetched = tasks | "Pages by host" >> ByHost(2) | FetchPages(FETCH, signals, os.devnull, os.devnull)
+    fetched = (
+        tasks | "Pages by host" >> ByHost(2) | FetchPages(FETCH, signals, os.devnull, os.devnull)
+    )
     return fetched["answers"] | ExtractText(PARSE) | TagTopics(TAXONOMY)
 
 
@@ -351,11 +356,52 @@ def test_a_document_that_hangs_costs_itself_alone():
         ]))  # fmt: skip
 
 
+def test_a_host_whose_documents_hang_again_and_again_is_left():
+    """Not by its whole number of documents, each to the end of its time; others are read."""
+    answers = [
+        (page_task(f"http://{host}.example/{n}"),
+         Response(f"http://{host}.example/{n}", 200, {}, body, (), NOW, 0, 0))
+        for host, body, many in (("slow", b"hang", 9), ("well", b"", 2)) for n in range(many)
+    ]  # fmt: skip
+    with pipeline() as source:
+        read = (
+            source
+            | beam.Create(answers)
+            | beam.ParDo(_InPool(hang_on_some, ExtractSettings(processes=2, timeout=1.0)))
+            | beam.Map(lambda read: getattr(read.document, "message", "fine"))
+        )
+        assert_that(read, equal_to(
+            [*["not done after 1 s; its process was ended"] * TIMEOUTS,
+             *[LEFT.message] * (9 - TIMEOUTS), "fine", "fine"]
+        ))  # fmt: skip
+
+
+def test_a_host_that_rests_is_known_to_the_steps_after(site, tmp_path):
+    """What the polls found out, the pages heed, and both leave it for the next run."""
+    site.at("/rss", Reply(429, b"", {"Retry-After": "600"}))
+    site.at("/page", page("Page"))
+    with pipeline() as source:
+        polled = (
+            source
+            | "Feeds" >> beam.Create([feed_task(site.base + "/rss")])
+            | "By host" >> ByHost(1)
+            | PollFeeds(FETCH, str(tmp_path), os.devnull)
+        )
+        rests = polled[HOSTS] | beam.Map(lambda rest: (rest.host, rest.last_error))
+        told = "the server answered 429, with Retry-After"
+        assert_that(rests, equal_to([("127.0.0.1", told)]), label="rests")
+    with pipeline() as source:
+        made = pages(source | beam.Create([page_task(site.base + "/page")]), str(tmp_path))
+        kinds = made | beam.Map(lambda page: (page.error_type, page.state, page.attempts))
+        assert_that(kinds, equal_to([("HostResting", "pending", 0)]))
+    assert site.seen() == {"/rss": 1}
+
+
 @pytest.mark.parametrize(
     "step",
     [
-        PollFeeds(FETCH, "s", "h"), FetchPages(FETCH, "s", "h", "r"), ReadFeeds(PARSE), ExtractText(PARSE),
-        FindNewEntries("k"), OwePages("k"), TagTopics(TAXONOMY), ByHost(2),
+        PollFeeds(FETCH, "s", "h"), FetchPages(FETCH, "s", "h", "r"), ReadFeeds(PARSE),
+        ExtractText(PARSE), FindNewEntries("k"), OwePages("k"), TagTopics(TAXONOMY), ByHost(2),
     ],
     ids=lambda step: type(step).__name__,
 )  # fmt: skip
