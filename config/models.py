@@ -86,7 +86,7 @@ class FetchSettings:
     retry_wait: float = 0.5
     """Before the first retry; doubles with each."""
     retry_after_max: float = 5.0
-    """A longer Retry-After is left to a later run."""
+    """A longer Retry-After is left to a later run, and the host is left alone."""
     archive: str | None = None
     """Folder in which all answers are kept, as WARC files."""
     contact: str | None = None

@@ -389,7 +389,7 @@ class _InPool(beam.DoFn):
             return Read(task, response, future)
         host = host_of(task.target)
         if self.timeouts[host] >= TIMEOUTS and not future.done():
-            future.cancel()
+            future.cancel()  # type: ignore[no-untyped-call]
             return Read(task, response, LEFT)
         document = pool.outcome(future, self.settings.timeout)
         if isinstance(document, Unreadable) and document.error_type == "ParserTimeout":

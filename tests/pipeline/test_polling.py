@@ -414,7 +414,7 @@ def test_a_page_that_hangs_the_extractor_is_a_row_and_the_run_ends(desk: Desk) -
     desk.site.at("/feed", rss(2))
     html = {"Content-Type": "text/html"}
     desk.site.at("/story/1", Reply(200, b"<html><body>" + b"<p><b>word " * 400_000, html))
-    desk.site.at("/story/2", Reply(200, f"<article><p>{WORDS}</p></article>".encode(), html))
+    desk.site.at("/story/2", Reply(200, f"<html><body><p>{WORDS}</p>".encode(), html))
     run = desk.run()["run"]
     assert (run["state"], run["articles_new"], run["pages_pending"]) == ("done", 1, 1)
     assert rows(desk.database, "SELECT stage, error_type, input FROM failures") == [
