@@ -40,7 +40,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "TagAgain": (TAXONOMY,),
     "StageRows": (TABLE, "folder", "run"),
     "WriteToDuckDB": ("shop.duckdb", [TABLE]),
-    "_Fetch": (transforms.steps._feed_request, 100, FETCHING, "signals", "feeds"),
+    "_Fetch": (transforms.steps._feed_request, 100, FETCHING, "signals", "feeds", "hosts.jsonl"),
     "_InPool": (transforms.steps._page_job, EXTRACTING),
     "_FindNew": ("known.npy",),
     "_Owe": ("known.npy",),
