@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -174,9 +176,30 @@ class _Worker:
 
     def do(self, work: Callable[[], T]) -> T:
         """Wait for the result; KeyboardInterrupt stops the query too."""
-        future = self._thread.submit(work)
+        future: Future[T] | None = None
         try:
+            with _sigint_later():  # else it could come between the query's start and our knowing
+                future = self._thread.submit(work)
             return future.result()
         except KeyboardInterrupt:
-            self._connection.interrupt()
+            while future and not future.done():  # whoever hurries may ask again
+                with suppress(KeyboardInterrupt):
+                    self._connection.interrupt()
+                    wait([future], timeout=0.05)
             raise
+
+
+@contextmanager
+def _sigint_later() -> Iterator[None]:
+    """What SIGINT does, it does at the end of the block."""
+    if threading.current_thread() is not threading.main_thread():  # which hears no signals
+        yield
+        return
+    heard: list[int] = []
+    previous = signal.signal(signal.SIGINT, lambda number, _frame: heard.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+        if heard and callable(previous):
+            previous(signal.SIGINT, None)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -13,7 +15,7 @@ import duckdb
 import pytest
 
 from config.errors import DatabaseError, DatabaseLocked, QueryError, SchemaMismatch
-from sinks.query import query
+from sinks.query import _Worker, query
 from tests.conftest import newsbeam
 from tests.sinks.samples import FEED, article, commit, held, listed, page, poll
 
@@ -366,3 +368,22 @@ def test_two_programs_may_read(database: Path) -> None:
     with query(database, "FROM articles", 0) as mine:
         assert newsbeam("sql", "FROM feeds", "--database", database, "--lock-timeout", 0).stdout
         assert list(mine.rows)
+
+
+class Hurried(ThreadPoolExecutor):
+    """Ctrl-C comes while a query is handed over."""
+
+    def submit(self, *arguments: Any) -> Any:
+        future = super().submit(*arguments)
+        signal.raise_signal(signal.SIGINT)
+        return future
+
+
+def test_ctrl_c_while_a_query_begins_stops_it() -> None:
+    endless = "SELECT count(*) FROM range(100000000000) t(n) WHERE sqrt(n) > 3"
+    connection = duckdb.connect()
+    with _Worker(connection) as worker:
+        worker._thread = Hurried(1)
+        with pytest.raises(KeyboardInterrupt):
+            worker.do(lambda: connection.execute(endless))
+    assert connection.execute("SELECT 42").fetchall() == [(42,)]
