@@ -394,10 +394,9 @@ class Fetcher:
 
     def _resting(self, host: str) -> HttpFailure | None:
         """Why a host is not asked for now."""
-        now = datetime.now(timezone.utc)
         seconds = self._lane(host).pace.rests(self.world.monotonic())
-        rest = self.hosts.rest(host, now)
-        if not seconds or rest is None:
+        now = datetime.now(timezone.utc)
+        if not seconds or (rest := self.hosts.rest(host, now)) is None:
             return None
         failed = f"{rest.failures} failures in a row, the last " if rest.failures > 1 else ""
         until = f"{rest.resting_until:%Y-%m-%d %H:%M} UTC"
@@ -676,7 +675,7 @@ async def _leave(answer: httpx.Response) -> None:
     length = answer.headers.get("content-length", "")
     short = length.isascii() and length.isdigit() and int(length) <= SHORT
     if short or answer.status_code == 304:
-        async for _ in answer.aiter_raw():
+        async for _ in answer.stream:  # type: ignore[union-attr]
             pass
 
 
