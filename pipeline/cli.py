@@ -5,9 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
-import re
 import sys
-from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -26,11 +24,12 @@ from pipeline.commands.retag import retag
 from pipeline.commands.search import search
 from pipeline.commands.serve import serve
 from pipeline.commands.sql import sql
+from pipeline.commands.stream import stream
 from pipeline.options import (
     Span,
-    allow_private_option,
     database_option,
     feeds_option,
+    fetching_options,
     lock_option,
     option,
     publish_option,
@@ -73,9 +72,9 @@ def main(verbose: bool) -> None:
       75  another run is active, or the database stayed locked; what was
           fetched waits staged for the next run
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # the news is wider than some terminals' charset
-            stream.reconfigure(errors="backslashreplace")
+    for output in (sys.stdout, sys.stderr):
+        if isinstance(output, io.TextIOWrapper):  # the news is wider than some terminals' charset
+            output.reconfigure(errors="backslashreplace")
     logging.basicConfig(level=logging.INFO if verbose else logging.ERROR)
     if not verbose:
         logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # failures are our errors
@@ -86,37 +85,9 @@ def main(verbose: bool) -> None:
 @topics_option
 @database_option
 @option("--now", is_flag=True, help="Poll all feeds, due or not.")
-@allow_private_option
-@option(
-    "--contact",
-    callback=lambda _context, _parameter, value: _contact(value),
-    metavar="ADDRESS",
-    help="Mail or web address for those who are asked; a part of the User-Agent.",
-)
-@option(
-    "--host-concurrency",
-    type=click.IntRange(min=1, max=100),
-    default=FetchSettings.host_concurrency,
-    show_default=True,
-    metavar="N",
-    help="Requests at once to one registered domain or address.",
-)
-@option(
-    "--host-delay",
-    type=click.FloatRange(min=0, max=3600),
-    default=FetchSettings.host_delay,
-    show_default=True,
-    metavar="SECONDS",
-    help="Pause between the starts of two of them.",
-)
+@fetching_options
 @lock_option
 @publish_option
-@option(
-    "--archive",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Keep every answer of the web in this folder, as WARC files.",
-)
 @option(
     "--from-warc",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -138,13 +109,9 @@ def run(
     topics: Path | None,
     database: Path,
     now: bool,
-    allow_private_hosts: bool,
-    contact: str | None,
-    host_concurrency: int,
-    host_delay: float,
+    fetching: FetchSettings,
     lock_timeout: float,
     publish: Path | None,
-    archive: Path | None,
     from_warc: tuple[Path, ...],
     time_limit: tuple[str, int] | None,
     runner: str,
@@ -169,16 +136,8 @@ def run(
     from pipeline.run import RunOptions, run_batch
 
     catalogue, taxonomy = _load(feeds, topics)
-    fetching = replace(
-        FetchSettings(),
-        host_concurrency=host_concurrency,
-        host_delay=host_delay,
-        allow_private_hosts=allow_private_hosts,
-        contact=contact,
-        archive=str(archive.resolve()) if archive else None,
-    )
     if from_warc:
-        if now or archive:
+        if now or fetching.archive:
             raise click.UsageError("--from-warc asks nothing of the web: no --now, no --archive")
         further, beam_options = _files_first(beam_options)
         from_warc += further
@@ -296,15 +255,6 @@ def _files_first(words: tuple[str, ...]) -> tuple[tuple[Path, ...], tuple[str, .
     return tuple(map(Path, files)), words[len(files) :]
 
 
-def _contact(value: str | None) -> str | None:
-    """An address that fits into a header."""
-    if value is None or (
-        value.isascii() and value.isprintable() and re.search(r"\S[@:/]\S", value)
-    ):
-        return value
-    raise click.BadParameter(f"{value!r}; valid: such as news@example.org, https://example.org/bot")
-
-
 def _load(feeds: Path | None, topics: Path | None) -> tuple[Any, Any]:
     """Both files, or the complaints about both."""
     problems, loaded = [], []
@@ -319,7 +269,7 @@ def _load(feeds: Path | None, topics: Path | None) -> tuple[Any, Any]:
     return loaded[0], loaded[1]
 
 
-for command in (commit, db, export, feeds_group, prune, retag, search, serve, sql):
+for command in (commit, db, export, feeds_group, prune, retag, search, serve, sql, stream):
     main.add_command(command)
 
 if __name__ == "__main__":

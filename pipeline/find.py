@@ -12,9 +12,10 @@ from config.models import ExtractSettings, Feed, FetchSettings
 from transforms import pool
 from transforms.discover import candidates, sitemaps
 from transforms.feeds import parse_feed
-from transforms.fetch import FEED_TYPES, Request, fetch_all
+from transforms.fetch import FEED_TYPES, Request
 from transforms.records import FeedDocument, HttpFailure, Response, Unreadable
 from transforms.robots import ROBOTS_BYTES, robots_address
+from transforms.service import fetch_all
 from transforms.sitemaps import parse_sitemap
 
 T = TypeVar("T")

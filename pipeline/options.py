@@ -5,7 +5,10 @@ Every option can also be set by NEWSBEAM_ and its name, but for `sql --unsafe`.
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +16,7 @@ from typing import Any, TypeVar
 import click
 
 from config import moments
+from config.models import FetchSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -93,3 +97,73 @@ allow_private_option = option(
     help="Let feeds and pages lie on loopback and private addresses.",
 )
 json_option = option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+
+def _contact(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """An address that fits into a header."""
+    if value is None or (
+        value.isascii() and value.isprintable() and re.search(r"\S[@:/]\S", value)
+    ):
+        return value
+    raise click.BadParameter(f"{value!r}; valid: such as news@example.org, https://example.org/bot")
+
+
+_FETCHING = (
+    allow_private_option,
+    option(
+        "--contact",
+        callback=_contact,
+        metavar="ADDRESS",
+        help="Mail or web address for those who are asked; a part of the User-Agent.",
+    ),
+    option(
+        "--host-concurrency",
+        type=click.IntRange(min=1, max=100),
+        default=FetchSettings.host_concurrency,
+        show_default=True,
+        metavar="N",
+        help="Requests at once to one registered domain or address.",
+    ),
+    option(
+        "--host-delay",
+        type=click.FloatRange(min=0, max=3600),
+        default=FetchSettings.host_delay,
+        show_default=True,
+        metavar="SECONDS",
+        help="Pause between the starts of two of them.",
+    ),
+    option(
+        "--archive",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="Keep every answer of the web in this folder, as WARC files.",
+    ),
+)
+
+
+def fetching_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that say how hosts are asked; the command is given them as `fetching`."""
+
+    @functools.wraps(command)
+    def given(
+        *,
+        allow_private_hosts: bool,
+        contact: str | None,
+        host_concurrency: int,
+        host_delay: float,
+        archive: Path | None,
+        **others: Any,
+    ) -> Any:
+        fetching = replace(
+            FetchSettings(),
+            host_concurrency=host_concurrency,
+            host_delay=host_delay,
+            allow_private_hosts=allow_private_hosts,
+            contact=contact,
+            archive=str(archive.resolve()) if archive else None,
+        )
+        return command(fetching=fetching, **others)
+
+    for one in reversed(_FETCHING):
+        given = one(given)
+    return given

@@ -30,6 +30,7 @@ from rich.text import Text
 
 from config.moments import span_text
 from pipeline.run import RunResult, Watcher
+from pipeline.stream import StreamWatcher
 from sinks.commit import Committed
 from sinks.formulas import defused
 from sinks.publish import Published
@@ -241,12 +242,15 @@ def _name(key: Any) -> str:
 
 def summary_json(result: RunResult) -> str:
     """A run's summary for programs."""
-    document = {
+    return dumps(_result_json(result))
+
+
+def _result_json(result: RunResult) -> dict[str, Any]:
+    return {
         **committed_json(result.committed),
         "recovered": [committed_json(item) for item in result.recovered],
         "published": published_json(result.published),
     }
-    return dumps(document)
 
 
 def dumps(document: Any) -> str:
@@ -435,3 +439,37 @@ class Screen(Watcher):
 
     def _say(self, text: str) -> None:
         self._console.print(text, markup=False)
+
+
+class StreamScreen(StreamWatcher):
+    """A line for each run on standard output, the rest on standard error."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+
+    def ran(self, result: RunResult) -> None:
+        """Say what a run brought."""
+        if self._as_json:
+            click.echo(json.dumps(plain(_result_json(result)), ensure_ascii=False))
+        else:
+            click.echo("\n".join([*map(taken_over, result.recovered), run_line(result.committed)]))
+        sys.stdout.flush()
+
+    def stopping(self) -> None:
+        """Say that the signal was heard."""
+        warn("stopping: what is fetched will be committed (a second signal ends at once)")
+
+    def warning(self, text: str) -> None:
+        """Say what went wrong beside a run."""
+        warn(text)
+
+
+def run_line(committed: Committed) -> str:
+    """A run of a stream as one line for people."""
+    run = committed.run
+    parts = [f"{shown(run['finished_at'])}  {_feeds(committed)}"]
+    if run["pages"]:
+        parts.append(f"articles {_articles(run)}")
+    if committed.left:
+        parts.append(f"{committed.left} pages owed")
+    return "; ".join(parts)

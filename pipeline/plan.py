@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -31,6 +32,8 @@ SELECT unhex(id) AS id FROM (
     UNION ALL SELECT url_id FROM entries WHERE url_id IS NOT NULL
 )
 """
+EVER = datetime.min.replace(tzinfo=timezone.utc)
+"""Since when a feed is due that was never polled."""
 PROBE_AFTER = timedelta(days=1)
 """A feed that has said nothing but 304 for so long has it put to the test."""
 STATES = """
@@ -43,7 +46,8 @@ FROM feeds
 # that could not be had, with the text of its feed; and one for an article whose listing, by
 # whichever feed, has changed since: then the page is read again as it was at first, so that two
 # feeds with two headlines do not make a change of each poll. What is to wait longer than anything
-# may was put down by a clock that was wrong.
+# may was put down by a clock that was wrong. In turn for each host and each feed, so that a flood
+# from one waits behind what is new elsewhere.
 OWED = """
 WITH changed AS (
     SELECT article_id, max(rechecks) AS rechecks FROM entries
@@ -59,13 +63,23 @@ WITH changed AS (
     SELECT e.*, article_id, (e.feed_url, e.url_id) <> (a.feed_url, a.url_id), c.rechecks
     FROM changed c JOIN articles a USING (article_id) JOIN entries e USING (article_id)
     WHERE e.state = 'fetched'
+), tasks AS (
+    SELECT e.*, f.position, coalesce(f.outlet, e.feed_url) AS outlet_or_url, f.country, f.language,
+           f.robots IS DISTINCT FROM 'ignore' AS obeys_robots,
+           regexp_extract(e.url, '^[^/]*//([^/?#]*)', 1) AS host
+    FROM owed e LEFT JOIN feeds f USING (feed_url)
+    QUALIFY row_number() OVER (PARTITION BY what ORDER BY other, e.run_id, f.position, e.url) = 1
 )
-SELECT e.url_id, e.url, e.feed_url, f.position, coalesce(f.outlet, e.feed_url), f.country,
-       f.language, e.title, e.byline, e.published_at, e.listed_at, e.tries,
-       CASE WHEN e.feed_text_at IS NOT NULL THEN e.content END, f.robots IS DISTINCT FROM 'ignore'
-FROM owed e LEFT JOIN feeds f USING (feed_url)
-QUALIFY row_number() OVER (PARTITION BY what ORDER BY other, e.run_id, f.position, e.url) = 1
-ORDER BY e.url_id
+SELECT url_id, url, feed_url, position, outlet_or_url, country, language, title, byline,
+       published_at, listed_at, tries, CASE WHEN feed_text_at IS NOT NULL THEN content END,
+       obeys_robots
+FROM tasks
+WHERE NOT list_contains($without, url_id)
+ORDER BY list_contains($first, url_id) DESC, greatest(
+    row_number() OVER (PARTITION BY host ORDER BY tries, listed_at, url_id),
+    row_number() OVER (PARTITION BY feed_url ORDER BY tries, listed_at, url_id)
+), url_id
+LIMIT $most
 """
 
 
@@ -120,6 +134,30 @@ class Plan(NamedTuple):
     """The index of what answers in the place of the web."""
 
 
+class Due(NamedTuple):
+    """What is due, as far as the database knows."""
+
+    feeds: list[FeedTask]
+    owed: list[PageTask]
+    robots: Sequence[RobotsFile] = ()
+    hosts: Sequence[HostRest] = ()
+
+    def names(self) -> set[tuple[str, str]]:
+        """The names of all tasks."""
+        return {task.name for task in self.feeds} | {task.name for task in self.owed}
+
+
+class Bound(NamedTuple):
+    """How much one plan may hold, and what goes first."""
+
+    feeds: int
+    pages: int
+    first: Collection[tuple[str, str]] = ()
+    """Names of tasks whose answers are here."""
+    without: Collection[tuple[str, str]] = ()
+    """Names of tasks that are under way already."""
+
+
 def make_plan(
     database: str | Path,
     catalogue: Sequence[Feed],
@@ -138,42 +176,104 @@ def make_plan(
     Raises:
         DatabaseLocked: another process held the database.
     """
+    due = look_up(
+        database, catalogue, now=now, poll_all=poll_all, lock_timeout=lock_timeout, archive=archive
+    )
+    return write_plan(database, due, folder, lock_timeout=lock_timeout, archive=archive)
+
+
+def look_up(
+    database: str | Path,
+    catalogue: Sequence[Feed],
+    *,
+    now: datetime,
+    lock_timeout: float,
+    poll_all: bool = False,
+    archive: Path | None = None,
+    bound: Bound | None = None,
+) -> Due:
+    """What is due; with `bound`, so much of it as a short run may take on, fair to all.
+
+    Raises:
+        DatabaseLocked: another process held the database.
+    """
     states: dict[str, FeedState] = {}
-    owed: list[PageTask] = []
-    robots: list[RobotsFile] = []
-    hosts: list[HostRest] = []
-    known = folder / "known.npy"
+    due = Due([], [])
     if Path(database).exists():
         with open_database(database, read_only=True, lock_timeout=lock_timeout) as opened:
             rows = opened.connection.execute(STATES).fetchall()
             states = {url: FeedState(*state) for url, *state in rows}
             latest = now + timedelta(seconds=LONGEST_RETRY_AFTER)
             asked = {"now": latest if archive else now, "latest": latest,
-                     "archived": archive is not None}  # fmt: skip
-            owed = [PageTask(*row) for row in opened.connection.execute(OWED, asked).fetchall()]
-            told = opened.connection.execute(ROBOTS, {"now": now}).fetchall()
-            robots = [RobotsFile(*row) for row in told]
+                     "archived": archive is not None, "most": bound.pages if bound else None,
+                     "first": [key for _, key in bound.first] if bound else [],
+                     "without": [key for _, key in bound.without] if bound else []}  # fmt: skip
+            owed = opened.connection.execute(OWED, asked).fetchall()
+            robots = opened.connection.execute(ROBOTS, {"now": now}).fetchall()
             rests = {"now": now, "latest": now + timedelta(seconds=LONGEST_REST)}
-            hosts = [HostRest(*row) for row in opened.connection.execute(HOSTS, rests).fetchall()]
-            ids = opened.connection.sql(KNOWN).to_arrow_table().column(0)
-    else:
-        ids = pa.chunked_array([], pa.binary())
-    write_known(known, ids)
+            hosts = opened.connection.execute(HOSTS, rests).fetchall()
+            due = Due(
+                [],
+                [PageTask(*row) for row in owed],
+                [RobotsFile(*row) for row in robots],
+                [HostRest(*row) for row in hosts],
+            )
     if archive:
         pages_there = Archive(archive)
-        due = list(archived_feeds(pages_there, catalogue, states))
-        owed = [task for task in owed if task.content or pages_there.has(task.url)]
+        feeds = list(archived_feeds(pages_there, catalogue, states))
+        pages = [task for task in due.owed if task.content or pages_there.has(task.url)]
         pages_there.close()
+        return due._replace(feeds=feeds, owed=pages)
+    feeds = list(due_feeds(catalogue, states, now, poll_all))
+    if bound:
+        waits = {url: state.next_poll_at or EVER for url, state in states.items()}
+        free = [task for task in feeds if task.name not in bound.without]
+        feeds = fair(free, bound.first, lambda task: waits.get(task.url, EVER))[: bound.feeds]
+    return due._replace(feeds=feeds)
+
+
+def fair(
+    tasks: Sequence[FeedTask],
+    first: Collection[tuple[str, str]],
+    due_at: Callable[[FeedTask], datetime],
+) -> list[FeedTask]:
+    """Tasks in turn for each host, of a host the one that has waited longest first."""
+    ranks: Counter[str] = Counter()
+    ordered: list[tuple[bool, int, datetime, FeedTask]] = []
+    for task in sorted(tasks, key=due_at):
+        host = host_of(task.target)
+        ordered.append((task.name not in first, ranks[host], due_at(task), task))
+        ranks[host] += 1
+    return [task for *_, task in sorted(ordered, key=lambda turn: turn[:3])]
+
+
+def write_plan(
+    database: str | Path,
+    due: Due,
+    folder: Path,
+    *,
+    lock_timeout: float,
+    archive: Path | None = None,
+) -> Plan:
+    """Write what is due to files in `folder`, and what is known, for the workers.
+
+    Raises:
+        DatabaseLocked: another process held the database.
+    """
+    known = folder / "known.npy"
+    if Path(database).exists() and (due.feeds or due.owed):
+        with open_database(database, read_only=True, lock_timeout=lock_timeout) as opened:
+            write_known(known, opened.connection.sql(KNOWN).to_arrow_table().column(0))
     else:
-        due = list(due_feeds(catalogue, states, now, poll_all))
+        write_known(known, pa.chunked_array([], pa.binary()))
     feeds, pages, rules, resting = (
         folder / f"{name}.jsonl" for name in ("feeds", "owed", "robots", "hosts")
     )
-    plan = Plan(feeds, pages, known, rules, resting, len(due), len(owed), archive)
-    _write(plan.feeds, due)
-    _write(plan.owed, owed)
-    _write(plan.robots, robots)
-    _write(plan.hosts, hosts)
+    plan = Plan(feeds, pages, known, rules, resting, len(due.feeds), len(due.owed), archive)
+    _write(plan.feeds, due.feeds)
+    _write(plan.owed, due.owed)
+    _write(plan.robots, due.robots)
+    _write(plan.hosts, due.hosts)
     return plan
 
 

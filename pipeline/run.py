@@ -1,4 +1,4 @@
-"""One scheduled run: take over what is staged, plan, run the graph, commit."""
+"""One run: take over what is staged, plan, run the graph, commit."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ class RunResult(NamedTuple):
     """Why the copy for readers could not be written; what was fetched is committed."""
 
 
-class _End(NamedTuple):
+class End(NamedTuple):
+    """How a graph came to its end."""
+
     failure: Exception | None
     abandoned: bool
 
@@ -100,6 +102,7 @@ def run_batch(options: RunOptions, watcher: Watcher | None = None) -> RunResult:
         ArchiveError: a WARC file cannot be read, or the folder for them not written.
     """
     from pipeline.runners import engine  # Beam takes a second to load: not for a wrong option
+    from transforms.pool import close_pools
 
     watcher = watcher or Watcher()
     chosen = engine(options.runner, options.beam_options)
@@ -121,20 +124,28 @@ def run_batch(options: RunOptions, watcher: Watcher | None = None) -> RunResult:
 
         with listening(stop, options.time_limit) as asked:
             watcher.phase("run")
-            end = _run_graph(options, plan, folder, chosen, watcher, asked)
+            try:
+                end = run_graph(options, plan, folder, chosen, watcher, asked)
+            finally:
+                close_pools()
             watcher.phase("commit")
             committed = commit_run(options.database, folder, options.lock_timeout)
-        result = _publish(options, RunResult(committed, recovered, end.abandoned))
-        _keep_index(options, watcher)
+        result = publish_copy(options, RunResult(committed, recovered, end.abandoned))
+        update_index(options, watcher)
     if end.failure is not None:
         if result.unpublished:
             watcher.warning(str(result.unpublished))
-        text = first_line(end.failure)
-        raise RunFailed(f"the run failed, nothing is lost: {text}") from end.failure
+        raise RunFailed(failed_because(end.failure)) from end.failure
     return result
 
 
-def _keep_index(options: RunOptions, watcher: Watcher) -> None:
+def failed_because(failure: Exception) -> str:
+    """What to say of a graph that failed."""
+    return f"the run failed, nothing is lost: {first_line(failure)}"
+
+
+def update_index(options: RunOptions, watcher: Watcher) -> None:
+    """Bring the search index up to date, where there is one; that it cannot be is a warning."""
     from sinks.search import keep_index
 
     if warning := keep_index(
@@ -143,7 +154,7 @@ def _keep_index(options: RunOptions, watcher: Watcher) -> None:
         watcher.warning(warning)
 
 
-def _publish(options: RunOptions, result: RunResult) -> RunResult:
+def publish_copy(options: RunOptions, result: RunResult) -> RunResult:
     """Write the copy for readers; that it fails comes back as a value, the rows are committed."""
     if options.publish is None:
         return result
@@ -175,22 +186,34 @@ def _plan(options: RunOptions, folder: RunFolder, runner: str, watcher: Watcher)
         lock_timeout=options.lock_timeout,
         archive=archive,
     )
+    note_plan(options, folder, plan, runner, now, monotonic() - started)
+    return plan
+
+
+def note_plan(
+    options: RunOptions,
+    folder: RunFolder,
+    plan: Plan,
+    runner: str,
+    started_at: datetime,
+    seconds: float,
+) -> None:
+    """Write down what a run is: from then on it will be committed, whatever becomes of it."""
     folder.write_json(
         "run.json",
         {
-            "started_at": now.isoformat(),
+            "started_at": started_at.isoformat(),
             "newsbeam_version": VERSION,
             "runner": runner,
             "feeds_due": plan.feeds_due,
-            "plan_seconds": round(monotonic() - started, 3),
+            "plan_seconds": round(seconds, 3),
             "feeds": [
                 *(_configured(position, feed) for position, feed in enumerate(options.feeds)),
-                *(_archived(task) for task in read_feed_tasks(str(plan.feeds)) if archive),
+                *(_archived(task) for task in _archived_tasks(plan)),
             ],
             **defined(options.taxonomy),
         },
     )
-    return plan
 
 
 def _configured(position: int, feed: Feed) -> dict[str, Any]:
@@ -207,6 +230,10 @@ def _configured(position: int, feed: Feed) -> dict[str, Any]:
         "expect_entries": feed.expect.at_least if feed.expect else None,
         "expect_seconds": feed.expect.per if feed.expect else None,
     }
+
+
+def _archived_tasks(plan: Plan) -> Iterator[FeedTask]:
+    return read_feed_tasks(str(plan.feeds)) if plan.archive else iter(())
 
 
 def _archived(task: FeedTask) -> dict[str, Any]:
@@ -227,14 +254,14 @@ def defined(taxonomy: Taxonomy) -> dict[str, Any]:
     }
 
 
-def _run_graph(
+def run_graph(
     options: RunOptions,
     plan: Plan,
     folder: RunFolder,
     chosen: Any,
     watcher: Watcher,
     asked: Asked,
-) -> _End:
+) -> End:
     """Run the graph to its end; a failure comes back as a value, because a commit follows."""
     times: dict[str, float] = {}
     failure: Exception | None = None
@@ -260,7 +287,7 @@ def _run_graph(
             **times,
         },
     )
-    return _End(failure, abandoned)
+    return End(failure, abandoned)
 
 
 def _execute(
@@ -269,37 +296,41 @@ def _execute(
     import apache_beam as beam
 
     from pipeline.graph import ingest
-    from transforms.pool import close_pools
 
     with _progress(folder, watcher.progress):
-        try:
-            pipeline = beam.Pipeline(runner=chosen.runner, options=chosen.options)
-            ingest(
-                pipeline,
-                plan,
-                folder,
-                options.taxonomy,
-                options.fetching,
-                ExtractSettings(processes=chosen.processes),
-                chosen.workers,
-            )
-            result = pipeline.run()
-            result.wait_until_finish()
-        finally:
-            close_pools()
+        pipeline = beam.Pipeline(runner=chosen.runner, options=chosen.options)
+        ingest(
+            pipeline,
+            plan,
+            folder,
+            options.taxonomy,
+            options.fetching,
+            ExtractSettings(processes=chosen.processes),
+            chosen.workers,
+        )
+        result = pipeline.run()
+        result.wait_until_finish()
     return {**_phase_seconds(result), "cpu_seconds": _cpu_seconds(result)}
 
 
+_told_cpu = 0.0
+
+
 def _cpu_seconds(result: Any) -> float:
-    """CPU time of this process, of the workers that it has seen end, and of the parsers."""
+    """CPU time since the last run of this process, if any, and that of its parsers.
+
+    Of workers only those count that the process has seen end.
+    """
+    global _told_cpu
     spent = os.times()
     ours = spent.user + spent.system + spent.children_user + spent.children_system
+    since, _told_cpu = ours - _told_cpu, ours
     parsers: int = sum(
         found.committed
         for found in result.metrics().query()["counters"]
         if found.key.metric.name == "parser_cpu_ms"
     )
-    return float(round(ours + parsers / 1000, 2))
+    return float(round(since + parsers / 1000, 2))
 
 
 def _phase_seconds(result: Any) -> dict[str, float]:

@@ -1,27 +1,23 @@
-"""Fetching many URLs at once: polite to each host, bounded in all else.
+"""Fetching single URLs, polite to each host, bounded in all else.
 
-One asyncio loop in a thread of its own works while the caller consumes. Every host has a lane
-with so many requests at once and a pause between them; every lane has an HTTP client of its own,
-because one client for many hosts reuses no connection; few clients are kept open that have nothing
-to do, because sockets are counted. What fails in an expected way comes out as an HttpFailure; the
-order is that of arrival.
+Every host has a lane with so many requests at once and a pause between them; every lane has an
+HTTP client of its own, because one client for many hosts reuses no connection; few clients are
+kept open that have nothing to do, because sockets are counted. What fails in an expected way comes
+out as an HttpFailure. `transforms.service` fetches many at once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import queue
 import ssl
 import sys
-import threading
-from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from time import monotonic
-from typing import Any, Generic, NamedTuple, TypeVar, Union
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import certifi
@@ -40,16 +36,12 @@ from transforms.schedule import LONGEST_RETRY_AFTER, http_date
 from transforms.urls import absolute, host_of
 from transforms.warc import ArchiveWriter, Exchange
 
-T = TypeVar("T")
 R = TypeVar("R")
-_Mailbox = queue.Queue[Union[tuple[T, Response | HttpFailure], BaseException, None]]
 FEED_TYPES = "application/rss+xml, application/atom+xml, application/feed+json, */*;q=0.5"
-RESULTS_WAITING = 32
-STOP_CHECK = 0.2
 SHORT = 16_384
 """Bytes of an unwanted body that cost less than a new connection."""
-LOOKUPS = 32
-"""Names looked up at once; each takes a thread, and a slow name server must not hold up others."""
+FORGOTTEN = 3600.0
+"""Seconds after which a host that is not asked is forgotten; that it rests is noted elsewhere."""
 TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PERMANENT = frozenset({301, 308})
@@ -97,152 +89,16 @@ class World(NamedTuple):
     tls: Callable[[], ssl.SSLContext] = _tls
 
 
-def fetch_all(
-    requests: Iterable[tuple[T, Request]],
-    settings: FetchSettings,
-    stopped: Callable[[], bool] = lambda: False,
-    robots: RobotsBook | None = None,
-    hosts: HostBook | None = None,
-    world: World = World(),  # noqa: B008 (it is immutable)
-) -> Iterator[tuple[T, Response | HttpFailure]]:
-    """Fetch every request; yield its key and its result as they arrive.
-
-    `robots` holds what is known of the sites, `hosts` which of them rest; both are given what is
-    found out.
-
-    Once `RESULTS_WAITING` results wait for the caller, no request begins until it takes some. Once
-    `stopped` says so, what is under way is dropped and the iterator ends.
-    """
-    mailbox: _Mailbox[T] = queue.Queue()
-    books = _Books(robots or RobotsBook(), hosts or HostBook())
-    work = _Work(list(requests), settings, stopped, books, world, mailbox)
-    thread = threading.Thread(target=work.run, name="newsbeam-fetch", daemon=True)
-    thread.start()
-    try:
-        while (item := mailbox.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            work.taken()
-            yield item
-    finally:
-        work.cancel()
-        thread.join()
-
-
-class _Books(NamedTuple):
-    """What is known of sites and hosts."""
+class Books(NamedTuple):
+    """What is known of sites and hosts, and what was found out since."""
 
     robots: RobotsBook
     hosts: HostBook
 
-
-class _Work(Generic[T]):
-    """One call of fetch_all, on its own loop."""
-
-    def __init__(
-        self,
-        requests: list[tuple[T, Request]],
-        settings: FetchSettings,
-        stopped: Callable[[], bool],
-        books: _Books,
-        world: World,
-        mailbox: _Mailbox[T],
-    ) -> None:
-        self.settings, self.stopped, self.mailbox = settings, stopped, mailbox
-        self.books, self.world = books, world
-        self.loop = asyncio.new_event_loop()
-        self.given = self.took = 0
-        self.full = False
-        self.taking = asyncio.Event()
-        self.taking.set()
-        self.by_host: dict[str, deque[tuple[T, Request]]] = defaultdict(deque)
-        for key, request in requests:
-            self.by_host[host_of(request.url)].append((key, request))
-        self.task: asyncio.Task[None] | None = None
-
-    def run(self) -> None:
-        """The thread's body: always leaves a None or an exception in the mailbox."""
-        asyncio.set_event_loop(self.loop)
-        self.loop.set_default_executor(ThreadPoolExecutor(LOOKUPS, "newsbeam-lookup"))
-        end: BaseException | None = None
-        try:
-            self.task = self.loop.create_task(self._fetch_by_host())
-            self.loop.run_until_complete(self.task)
-        except asyncio.CancelledError:
-            pass
-        except BaseException as error:  # handed to the caller's thread, not swallowed
-            end = error
-        finally:
-            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
-            self.loop.run_until_complete(self.loop.shutdown_default_executor())
-            self.loop.close()
-            self.mailbox.put(end)
-
-    def taken(self) -> None:
-        """The caller took a result; the loop is woken only where it waits for that."""
-        self.took += 1
-        if self.full:
-            with contextlib.suppress(RuntimeError):  # the loop has ended
-                self.loop.call_soon_threadsafe(self._look)
-
-    def _give(self, key: T, result: Response | HttpFailure) -> None:
-        self.given += 1
-        self.mailbox.put((key, result))
-        self._look()
-
-    def _look(self) -> None:
-        """Whether there is room for results; `full` is said first, lest a caller be missed."""
-        self.full = True
-        if self.given - self.took < RESULTS_WAITING:
-            self.full = False
-            self.taking.set()
-        else:
-            self.taking.clear()
-
-    def cancel(self) -> None:
-        """Drop what is under way."""
-        with contextlib.suppress(RuntimeError):
-            self.loop.call_soon_threadsafe(self._cancel)
-
-    def _cancel(self) -> None:
-        if self.task is not None:
-            self.task.cancel()
-
-    async def _fetch_by_host(self) -> None:
-        with _archive(self.settings) as archive:
-            async with Fetcher(
-                self.settings, self.taking, self.books, self.world, archive
-            ) as fetcher:
-                await self._fetch_all(fetcher)
-
-    async def _fetch_all(self, fetcher: Fetcher) -> None:
-        hosts = [
-            asyncio.create_task(self._empty(fetcher, host, waiting))
-            for host, waiting in self.by_host.items()
-        ]
-        watch = asyncio.create_task(self._watch())
-        try:
-            await asyncio.gather(*hosts)
-        finally:
-            for task in (watch, *hosts):
-                task.cancel()
-            await asyncio.gather(watch, *hosts, return_exceptions=True)
-
-    async def _empty(self, fetcher: Fetcher, host: str, waiting: deque[tuple[T, Request]]) -> None:
-        """Everything of one host, so many at once; then its connections are given back."""
-        lines = min(self.settings.host_concurrency, len(waiting))
-        async with fetcher.using(host):
-            await asyncio.gather(*(self._line(fetcher, waiting) for _ in range(lines)))
-
-    async def _line(self, fetcher: Fetcher, waiting: deque[tuple[T, Request]]) -> None:
-        while waiting:
-            key, request = waiting.popleft()
-            self._give(key, await fetcher.fetch(request))
-
-    async def _watch(self) -> None:
-        while not self.stopped():
-            await asyncio.sleep(STOP_CHECK)
-        self._cancel()
+    @classmethod
+    def empty(cls) -> Books:
+        """Nothing is known."""
+        return cls(RobotsBook(), HostBook())
 
 
 if sys.version_info >= (3, 11):
@@ -257,10 +113,6 @@ else:
     async def within(seconds: float, work: Coroutine[Any, Any, R]) -> R:
         """The result of work; TimeoutError after so many seconds."""
         return await asyncio.wait_for(work, seconds)
-
-
-def _archive(settings: FetchSettings) -> contextlib.AbstractContextManager[ArchiveWriter | None]:
-    return ArchiveWriter(settings.archive) if settings.archive else contextlib.nullcontext()
 
 
 class _Place:
@@ -287,6 +139,9 @@ class _Place:
         self.free_at = max(self.free_at, self.world.monotonic() + seconds)
 
 
+P = TypeVar("P", bound=_Place)
+
+
 class _Lane(_Place):
     """The way to one host: a client, and how fast the host may be asked."""
 
@@ -309,6 +164,12 @@ class _Lane(_Place):
         if self.transport is not None:
             transport, self.transport = self.transport, None
             await transport.aclose()
+
+
+def _forget(places: dict[str, P]) -> None:
+    for name, place in list(places.items()):
+        if place.wait < -FORGOTTEN and not place.turn.locked():
+            del places[name]
 
 
 class _Resting(Exception):
@@ -334,7 +195,7 @@ class Fetcher:
         self,
         settings: FetchSettings,
         taking: asyncio.Event,
-        books: _Books,
+        books: Books,
         world: World,
         archive: ArchiveWriter | None = None,
     ) -> None:
@@ -350,6 +211,7 @@ class Fetcher:
         self.in_flight = asyncio.Semaphore(settings.in_flight)
         self.addresses: dict[str, str] = {}
         self.machines: dict[str, _Place] = defaultdict(lambda: _Place(settings, world))
+        self.tidied = world.monotonic()
 
     async def __aenter__(self) -> Fetcher:
         return self
@@ -357,6 +219,22 @@ class Fetcher:
     async def __aexit__(self, *_: object) -> None:
         for lane in self.lanes.values():
             await lane.close()
+
+    def tidy(self) -> None:
+        """Forget what was not asked for long, lest a life of months add it all up.
+
+        No request takes as long, so that nothing is forgotten that is under way.
+        """
+        if self.world.monotonic() - self.tidied < FORGOTTEN:
+            return
+        self.tidied = self.world.monotonic()
+        self.addresses.clear()  # names move
+        _forget(self.lanes)
+        _forget(self.machines)
+        for origin in [origin for origin, lock in self.asking.items() if not lock.locked()]:
+            del self.asking[origin]
+        self.robots.forget(datetime.now(timezone.utc))
+        self.hosts.forget(datetime.now(timezone.utc))
 
     async def fetch(self, request: Request) -> Response | HttpFailure:
         """The answer to a request; of a probe, the second one where the first says 304."""
@@ -543,7 +421,7 @@ class Fetcher:
         """Why a site's robots.txt keeps us from an address; read at the site's first request."""
         origin = origin_of(url)
         async with self.asking[origin]:
-            rules = self.robots.rules(origin)
+            rules = self.robots.rules(origin, at)
             if rules is None:
                 request = Request(
                     robots_address(url), ROBOTS_BYTES + 1, "text/plain, */*", cut=True

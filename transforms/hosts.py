@@ -36,6 +36,10 @@ class HostBook:
         self.learn([rest])
         self._found.append(rest)
 
+    def forget(self, now: datetime) -> None:
+        """Drop the rests that are over."""
+        self._rests = {host: rest for host, rest in self._rests.items() if rest.resting_until > now}
+
     def take(self) -> Iterator[HostRest]:
         """What was found since the last call; another thread may go on noting."""
         while self._found:

@@ -62,6 +62,11 @@ class FeedTask(NamedTuple):
         """The address to ask."""
         return self.address or self.url
 
+    @property
+    def name(self) -> tuple[str, str]:
+        """The same in each run that polls the feed."""
+        return "feed", self.url
+
 
 class PageTask(NamedTuple):
     """An entry whose page is owed, with what its feed told of it."""
@@ -87,6 +92,11 @@ class PageTask(NamedTuple):
     def target(self) -> str:
         """The address to ask."""
         return self.url
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """The same in each run that owes the page."""
+        return "page", self.url_id
 
 
 class Response(NamedTuple):

@@ -106,18 +106,29 @@ class RobotsBook:
     """The rules of origins: those that the database knew, and those that were read since."""
 
     def __init__(self, known: Iterable[RobotsFile] = ()) -> None:
-        self._rules = {file.origin: rules_of(file) for file in known}
+        self._rules: dict[str, tuple[datetime, Rules]] = {}
         self._read: deque[RobotsFile] = deque()
+        self.learn(known)
 
-    def rules(self, origin: str) -> Rules | None:
-        """What is known of an origin."""
-        return self._rules.get(origin)
+    def learn(self, files: Iterable[RobotsFile]) -> None:
+        """Take over what others know."""
+        for file in files:
+            self._rules[file.origin] = file.expires_at, rules_of(file)
+
+    def rules(self, origin: str, at: datetime) -> Rules | None:
+        """What is known of an origin at a time."""
+        expires_at, rules = self._rules.get(origin, (at, None))
+        return rules if expires_at > at else None
 
     def keep(self, file: RobotsFile) -> Rules:
         """Note what was read."""
-        rules = self._rules[file.origin] = rules_of(file)
+        self.learn([file])
         self._read.append(file)
-        return rules
+        return self._rules[file.origin][1]
+
+    def forget(self, now: datetime) -> None:
+        """Drop what has expired."""
+        self._rules = {origin: kept for origin, kept in self._rules.items() if kept[0] > now}
 
     def take(self) -> Iterator[RobotsFile]:
         """What was read since the last call; another thread may go on noting."""

@@ -24,8 +24,8 @@ from transforms import pool
 from transforms.archive import Archive, parse_listing
 from transforms.extract import extract_content, extract_page
 from transforms.feeds import parse_feed
-from transforms.fetch import FEED_TYPES, Request, fetch_all
-from transforms.hosts import HostBook, load_hosts, rest_line, rest_of
+from transforms.fetch import FEED_TYPES, Books, Request
+from transforms.hosts import load_hosts, rest_line, rest_of
 from transforms.known import KnownIds
 from transforms.listing import ARCHIVED, is_unchanged, page_tasks, poll_record
 from transforms.pages import page_record
@@ -40,7 +40,8 @@ from transforms.records import (
     Response,
     Unreadable,
 )
-from transforms.robots import RobotsBook, load_robots
+from transforms.robots import load_robots
+from transforms.service import fetch_all, shared_service
 from transforms.signals import Signals
 from transforms.sitemaps import parse_sitemap
 from transforms.tag import Tagger
@@ -309,8 +310,10 @@ class _Fetch(beam.DoFn):
 
     def setup(self) -> None:
         self.signals = Signals(self.signals_folder)
-        self.hosts = HostBook(load_hosts(self.known_hosts))
-        self.robots = RobotsBook(load_robots(self.known_robots) if self.known_robots else ())
+        self.service = shared_service()
+        self.robots, self.hosts = self.service.books if self.service else Books.empty()
+        self.hosts.learn(load_hosts(self.known_hosts))
+        self.robots.learn(load_robots(self.known_robots) if self.known_robots else ())
         self.archive = Archive(self.archive_index) if self.archive_index else None
 
     def process(self, group: tuple[str, Iterable[Any]]) -> Iterator[Answer | TaggedOutput]:
@@ -327,9 +330,7 @@ class _Fetch(beam.DoFn):
                 yield task, wanted
                 self.signals.count(self.what)
         self.hosts.learn(map(rest_of, self.signals.told_rests()))
-        for answer in fetch_all(
-            requests, self.settings, self.signals.stopped, self.robots, self.hosts
-        ):
+        for answer in self._answers(requests):
             yield answer
             yield from (TaggedOutput(ROBOTS, file) for file in self.robots.take())
             for rest in self.hosts.take():
@@ -338,6 +339,16 @@ class _Fetch(beam.DoFn):
             self.signals.count(self.what)
         self.times.update(_now_ms())
         self.signals.flush()
+
+    def _answers(self, requests: list[tuple[Any, Request]]) -> Iterator[Answer]:
+        if self.service:
+            return self.service.fetch(
+                requests,
+                self.signals.stopped,
+                self.service.until.get(self.what),
+                lambda task: task.name,
+            )
+        return fetch_all(requests, self.settings, self.signals.stopped, self.robots, self.hosts)
 
 
 class _InPool(beam.DoFn):

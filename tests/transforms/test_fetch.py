@@ -32,17 +32,16 @@ from tests.transforms.conftest import PATIENCE, Reply, Site
 from transforms.coding import MOST_PARTS
 from transforms.fetch import (
     LONGEST_RETRY_AFTER,
-    RESULTS_WAITING,
     TEMPORARY,
     Request,
     World,
-    fetch_all,
     retry_after,
 )
 from transforms.hosts import HostBook
 from transforms.pace import LONGEST_REST
 from transforms.records import HttpFailure, Response
 from transforms.robots import ROBOTS_BYTES
+from transforms.service import RESULTS_WAITING, fetch_all
 
 LIMIT = 100_000
 NOW = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)

@@ -19,8 +19,9 @@ from config.models import ExtractSettings, FetchSettings
 from tests.transforms.test_golden_feeds import FEEDS, URL, expected
 from transforms import pool
 from transforms.feeds import parse_feed
-from transforms.fetch import FEED_TYPES, Request, fetch_all
+from transforms.fetch import FEED_TYPES, Request
 from transforms.records import FeedDocument, HttpFailure, Response, Unreadable
+from transforms.service import fetch_all
 from transforms.sitemaps import parse_sitemap
 
 SEED = 20260105

@@ -42,6 +42,7 @@ from transforms.steps import (
 from transforms.urls import canonical, digest
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
+LATER = datetime(2100, 1, 5, 12, tzinfo=timezone.utc)
 FETCH = FetchSettings(host_delay=0, retry_wait=0, retries=1, allow_private_hosts=True)
 PARSE = ExtractSettings()
 TAXONOMY = Taxonomy((Topic("shipping", "Shipping", ("pier*", "harbour")),))
@@ -280,7 +281,7 @@ def test_a_robots_txt_that_is_not_there_allows_all_and_one_that_is_lost_nothing(
 
 def test_what_is_known_of_a_site_is_not_asked_for_again(site, tmp_path):
     site.at("/a", page("A Crane"))
-    known = RobotsFile(site.base, NOW, 200, "User-agent: *\nDisallow: /a", None, NOW)
+    known = RobotsFile(site.base, NOW, 200, "User-agent: *\nDisallow: /a", None, LATER)
     tasks = [page_task(site.base + "/a")]
     assert states(site, tmp_path, tasks, known) == {"a": "RobotsRefused"}
     assert (site.seen(), site.told) == ({}, [])

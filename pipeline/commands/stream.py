@@ -1,0 +1,83 @@
+"""`newsbeam stream`: the main job, without end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from config.load import shipped
+from config.models import FetchSettings
+from pipeline.options import (
+    Span,
+    database_option,
+    feeds_option,
+    fetching_options,
+    option,
+    publish_option,
+    topics_option,
+)
+
+
+@click.command(short_help="Go on polling and committing until told to stop.")
+@feeds_option
+@topics_option
+@database_option
+@option(
+    "--commit-every",
+    type=Span(),
+    default="10s",
+    show_default=True,
+    metavar="SPAN",
+    help="Time between two commits, while there is anything new.",
+)
+@fetching_options
+@publish_option
+@option(
+    "--publish-every",
+    type=Span(),
+    default="15m",
+    show_default=True,
+    metavar="SPAN",
+    help="Time between two copies for readers.",
+)
+@option("--json", "as_json", is_flag=True, help="Print each run as one line of JSON.")
+def stream(
+    feeds: Path | None,
+    topics: Path | None,
+    database: Path,
+    commit_every: tuple[str, int],
+    fetching: FetchSettings,
+    publish: Path | None,
+    publish_every: tuple[str, int],
+    as_json: bool,
+) -> None:
+    """Poll each feed at its own pace, and commit what is new within seconds, until told to stop.
+
+    It does what `newsbeam run` does, again and again in one warm process, over whatever is due;
+    slow hosts are waited for while the rest is committed. SIGINT and SIGTERM end it within seconds,
+    with what is fetched committed. Whatever else ends it, the next start goes on where it was.
+
+    The feeds and topics files are read again when they change; a broken edit is refused, and the
+    old files stay in force:
+
+    \b
+      newsbeam stream --feeds feeds.yaml --topics topics.yaml --database news.duckdb
+    """
+    from pipeline.output import StreamScreen
+    from pipeline.stream import StreamOptions, run_stream
+
+    options = StreamOptions(
+        database,
+        feeds or shipped("feeds.yaml"),
+        topics or shipped("topics.yaml"),
+        commit_every[1],
+        fetching,
+        publish,
+        publish_every[1],
+    )
+    if run_stream(options, StreamScreen(as_json)):
+        sys.stdout.flush()
+        os._exit(0)  # a thread of the runner would keep it alive
