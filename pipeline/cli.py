@@ -216,6 +216,14 @@ def demo(directory: Path) -> None:
 @option("--latency-ms", type=int, default=0, show_default=True, help="Wait before each answer.")
 @option("--seed", type=int, default=7, show_default=True, help="Another seed, other news.")
 @option("--kind", is_flag=True, help="Leave out the outlets that misbehave.")
+@option("--held", is_flag=True, help="List nothing until a POST to _control/publish/N.")
+@option(
+    "--publish-every",
+    type=Span(),
+    metavar="SPAN",
+    help="List one article, and one more each so often; implies --held.",
+)
+@option("--interval", default="15m", show_default=True, help="Of its feeds.")
 @option("--json", "as_json", is_flag=True, help="Print the addresses as one line of JSON.")
 def newsroom(
     port: int,
@@ -225,9 +233,18 @@ def newsroom(
     latency_ms: int,
     seed: int,
     kind: bool,
+    held: bool,
+    publish_every: tuple[str, int] | None,
+    interval: str,
     as_json: bool,
 ) -> None:
-    """Serve the embedded newsroom on loopback until it is stopped."""
+    """Serve the embedded newsroom on loopback until it is stopped.
+
+    To watch a stream, let it publish while it is read:
+
+    \b
+      newsbeam newsroom --publish-every 2s --interval 10s
+    """
     import json
 
     from pipeline.newsroom import NewsroomServer, NewsroomSettings, serve
@@ -242,8 +259,18 @@ def newsroom(
             click.echo("  newsbeam run --feeds newsroom.yaml --allow-private-hosts --host-delay 0")
         sys.stdout.flush()
 
-    settings = NewsroomSettings(outlets, articles, page_kilobytes, latency_ms, seed, not kind)
-    serve(settings, port, tell)
+    every = publish_every[1] if publish_every else None
+    settings = NewsroomSettings(
+        outlets,
+        articles,
+        page_kilobytes,
+        latency_ms,
+        seed,
+        not kind,
+        held or every is not None,
+        interval,
+    )
+    serve(settings, port, tell, every)
 
 
 def _files_first(words: tuple[str, ...]) -> tuple[tuple[Path, ...], tuple[str, ...]]:

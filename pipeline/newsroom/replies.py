@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import NamedTuple
 
@@ -55,6 +56,7 @@ class Responder:
     def __init__(self, edition: Edition, site: Site, settings: NewsroomSettings) -> None:
         self._edition = edition
         self._site = site
+        self._settings = settings
         self._pages = Renderer(edition, site, settings)
         self._cache = _Cache(_CACHE_BYTES)
         self._visits: Counter[str] = Counter()
@@ -62,6 +64,10 @@ class Responder:
         self._articles: dict[str, Article] = {}
         self._moved: dict[str, tuple[int, str]] = {}
         self._edited = False
+        self._held = deque(_by_time(edition)) if settings.held else deque[Article]()
+        self._published: dict[int, datetime] = {}
+        self._changed_at: datetime | None = None
+        self._ill: dict[str, str] = {}
         for feed in edition.feeds:
             self._add_feed(feed)
         for article in edition.articles:
@@ -70,7 +76,39 @@ class Responder:
     def edit(self) -> None:
         """Publish the edits."""
         self._edited = True
+        self._change()
+
+    def publish(self, count: int) -> int:
+        """Let feeds list so many of the articles that are held back; how many these were."""
+        new = [self._held.popleft() for _ in range(min(count, len(self._held)))]
+        changed_at = self._change()
+        self._published |= {article.number: changed_at for article in new}
+        return len(new)
+
+    def published(self) -> dict[str, str]:
+        """When each article that had been held back was published, by its canonical address."""
+        articles = self._edition.articles
+        return {
+            self._site.base(articles[number].outlet) + articles[number].path: at.isoformat()
+            for number, at in self._published.items()
+        }
+
+    def fall_ill(self, outlet: str, behaviour: str) -> bool:
+        """Let all of an outlet behave so until it is well again; False: there is no such thing."""
+        known = {outlet.slug for outlet in self._edition.outlets}
+        if outlet not in known or behaviour.removeprefix("feeds-") not in unkind.ILLNESSES:
+            return False
+        self._ill[outlet] = behaviour
+        return True
+
+    def _change(self) -> datetime:
+        """What is listed is another from now on; a stamp of HTTP has whole seconds."""
+        now = datetime.now(timezone.utc)
+        if self._changed_at:
+            now = max(now, self._changed_at + timedelta(seconds=1))
+        self._changed_at = now
         self._cache = _Cache(_CACHE_BYTES)
+        return now
 
     # -- routes --------------------------------------------------------------------------------
 
@@ -125,6 +163,8 @@ class Responder:
 
     def _unkind(self, kind: str, path: str, outlet: int, headers: Mapping[str, str]) -> Reply:
         """Let the behaviour of a feed or page decide, before anything good is served."""
+        illness = self._ill.get(self._edition.outlets[outlet].slug, "ok")
+        kind = unkind.worse(kind, illness, path in self._feeds)
         self._visits[path] += 1
         refusal = unkind.refusal(kind, self._visits[path], path in self._feeds)
         if refusal is not None:
@@ -146,8 +186,14 @@ class Responder:
     def _render(self, path: str, packed: bool) -> Rendered:
         feed = self._feeds.get(path)
         if feed is not None:
-            document = feeds.render(feed, self._edition, self._site, self._edited)
+            held = {article.number for article in self._held}
+            listed = tuple(item for item in feed.listings if item.article not in held)
+            document = feeds.render(
+                replace(feed, listings=listed), self._edition, self._site, self._edited
+            )
             body, content_type, modified = document
+            if self._settings.held and self._changed_at:
+                modified = self._changed_at
         else:
             article = self._articles[path]
             body, content_type = self._pages.render(article, self._edited)
@@ -157,6 +203,10 @@ class Responder:
         etag = f'W/"{hashlib.sha256(body).hexdigest()[:20]}"'
         packed_body = gzip.compress(body, 1, mtime=0) if packed else body
         return Rendered(packed_body, content_type, etag, modified)
+
+
+def _by_time(edition: Edition) -> list[Article]:
+    return sorted(edition.articles, key=lambda article: (article.published, article.number))
 
 
 # -- conditional requests --------------------------------------------------------------------------

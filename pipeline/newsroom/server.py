@@ -60,7 +60,7 @@ class NewsroomServer:
 
     def feeds_yaml(self) -> str:
         """Return a feeds file with every feed."""
-        return feeds_yaml(self.edition, self._site)
+        return feeds_yaml(self.edition, self._site, self.settings.interval)
 
     def truth(self) -> dict[str, Any]:
         """Return what a flawless reader would know, as JSON-able data."""
@@ -73,6 +73,10 @@ class NewsroomServer:
     def edit(self) -> None:
         """Publish the edits: texts, the stamps of their feed entries, validators."""
         self._in_loop(self._responder.edit)
+
+    def publish(self, count: int) -> int:
+        """Let feeds list so many of the articles that are held back; how many these were."""
+        return self._in_loop(lambda: self._responder.publish(count))
 
     def _in_loop(self, call: Callable[[], _T]) -> _T:
         """Run a call between two requests; what was answered before is then in the log."""
@@ -204,16 +208,29 @@ class NewsroomServer:
         if action == "POST reset-log":
             self._log.clear()
             return text_reply(200, "The log is empty.\n")
+        if action == "GET published":
+            return json_reply(self._responder.published())
         if action == "POST edit":
             self._responder.edit()
             return text_reply(200, "The edits are published.\n")
+        verb, *words = action.split("/")
+        if verb == "POST publish" and len(words) == 1 and words[0].isdecimal():
+            return text_reply(200, f"{self._responder.publish(int(words[0]))} published.\n")
+        if verb == "POST outlet" and len(words) == 2 and self._responder.fall_ill(*words):
+            return text_reply(200, f"{words[0]} is {words[1]}.\n")
         return text_reply(404, "There is no such control.\n")
 
 
 def serve(
-    settings: NewsroomSettings, port: int, on_ready: Callable[[NewsroomServer], None]
+    settings: NewsroomSettings,
+    port: int,
+    on_ready: Callable[[NewsroomServer], None],
+    publish_every: float | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; `on_ready` is called once requests are answered."""
+    """Serve until SIGINT or SIGTERM; `on_ready` is called once requests are answered.
+
+    With `publish_every` an article that was held back is published each so many seconds.
+    """
     stopped = threading.Event()
     before = {
         number: signal.signal(number, lambda *_: stopped.set())
@@ -222,7 +239,8 @@ def serve(
     try:
         with NewsroomServer(settings, port) as server:
             on_ready(server)
-            stopped.wait()
+            while not stopped.wait(publish_every):
+                server.publish(1)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

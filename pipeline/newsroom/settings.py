@@ -29,6 +29,10 @@ class NewsroomSettings:
     latency_ms: int = 0
     seed: int = 7
     unkind: bool = True
+    held: bool = False
+    """Whether feeds list nothing until it is published."""
+    interval: str = "15m"
+    """Between two polls, as its feeds file says."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be served."""

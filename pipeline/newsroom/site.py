@@ -119,7 +119,7 @@ def _iso(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def feeds_yaml(edition: Edition, site: Site) -> str:
+def feeds_yaml(edition: Edition, site: Site, interval: str) -> str:
     """Return a feeds file that lists every feed, the misbehaving ones too."""
     feeds = []
     for feed in edition.feeds:
@@ -130,7 +130,7 @@ def feeds_yaml(edition: Edition, site: Site) -> str:
                 "outlet": outlet.name,
                 "country": outlet.country,
                 "language": outlet.language,
-                "interval": "15m",
+                "interval": interval,
                 "tags": ["newsroom", *outlet.tags],
             }
         )

@@ -26,6 +26,11 @@ _STATUS = {
 }
 
 
+# What may befall an outlet as a whole, for a while; after "feeds-" its feeds alone.
+ILLNESSES = ("ok", "http_503", "http_500", "truncated", "hanging")
+_HANGING = 12.0  # seconds: longer than a commit waits, shorter than a request may take
+
+
 class Reply(NamedTuple):
     """One answer, ready to be sent."""
 
@@ -48,6 +53,13 @@ def json_reply(data: object) -> Reply:
     return Reply(200, (("content-type", "application/json"),), body)
 
 
+def worse(kind: str, illness: str, is_feed: bool) -> str:
+    """What a feed or page of some kind does while its outlet is ill."""
+    name = illness.removeprefix("feeds-")
+    spared = name == "ok" or (name != illness and not is_feed)
+    return kind if spared else name
+
+
 def refusal(kind: str, visit: int, is_feed: bool) -> Reply | None:
     """Return what is served instead of the feed or page; None if the good thing is due."""
     wait = _FEED_WAIT if is_feed else _PAGE_WAIT
@@ -64,6 +76,8 @@ def spoilt(reply: Reply, kind: str, is_feed: bool) -> Reply:
     """Return a good reply late or cut off, where its kind wants that."""
     if kind == "slow":
         return reply._replace(delay=_SLOW_FEED if is_feed else _SLOW_PAGE)
+    if kind == "hanging":
+        return reply._replace(delay=_HANGING)
     if kind == "truncated":
         half = len(reply.body) // 2
         return reply._replace(body=reply.body[:half], missing=len(reply.body) - half)
