@@ -58,6 +58,7 @@ class _Call(Generic[T]):
         self.mailbox: queue.Queue[tuple[T, Answer] | BaseException | None] = queue.Queue()
         self.left = 0
         self.open = True
+        self.abandoned = False
         self.watch: asyncio.Task[None] | None = None
 
 
@@ -77,7 +78,8 @@ class FetchService:
     A call of `fetch` may end before all that it asked for has arrived. What is under way then goes
     on, and the next call that asks for it, by the same name, gets what came of it.
 
-    Once `RESULTS_WAITING` results wait for a caller, no request begins until some are taken.
+    Once `RESULTS_WAITING` results wait for a caller, no request begins until some are taken. What
+    arrives after a call is as much at most as may be in flight.
     """
 
     def __init__(
@@ -141,8 +143,9 @@ class FetchService:
                     raise item
                 self._take(1)
                 yield item
-        finally:
+        except BaseException:  # also where the caller leaves
             self._tell(self._abandon, call)
+            raise
 
     def under_way(self) -> set[Any]:
         """The names of what is under way."""
@@ -154,9 +157,8 @@ class FetchService:
 
     def forget(self, wanted: Collection[Hashable]) -> None:
         """Drop what has arrived, but for names that will be asked for."""
-        for name in [name for name in list(self._ready) if name not in wanted]:
-            if self._ready.pop(name, None):
-                self._take(1)
+        for name in self.arrived() - set(wanted):
+            self._ready.pop(name, None)
 
     # -- how full it is: the loop gives, the callers take ----------------------------------------
 
@@ -221,7 +223,7 @@ class FetchService:
             del self._waiting[host]
         for one in asked:
             if one.name in self._ready:
-                call.mailbox.put((one.key, self._ready.pop(one.name)))
+                self._hand_over(one, self._ready.pop(one.name))
             elif one.name not in self._under_way:
                 call.left += 1
                 self._waiting[one.host].append(one)
@@ -243,7 +245,9 @@ class FetchService:
                 call.watch.cancel()
 
     def _abandon(self, call: _Call[Any]) -> None:
-        """Nobody takes what a call has got any more."""
+        """Nobody takes any more what a call has got, or would get."""
+        call.abandoned = True
+        self._forget_waiting(call)
         self._end(call)
         while not call.mailbox.empty():
             self._took += isinstance(call.mailbox.get_nowait(), tuple)
@@ -257,12 +261,15 @@ class FetchService:
             await asyncio.sleep(rest)
         else:
             await self._drop()
-        for waiting in self._waiting.values():
-            kept = [one for one in waiting if one.call is not call]
-            waiting.clear()
-            waiting.extend(kept)
+        self._forget_waiting(call)
         call.watch = None
         self._end(call)
+
+    def _forget_waiting(self, call: _Call[Any]) -> None:
+        for waiting in self._waiting.values():
+            others = [one for one in waiting if one.call is not call]
+            waiting.clear()
+            waiting.extend(others)
 
     async def _line(self, host: str, waiting: deque[_Asked]) -> None:
         """One request to a host after the other, whichever call asks for it."""
@@ -283,11 +290,14 @@ class FetchService:
                     self._end(one.call)
 
     def _give(self, one: _Asked, answer: Answer) -> None:
-        self._given += 1
         if one.call.open:
-            one.call.mailbox.put((one.key, answer))
-        else:
+            self._hand_over(one, answer)
+        elif not one.call.abandoned:
             self._ready[one.name] = answer
+
+    def _hand_over(self, one: _Asked, answer: Answer) -> None:
+        self._given += 1
+        one.call.mailbox.put((one.key, answer))
         self._look()
 
 
