@@ -315,6 +315,15 @@ def size(count: int) -> str:
     return f"{count / 1000**power:,.{1 if power else 0}f} {units[power]}"
 
 
+def duration(seconds: float) -> str:
+    """Seconds as a person reads them: 4.2 s, 12 min, 3.5 h, 2.0 d."""
+    if abs(seconds) < 100:
+        return f"{seconds:.1f} s"
+    if abs(seconds) < 100 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if abs(seconds) < 48 * 3600 else f"{seconds / 86400:.1f} d"
+
+
 def _lines(committed: Committed) -> Iterator[str]:
     run = committed.run
     took = (run["finished_at"] - run["started_at"]).total_seconds() + run["commit_seconds"]
@@ -336,12 +345,20 @@ def _lines(committed: Committed) -> Iterator[str]:
         yield f"  health    {ill}; `newsbeam feeds` names them"
     if committed.below:
         yield from folded("below", [_shortfall(*item) for item in committed.below])
+    if run["listed_lag_seconds"] is not None:
+        yield f"  lag       {_lags(run)}"
     phases = (("plan", "plan"), ("poll", "poll"), ("pages", "page"), ("commit", "commit"))
     yield "  time      " + ", ".join(
         f"{name} {run[f'{key}_seconds'] or 0:.1f} s" for name, key in phases
     )
     if run["feeds_polled"] and run["feeds_polled"] == run["feeds_failed"]:
         yield f"No feed could be read; the first: {safe(committed.first_failure or '')}"
+
+
+def _lags(run: dict[str, Any]) -> str:
+    listed, published = run["listed_lag_seconds"], run["published_lag_seconds"]
+    since = "" if published is None else f", {duration(published)} from publication"
+    return f"{duration(listed)} from listing{since} to row (medians)"
 
 
 def _shortfall(outlet: str, entries: int, expected: int, seconds: int) -> str:

@@ -10,7 +10,7 @@ import os
 import re
 import time
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -367,12 +367,13 @@ NEEDS = {
 }  # fmt: skip
 """Statements that do nothing where one of the tables made before is empty, and so are left out."""
 MAKES = re.compile(r"\s*CREATE OR REPLACE TEMP TABLE (\w+)")
-# A late shard of the same run adds to what its row said before.
+# A late shard of the same run adds to what its row said before; its lags replace the earlier ones.
 RUN_COUNTS = """
 WITH before AS (
     SELECT max(pages) AS pages, max(pages_failed) AS failed, max(pages_pending) AS pending,
            max(entries_new) AS entries, max(articles_new) AS articles,
-           max(articles_changed) AS changed
+           max(articles_changed) AS changed, max(listed_lag_seconds) AS listed_lag,
+           max(published_lag_seconds) AS published_lag
     FROM runs WHERE run_id = {run}
 ), polled AS (
     SELECT count(*) AS feeds_polled,
@@ -383,6 +384,12 @@ WITH before AS (
     SELECT count(*) AS pages, count(*) FILTER (state = 'failed') AS failed,
            count(*) FILTER (state = 'pending') AS pending
     FROM pages
+), lags AS (
+    SELECT median(epoch($now - listed_at)) AS listed,
+           median(epoch($now - published_at)) FILTER (
+               published_source = 'feed' AND published_at > listed_at - INTERVAL 24 HOUR
+           ) AS published
+    FROM fresh
 )
 SELECT polled.*,
        (SELECT count(*) FROM listed) + coalesce(before.entries, 0) AS entries_new,
@@ -390,8 +397,10 @@ SELECT polled.*,
        tried.failed + coalesce(before.failed, 0) AS pages_failed,
        tried.pending + coalesce(before.pending, 0) AS pages_pending,
        (SELECT count(*) FROM fresh) + coalesce(before.articles, 0) AS articles_new,
-       (SELECT count(*) FROM revised) + coalesce(before.changed, 0) AS articles_changed
-FROM polled, tried, before
+       (SELECT count(*) FROM revised) + coalesce(before.changed, 0) AS articles_changed,
+       round(coalesce(lags.listed, before.listed_lag), 3) AS listed_lag_seconds,
+       round(coalesce(lags.published, before.published_lag), 3) AS published_lag_seconds
+FROM polled, tried, before, lags
 """
 
 
@@ -546,10 +555,12 @@ def _record_run(
     row |= {name: end.get(name) for name in (
         "finished_at", "state", "message", "poll_seconds", "page_seconds",
         "cpu_seconds")}  # fmt: skip
-    row |= one_row(connection, RUN_COUNTS.format(run=quoted(folder.run_id)))
+    now = datetime.now(timezone.utc)
+    row |= one_row(connection, RUN_COUNTS.format(run=quoted(folder.run_id)), {"now": now})
     row |= {
         "run_id": folder.run_id,
         "lock_seconds": round(waited, 3),
+        "committed_at": now,
     }
     connection.execute("DELETE FROM runs WHERE run_id = ?", [folder.run_id])
     columns = ", ".join(row)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,9 @@ def schema_version(connection: duckdb.DuckDBPyConnection, path: str) -> int:
 
 
 def one_row(
-    connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] = ()
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    parameters: Sequence[Any] | Mapping[str, Any] = (),
 ) -> dict[str, Any]:
     """The first row of a query's result by column; empty where there is no row."""
     found = connection.execute(query, parameters)

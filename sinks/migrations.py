@@ -29,6 +29,10 @@ STEPS: dict[int, dict[str, str]] = {
                AND failed_at > coalesce(f.last_ok_at, '-infinity'::TIMESTAMPTZ)) AS failing_since
             FROM feeds f""",
     },
+    4: {
+        "runs": """SELECT *, (SELECT max(committed_at) FROM staged_shards s
+                              WHERE s.run_id = r.run_id) AS committed_at FROM runs r""",
+    },
 }
 """What leads from the version before to each version: tables, and their rows from the old ones.
 

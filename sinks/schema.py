@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class Column(NamedTuple):
@@ -253,6 +253,9 @@ TABLES = (
         commit_seconds    DOUBLE       Time that the commit held the database to itself, from its opening until all rows were in the file; to note this and to close takes a moment more.
         lock_seconds      DOUBLE       Time that the commit waited for the database.
         cpu_seconds       DOUBLE       CPU time of the run's processes on this machine, before the commit; NULL for a run that did not come to its end.
+        committed_at      TIMESTAMPTZ  When its rows were committed; other processes see them as soon as the file is free.
+        listed_lag_seconds  DOUBLE     Median time from a feed's first showing of its new articles to committed_at, in seconds; NULL without new articles.
+        published_lag_seconds  DOUBLE  Median time from publication to committed_at, of its new articles whose publication the feed tells, and which were listed within a day of it; older ones tell how far back a feed reaches, not how late they were seen. NULL where there are none.
     """),
     _table("staged_shards", "One staged file that was committed.", "shard", """
         shard             VARCHAR      Run and name of the file; its name is a hash of its content.

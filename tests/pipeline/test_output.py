@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from pipeline.output import TABLE_ROWS, WRITERS, safe, shown, summary, summary_json
+from pipeline.output import TABLE_ROWS, WRITERS, duration, safe, shown, summary, summary_json
 from pipeline.run import RunResult
 from tests.sinks.samples import (
     FEED,
@@ -206,7 +206,8 @@ def result(tmp_path: Path) -> RunResult:
         [page(1), failed_page(2), failed_page(3, "pending")],
         run_id=LATER,
     )  # fmt: skip
-    return RunResult(committed, [earlier], False)
+    run = committed.run | {"listed_lag_seconds": 4.24, "published_lag_seconds": 900.0}
+    return RunResult(committed._replace(run=run), [earlier], False)
 
 
 def test_summary_for_people(result: RunResult) -> None:
@@ -222,8 +223,18 @@ def test_summary_for_people(result: RunResult) -> None:
         "  failures  fetch: Http503 2",
         "            poll: Http500 1",
         "  health    1 failing; `newsbeam feeds` names them",
+        "  lag       4.2 s from listing, 15 min from publication to row (medians)",
     ]
     assert summary(result).splitlines()[-1].startswith("  time      plan 0.1 s, poll 0.0 s, pages")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.04, "0.0 s"), (99, "99.0 s"), (100, "2 min"), (5999, "100 min"), (6000, "1.7 h"),
+     (172_799, "48.0 h"), (172_800, "2.0 d"), (-7.5, "-7.5 s")],
+)  # fmt: skip
+def test_durations_for_people(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
 
 
 def test_the_summary_counts_edits(tmp_path: Path) -> None:

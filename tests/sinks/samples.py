@@ -215,7 +215,8 @@ ALL_TABLES = {
     "feed_polls": "*",
     "entries": "*",
     "failures": "*",
-    "runs": "* EXCLUDE (lock_seconds, commit_seconds)",
+    "runs": """* EXCLUDE (lock_seconds, commit_seconds, committed_at, listed_lag_seconds,
+        published_lag_seconds)""",
     "staged_shards": "* EXCLUDE committed_at",
 }
 

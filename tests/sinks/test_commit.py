@@ -335,6 +335,40 @@ def test_a_run_says_what_it_brought(database: Path) -> None:
     assert committed.failures == [("fetch", "Http503", 2), ("poll", "Http500", 1)]
 
 
+LAGS = "SELECT committed_at, listed_lag_seconds, published_lag_seconds FROM runs ORDER BY run_id"
+
+
+def since(then: datetime, now: datetime) -> Any:
+    return pytest.approx((now - then).total_seconds(), abs=0.001)
+
+
+def test_a_run_says_how_late_its_rows_came(database: Path) -> None:
+    """Medians; what was published days before it was listed is the past, and no delay."""
+    before = datetime.now(timezone.utc)
+    commit(
+        database,
+        [page(1), page(2, article(2, listed_at=at(-10))), page(3, article(3, listed_at=at(-30)))],
+        [page(4, article(4, published_at=at(-1500))),
+         page(5, article(5, published_source="page", published_at=at(-90))),
+         page(6, article(6, published_source=None, published_at=None))],
+    )  # fmt: skip
+    commit(database, run_id=LATER)
+    commit(database, [page(1)], run_id=LATEST)  # known already
+    (now, listed_lag, published_lag), *others = rows(database, LAGS)
+    assert before <= now <= datetime.now(timezone.utc)
+    assert listed_lag == since(at(0), now)
+    assert published_lag == since(at(-60), now)
+    assert [lags for _, *lags in others] == [[None, None]] * 2
+
+
+def test_lags_of_shards_that_come_later_are_the_latest(database: Path) -> None:
+    commit(database, [page(1)])
+    commit(database, [page(2, article(2, listed_at=at(-10), published_at=None))])
+    ((now, listed_lag, published_lag),) = rows(database, LAGS)
+    assert listed_lag == since(at(-10), now)
+    assert published_lag == pytest.approx((now - at(-60)).total_seconds(), abs=60)
+
+
 def test_a_run_that_died_gets_its_row(database: Path) -> None:
     folder = new_run(database, state=None)
     for records in NEWS:
