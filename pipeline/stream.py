@@ -44,8 +44,6 @@ from transforms.signals import ask_to_stop
 from transforms.warc import finish_leftovers
 
 T = TypeVar("T")
-POLLS_SHARE = 0.5
-"""Of the time of a run, after which feeds that were not asked yet wait for the next one."""
 MOST_FEEDS, MOST_PAGES = 5_000, 2_000
 """What one run may take on: more is left to the next, in turn for each host and each feed."""
 LOCK_LOOK = 5.0
@@ -179,6 +177,8 @@ class _Stream:
         self.stopped = threading.Event()
         self.published_at = float("-inf")
         self.failures = 0
+        share = options.commit_every / 2
+        self.service.seconds = {"feeds": share, "pages": share}
 
     def run(self) -> bool:
         """Run after run until a signal; whether a runner did not come to its end."""
@@ -250,12 +250,7 @@ class _Stream:
         plan = self._patiently(
             lambda wait: write_plan(database, due, folder.plan, lock_timeout=wait)
         )
-        begun = monotonic()
-        note_plan(options, folder, plan, self.chosen.name, now, begun - started)
-        self.service.until = {
-            "feeds": begun + POLLS_SHARE * self.options.commit_every,
-            "pages": begun + self.options.commit_every,
-        }
+        note_plan(options, folder, plan, self.chosen.name, now, monotonic() - started)
         self.watcher.phase("run")
         end = run_graph(options, plan, folder, self.chosen, self.watcher, self.asked)
         self.watcher.phase("commit")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import queue
 import threading
 from collections import Counter, defaultdict, deque
@@ -53,8 +54,9 @@ def fetch_all(
 class _Call(Generic[T]):
     """One call of `fetch`: where its results go, and how many of them are still to come."""
 
-    def __init__(self, stopped: Callable[[], bool], until: float | None) -> None:
-        self.stopped, self.until = stopped, until
+    def __init__(self, stopped: Callable[[], bool], seconds: float | None) -> None:
+        self.stopped = stopped
+        self.until = monotonic() + seconds if seconds is not None else math.inf
         self.mailbox: queue.Queue[tuple[T, Answer] | BaseException | None] = queue.Queue()
         self.left = 0
         self.open = True
@@ -91,8 +93,8 @@ class FetchService:
     ) -> None:
         self.settings, self.world = settings, world
         self.books = Books(robots or RobotsBook(), hosts or HostBook())
-        self.until: dict[str, float] = {}
-        """When those who share it must end a call, by what they fetch; by the monotonic clock."""
+        self.seconds: dict[str, float] = {}
+        """For how long those who share it fetch in one call, by what they fetch."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="newsbeam-fetch", daemon=True)
         self._begun: Future[None] = Future()
@@ -122,16 +124,16 @@ class FetchService:
         self,
         requests: Iterable[tuple[T, Request]],
         stopped: Callable[[], bool] = lambda: False,
-        until: float | None = None,
+        seconds: float | None = None,
         name: Callable[[T], Hashable] | None = None,
     ) -> Iterator[tuple[T, Answer]]:
         """Results by key, in the order of their arrival.
 
         Ends when all are there; early once `stopped` says so, and then drops what is under way;
-        and at `until`, by the monotonic clock, and then drops only what has not begun. What is
-        under way already, by its `name`, is not asked for again, and not waited for.
+        and after so many `seconds`, and then drops only what has not begun. What is under
+        way already, by its `name`, is not asked for again, and not waited for.
         """
-        call: _Call[T] = _Call(stopped, until)
+        call: _Call[T] = _Call(stopped, seconds)
         asked = [
             _Asked(name(key) if name else object(), host_of(request.url), request, call, key)
             for key, request in requests
@@ -255,7 +257,7 @@ class FetchService:
 
     async def _watch(self, call: _Call[Any]) -> None:
         while not call.stopped():
-            rest = STOP_CHECK if call.until is None else min(STOP_CHECK, call.until - monotonic())
+            rest = min(STOP_CHECK, call.until - monotonic())
             if rest <= 0:
                 break
             await asyncio.sleep(rest)

@@ -345,7 +345,7 @@ class _Fetch(beam.DoFn):
             return self.service.fetch(
                 requests,
                 self.signals.stopped,
-                self.service.until.get(self.what),
+                self.service.seconds.get(self.what),
                 lambda task: task.name,
             )
         return fetch_all(requests, self.settings, self.signals.stopped, self.robots, self.hosts)

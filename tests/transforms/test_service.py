@@ -20,6 +20,8 @@ from transforms.robots import RobotsBook
 from transforms.service import RESULTS_WAITING, FetchService
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
+LONGEST = 120.0
+"""Seconds for which a gate stays closed at most; whoever asks may ask again meanwhile."""
 
 
 class Gate:
@@ -30,7 +32,7 @@ class Gate:
 
     def __call__(self, handler: BaseHTTPRequestHandler) -> None:
         self.reached.set()
-        assert self.opened.wait(PATIENCE)
+        self.opened.wait(LONGEST)
         handler.send_response(200)
         handler.send_header("Content-Length", "4")
         handler.end_headers()
@@ -52,10 +54,10 @@ def service() -> Iterator[FetchService]:
         yield service
 
 
-def ask(service: FetchService, urls: list[str], until: float | None = None) -> dict[str, bytes]:
+def ask(service: FetchService, urls: list[str], seconds: float | None = None) -> dict[str, bytes]:
     """The bodies that arrive in a call; each request goes by its address."""
     requests = [(url, Request(url, 100_000, "*/*")) for url in urls]
-    answers = service.fetch(requests, until=until, name=lambda url: url)
+    answers = service.fetch(requests, seconds=seconds, name=lambda url: url)
     return {url: answer.body for url, answer in answers}  # type: ignore[union-attr]
 
 
@@ -72,7 +74,7 @@ def test_what_takes_longer_than_a_call_is_had_by_the_next_and_asked_once(
     gate = Gate()
     slow, fast = site.at("/slow", gate), site.at("/fast", Reply(200, b"fast"))
     requests = [(url, Request(url, 100_000, "*/*")) for url in (slow, fast)]
-    call = service.fetch(requests, until=monotonic() + 1, name=lambda url: url)
+    call = service.fetch(requests, seconds=1, name=lambda url: url)
     assert [url for url, _ in call] == [fast]
     assert service.under_way() == {slow}
     assert ask(service, [slow, fast]) == {fast: b"fast"}, "it is not waited for"
@@ -89,7 +91,7 @@ def test_what_had_not_begun_at_the_end_of_a_call_is_not_asked_for(
     gates = [Gate(), Gate()]
     slow = [site.at(f"/slow/{number}", gate) for number, gate in enumerate(gates)]
     behind = [site.at(f"/behind/{number}", Reply(200, b"x")) for number in range(3)]
-    assert ask(service, slow + behind, until=monotonic() + 0.5) == {}
+    assert ask(service, slow + behind, seconds=0.5) == {}
     for gate in gates:
         gate.open_once_reached()
     for url in slow:
@@ -103,10 +105,10 @@ def test_a_slow_host_holds_up_no_other_call_after_call(
 ) -> None:
     other, gate = sites("127.0.0.2"), Gate()
     slow = site.at("/slow", gate)
-    ask(service, [slow], until=monotonic() + 0.2)
+    ask(service, [slow], seconds=0.2)
     for number in range(5):
         url = other.at(f"/{number}", Reply(200, b"x"))
-        assert ask(service, [slow, url], until=monotonic() + PATIENCE) == {url: b"x"}
+        assert ask(service, [slow, url], seconds=PATIENCE) == {url: b"x"}
     gate.open_once_reached()
 
 
@@ -115,7 +117,7 @@ def test_what_has_arrived_and_nobody_wants_any_more_is_dropped(
 ) -> None:
     gates = [Gate(), Gate()]
     urls = [site.at(f"/{number}", gate) for number, gate in enumerate(gates)]
-    assert ask(service, urls, until=monotonic() + 0.5) == {}
+    assert ask(service, urls, seconds=0.5) == {}
     for url, gate in zip(urls, gates, strict=True):
         gate.open_once_reached()
         wait_for(service, url)
@@ -130,7 +132,7 @@ def test_what_has_arrived_keeps_no_other_request_from_beginning(site: Site) -> N
     with FetchService(settings(host_concurrency=2 * RESULTS_WAITING)) as service:
         gates = [Gate() for _ in range(RESULTS_WAITING + 1)]
         urls = [site.at(f"/{number}", gate) for number, gate in enumerate(gates)]
-        assert ask(service, urls, until=monotonic() + 1) == {}
+        assert ask(service, urls, seconds=1) == {}
         for url, gate in zip(urls, gates, strict=True):
             gate.open_once_reached()
             wait_for(service, url)
@@ -168,7 +170,7 @@ def test_a_caller_who_leaves_takes_nothing_with_him(site: Site, service: FetchSe
 def test_closing_drops_what_is_under_way(site: Site) -> None:
     gate = Gate()
     with FetchService(settings()) as service:
-        ask(service, [site.at("/", gate)], until=monotonic() + 0.2)
+        ask(service, [site.at("/", gate)], seconds=0.2)
     assert not [t for t in threading.enumerate() if t.name == "newsbeam-fetch"]
     gate.opened.set()
 
