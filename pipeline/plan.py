@@ -69,15 +69,16 @@ WITH changed AS (
            regexp_extract(e.url, '^[^/]*//([^/?#]*)', 1) AS host
     FROM owed e LEFT JOIN feeds f USING (feed_url)
     QUALIFY row_number() OVER (PARTITION BY what ORDER BY other, e.run_id, f.position, e.url) = 1
+), ranked AS (
+    SELECT *, row_number() OVER (PARTITION BY feed_url ORDER BY tries, listed_at, url_id) AS of_feed
+    FROM tasks WHERE NOT list_contains($without, url_id)
 )
 SELECT url_id, url, feed_url, position, outlet_or_url, country, language, title, byline,
        published_at, listed_at, tries, CASE WHEN feed_text_at IS NOT NULL THEN content END,
        obeys_robots
-FROM tasks
-WHERE NOT list_contains($without, url_id)
+FROM ranked
 ORDER BY list_contains($first, url_id) DESC, greatest(
-    row_number() OVER (PARTITION BY host ORDER BY tries, listed_at, url_id),
-    row_number() OVER (PARTITION BY feed_url ORDER BY tries, listed_at, url_id)
+    of_feed, row_number() OVER (PARTITION BY host ORDER BY of_feed, tries, listed_at, url_id)
 ), url_id
 LIMIT $most
 """

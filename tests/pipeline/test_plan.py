@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import pytest
 from config.errors import DatabaseLocked
 from config.models import Feed
 from pipeline.plan import (
+    Bound,
     FeedState,
     Plan,
     due_feeds,
     is_due,
+    look_up,
     make_plan,
     outlet_of,
     read_feed_tasks,
@@ -306,3 +309,55 @@ def test_a_page_read_again_for_another_feed_keeps_the_headline_of_its_article(
     )  # fmt: skip
     (task,) = read_page_tasks(str(plan.owed))
     assert (task.feed_url, task.title) == (FEED, "Headline 1")
+
+
+# -- bounded plans: fair to all --------------------------------------------------------------------
+
+
+def bounded(database: Path, feeds: Sequence[Feed], bound: Bound) -> tuple[list[str], list[str]]:
+    found = look_up(database, feeds, now=at(120), lock_timeout=1, bound=bound)
+    return [task.url for task in found.feeds], [task.url for task in found.owed]
+
+
+def page_of(feed: str, number: int, host: str) -> Listed:
+    return listed(feed, number, url=f"https://{host}.example/{number}")
+
+
+def test_a_flood_waits_behind_what_is_new_elsewhere(tmp_path: Path) -> None:
+    """In turn for each feed and each host."""
+    database = tmp_path / "news.duckdb"
+    flood = [page_of(FEED, number, "flood") for number in range(50)]
+    same_host = [page_of(OTHER, 60, "flood")]
+    calm = [page_of(THIRD, number, "calm") for number in range(70, 73)]
+    polls = [poll(FEED, 0, flood), poll(OTHER, 0, same_host), poll(THIRD, 0, calm)]
+    commit(database, polls)
+    _, pages = bounded(database, CATALOGUE, Bound(10, 8))
+    assert len(pages) == 8
+    assert {url for url in pages if "calm" in url} == {entry.url for entry in calm}
+    assert same_host[0].url in pages, "nor does it wait behind a flood on its own host"
+    assert len([url for url in pages[:2] if "calm" in url]) == 1
+    _, rest = bounded(database, CATALOGUE, Bound(10, 100))
+    assert len(rest) == 54
+
+
+def test_what_is_under_way_is_left_out_and_what_has_arrived_goes_first(tmp_path: Path) -> None:
+    database = tmp_path / "news.duckdb"
+    entries = [page_of(FEED, number, "flood") for number in range(9)]
+    commit(database, [poll(FEED, 0, entries)])
+    bound = Bound(2, 3, [("page", url_id(8)), ("feed", THIRD)],
+                  [("page", url_id(0)), ("feed", OTHER)])  # fmt: skip
+    catalogue = (*CATALOGUE, Feed("https://a.example/rss"), Feed("https://b.example/rss"))
+    feeds, pages = bounded(database, catalogue, bound)
+    assert pages[0] == entries[8].url
+    assert entries[0].url not in pages
+    assert len(pages) == 3
+    assert feeds[0] == THIRD
+    assert OTHER not in feeds
+    assert len(feeds) == 2
+
+
+def test_feeds_of_one_host_take_turns_with_those_of_others(tmp_path: Path) -> None:
+    many = [Feed(f"https://many.example/{number}.rss") for number in range(20)]
+    few = [Feed("https://few.example/rss"), Feed("https://other.example/rss")]
+    feeds, _ = bounded(tmp_path / "none.duckdb", [*many, *few], Bound(3, 1))
+    assert feeds == [many[0].url, few[0].url, few[1].url]
