@@ -27,12 +27,14 @@ from pipeline.commands.sql import sql
 from pipeline.commands.stream import stream
 from pipeline.options import (
     Span,
+    beam_argument,
     database_option,
     feeds_option,
     fetching_options,
     lock_option,
     option,
     publish_option,
+    staging_option,
     topics_option,
 )
 
@@ -78,6 +80,7 @@ def main(verbose: bool) -> None:
     logging.basicConfig(level=logging.INFO if verbose else logging.ERROR)
     if not verbose:
         logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # failures are our errors
+        logging.getLogger().addFilter(lambda record: "apache_beam" not in record.pathname)
 
 
 @main.command(short_help="Poll what is due, fetch, extract, tag, commit.")
@@ -87,6 +90,7 @@ def main(verbose: bool) -> None:
 @option("--now", is_flag=True, help="Poll all feeds, due or not.")
 @fetching_options
 @lock_option
+@staging_option
 @publish_option
 @option(
     "--from-warc",
@@ -103,7 +107,7 @@ def main(verbose: bool) -> None:
 )
 @option("--runner", default="DirectRunner", show_default=True, help="Beam runner.")
 @option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-@click.argument("beam_options", nargs=-1, type=click.UNPROCESSED, metavar="[-- BEAM OPTION…]")
+@beam_argument
 def run(
     feeds: Path | None,
     topics: Path | None,
@@ -111,6 +115,7 @@ def run(
     now: bool,
     fetching: FetchSettings,
     lock_timeout: float,
+    staging: str | None,
     publish: Path | None,
     from_warc: tuple[Path, ...],
     time_limit: tuple[str, int] | None,
@@ -139,6 +144,8 @@ def run(
     if from_warc:
         if now or fetching.archive:
             raise click.UsageError("--from-warc asks nothing of the web: no --now, no --archive")
+        if staging and "://" in staging:
+            raise click.UsageError("--from-warc takes files of this machine: --staging is a path")
         further, beam_options = _files_first(beam_options)
         from_warc += further
     result = run_batch(
@@ -154,6 +161,7 @@ def run(
             publish,
             from_warc,
             time_limit[1] if time_limit else None,
+            staging,
         ),
         Screen(),
     )

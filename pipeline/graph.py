@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -12,6 +12,7 @@ from pipeline.plan import Plan, read_feed_tasks, read_page_tasks
 from sinks.connector.write import MISFITS, StageRows
 from sinks.shards import TABLES
 from sinks.staging import RunFolder
+from transforms.files import local_file
 from transforms.hosts import refused_rest
 from transforms.listing import refused_poll
 from transforms.pages import refused_page
@@ -47,14 +48,14 @@ def ingest(
     Each of the two halves is one fused stage after a grouping by host: bodies never cross a
     shuffle, and each host is one worker's, but for redirects from elsewhere.
     """
-    known, signals = str(plan.known), str(folder.signals)
+    known, signals = folder.shared(plan.known), str(folder.signals)
     archive = str(plan.archive) if plan.archive else None
 
-    hosts = str(plan.hosts)
+    hosts = folder.shared(plan.hosts)
     polled = (
         pipeline
-        | "Plan of feeds" >> beam.Create([str(plan.feeds)])
-        | "Due feeds" >> beam.FlatMap(read_feed_tasks)
+        | "Plan of feeds" >> beam.Create([folder.shared(plan.feeds)])
+        | "Due feeds" >> beam.FlatMap(_tasks, read_feed_tasks)
         | "Feeds by host" >> ByHost(workers)
         | "Poll feeds" >> PollFeeds(fetching, signals, hosts, archive)
     )
@@ -67,15 +68,15 @@ def ingest(
 
     owed = (
         pipeline
-        | "Plan of pages" >> beam.Create([str(plan.owed)])
-        | "Owed pages" >> beam.FlatMap(read_page_tasks)
+        | "Plan of pages" >> beam.Create([folder.shared(plan.owed)])
+        | "Owed pages" >> beam.FlatMap(_tasks, read_page_tasks)
     )
     new = polls | "New pages" >> OwePages(known)
     fetched = (
         (owed, new)
         | "All pages" >> beam.Flatten()
         | "Pages by host" >> ByHost(workers)
-        | "Fetch pages" >> FetchPages(fetching, signals, hosts, str(plan.robots), archive)
+        | "Fetch pages" >> FetchPages(fetching, signals, hosts, folder.shared(plan.robots), archive)
     )
     stage(fetched[ROBOTS], "robots", folder, refused_robots)
     resting = (polled[HOSTS], fetched[HOSTS]) | "Resting hosts" >> beam.Flatten()
@@ -88,6 +89,11 @@ def ingest(
     stage(pages, "pages", folder, refused_page)
 
 
+def _tasks(address: str, read: Callable[[str], Iterator[Any]]) -> Iterator[Any]:
+    with local_file(address) as path:
+        yield from read(path)
+
+
 def stage(
     outcomes: beam.PCollection, kind: str, folder: RunFolder, refused: Callable[[Any, str], Any]
 ) -> None:
@@ -96,7 +102,7 @@ def stage(
     def shards() -> StageRows:
         return StageRows(
             TABLES[kind],
-            str(folder.path),
+            folder.address,
             folder.run_id,
             rows=SHARD_ROWS,
             seconds=SHARD_SECONDS,

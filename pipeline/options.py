@@ -6,6 +6,7 @@ Every option can also be set by NEWSBEAM_ and its name, but for `sql --unsafe`.
 from __future__ import annotations
 
 import functools
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 import click
 
 from config import moments
+from config.errors import ConfigError
 from config.models import FetchSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -64,6 +66,16 @@ def option(name: str, *more: str, **settings: Any) -> Callable[[F], F]:
     return click.option(name, *more, envvar=variable, show_envvar=True, **settings)
 
 
+def _staging(value: str | None) -> str | None:
+    """A folder as its full path, which workers may look up from elsewhere."""
+    if not value:
+        return None
+    scheme, remote, folder = value.partition("://")
+    if remote and not folder.strip("/"):
+        raise click.BadParameter(f"{value!r}; valid: a folder, or such as s3://bucket/folder")
+    return f"{scheme}://{folder.rstrip('/')}" if remote else os.path.realpath(value)
+
+
 feeds_option = option(
     "--feeds", type=click.Path(path_type=Path), help="Feeds file; default: the shipped catalogue."
 )
@@ -90,6 +102,33 @@ publish_option = option(
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="PATH",
     help="Then copy the database to this file, for readers who keep a file open.",
+)
+staging_option = option(
+    "--staging",
+    callback=lambda _context, _parameter, value: _staging(value),
+    metavar="ADDRESS",
+    help="Folder, or address such as s3://bucket/folder, for what is fetched and not committed "
+    "yet; default: NAME.staging beside the database.",
+)
+
+
+def check_reach(staging: str | None, beam_options: tuple[str, ...]) -> None:
+    """Refuse options of Beam that it does not know, or that would say nothing.
+
+    Raises:
+        ConfigError: there are such.
+    """
+    if not beam_options:
+        return
+    if not staging or "://" not in staging:
+        raise ConfigError("options of Beam say how the file system of --staging is reached")
+    from pipeline.runners import parsed
+
+    parsed(beam_options)
+
+
+beam_argument = click.argument(
+    "beam_options", nargs=-1, type=click.UNPROCESSED, metavar="[-- BEAM OPTION…]"
 )
 allow_private_option = option(
     "--allow-private-hosts",

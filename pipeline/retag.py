@@ -26,6 +26,7 @@ def retag(
     lock_timeout: float = 60.0,
     runner: str = "DirectRunner",
     beam_options: Sequence[str] = (),
+    staging_address: str | None = None,
 ) -> Committed:
     """Tag every article by these topics; what earlier ones said is replaced, in one commit.
 
@@ -39,7 +40,10 @@ def retag(
     from pipeline.runners import engine
 
     chosen = engine(runner, beam_options)
-    with only_one(database), open_staging(database) as staging:
+    opened = open_staging(
+        database, staging_address, beam_options=beam_options, lock_timeout=lock_timeout
+    )
+    with only_one(database), opened as staging:
         bring_up_to_date(database, lock_timeout)
         recover(database, staging, lock_timeout)
         folder = staging.new_run(new_run_id())
@@ -95,7 +99,7 @@ def _execute(
         | "Tag" >> TagAgain(taxonomy)
         | "Stage"
         >> StageRows(
-            TABLES["tags"], str(folder.path), folder.run_id, rows=SHARD_ROWS, namespace="newsbeam"
+            TABLES["tags"], folder.address, folder.run_id, rows=SHARD_ROWS, namespace="newsbeam"
         )
     )
     staged[MISFITS] | "Refuse misfits" >> beam.Map(_refuse)

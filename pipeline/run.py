@@ -7,7 +7,7 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -22,7 +22,7 @@ from pipeline.plan import Plan, make_plan, outlet_of, read_feed_tasks
 from sinks.commit import Committed, commit_run, recover
 from sinks.database import bring_up_to_date
 from sinks.publish import Published, check_target, publish
-from sinks.staging import RunFolder, open_staging
+from sinks.staging import RunFolder, Staging, open_staging
 from transforms.archive import write_index
 from transforms.records import FeedTask
 from transforms.signals import ask_to_stop, counts
@@ -50,6 +50,9 @@ class RunOptions:
     """WARC files that answer in the place of the web."""
     time_limit: float | None = None
     """Seconds after which no more is asked: the rest is left to the next run."""
+    staging: str | None = None
+    """Where the staging folder lies, if not beside the database: a path, or an address that a
+    file system of Beam knows."""
 
 
 class RunResult(NamedTuple):
@@ -110,7 +113,7 @@ def run_batch(options: RunOptions, watcher: Watcher | None = None) -> RunResult:
         check_target(options.database, options.publish, options.lock_timeout)
     if options.fetching.archive:
         finish_leftovers(Path(options.fetching.archive))
-    with only_one(options.database), open_staging(options.database) as staging:
+    with only_one(options.database), opened_staging(options) as staging:
         watcher.phase("recover")
         bring_up_to_date(options.database, options.lock_timeout)
         recovered = recover(options.database, staging, options.lock_timeout)
@@ -137,6 +140,16 @@ def run_batch(options: RunOptions, watcher: Watcher | None = None) -> RunResult:
             watcher.warning(str(result.unpublished))
         raise RunFailed(failed_because(end.failure)) from end.failure
     return result
+
+
+def opened_staging(options: RunOptions) -> AbstractContextManager[Staging]:
+    """The staging folder of a run."""
+    return open_staging(
+        options.database,
+        options.staging,
+        beam_options=options.beam_options,
+        lock_timeout=options.lock_timeout,
+    )
 
 
 def failed_because(failure: Exception) -> str:
@@ -199,6 +212,7 @@ def note_plan(
     seconds: float,
 ) -> None:
     """Write down what a run is: from then on it will be committed, whatever becomes of it."""
+    folder.share_plan()
     folder.write_json(
         "run.json",
         {

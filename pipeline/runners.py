@@ -44,11 +44,7 @@ def engine(name: str, arguments: Sequence[str]) -> Engine:
     Raises:
         ConfigError: an unknown option, or a combination that would lose data.
     """
-    arguments = list(arguments)
-    unknown = _unknown(arguments)  # first, because Beam prints a hundred lines of usage
-    options = PipelineOptions(arguments)
-    if unknown:
-        raise ConfigError(f"Beam does not know {' '.join(unknown)}")
+    options = parsed(arguments)
     if options.view_as(StandardOptions).streaming:
         raise ConfigError(
             "--streaming is refused: Beam's local runners lose data in streaming pipelines and "
@@ -69,6 +65,18 @@ def engine(name: str, arguments: Sequence[str]) -> Engine:
         raise ConfigError(f"no runner {name!r}: it is no PipelineRunner of Beam")
     workers = options.view_as(WorkerOptions).max_num_workers or OTHER_WORKERS
     return Engine(runner, name, options, workers, 1)
+
+
+def parsed(arguments: Sequence[str]) -> PipelineOptions:
+    """Options of Beam.
+
+    Raises:
+        ConfigError: Beam does not know one.
+    """
+    unknown = _unknown(list(arguments))  # first, because Beam prints a hundred lines of usage
+    if unknown:
+        raise ConfigError(f"Beam does not know {' '.join(unknown)}")
+    return PipelineOptions(list(arguments))
 
 
 def _plain(name: str) -> str:

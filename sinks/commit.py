@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -433,13 +433,16 @@ def commit_run(database: str | Path, folder: RunFolder, lock_timeout: float) -> 
             stays staged.
     """
     plan = folder.read_json("run.json") or {}
-    with open_database(database, read_only=False, lock_timeout=lock_timeout) as opened:
+    with (
+        folder.fetched() as files,  # first: nobody waits for the database meanwhile
+        open_database(database, read_only=False, lock_timeout=lock_timeout) as opened,
+    ):
         connection = opened.connection
         try:
             with transaction(connection):
-                shards = unrecorded(connection, folder.shards())
-                _load(connection, folder, plan, shards)
-                record(connection, shards, [Path(shard.address) for shard in shards])
+                shards = unrecorded(connection, list(files))
+                _load(connection, folder, plan, {shard: files[shard] for shard in shards})
+                record(connection, shards, [files[shard] for shard in shards])
                 _record_run(connection, folder, plan, opened.waited)
                 committed = _report(connection, folder, len(shards))
             held = _settle(connection, database, folder, opened.since)
@@ -447,7 +450,7 @@ def commit_run(database: str | Path, folder: RunFolder, lock_timeout: float) -> 
             advice = f"; the file is damaged: {mend(database)}" if is_damage(error) else ""
             raise DatabaseError(
                 f"{database}: could not commit run {folder.run_id}, "
-                f"which stays staged in {folder.path}: {error}{advice}"
+                f"which stays staged in {folder.address}: {error}{advice}"
             ) from error
     folder.remove()
     return committed._replace(run=committed.run | {"commit_seconds": held})
@@ -478,7 +481,7 @@ def _settle(
             raise DatabaseError(
                 f"{database}: the file is damaged: {str(error).splitlines()[0]}; the rows of run "
                 f"{folder.run_id} are safe in the log {os.path.realpath(database)}.wal, and stay "
-                f"staged in {folder.path}: {mend(database)}, then `newsbeam commit`"
+                f"staged in {folder.address}: {mend(database)}, then `newsbeam commit`"
             ) from error
     return held
 
@@ -508,10 +511,10 @@ def _load(
     connection: duckdb.DuckDBPyConnection,
     folder: RunFolder,
     plan: dict[str, Any],
-    shards: Sequence[Shard],
+    shards: Mapping[Shard, Path],
 ) -> None:
     for kind, table in TABLES.items():
-        paths = [shard.address for shard in shards if shard.table == kind]
+        paths = [str(path) for shard, path in shards.items() if shard.table == kind]
         nothing = table.arrow.empty_table()
         staged = connection.read_parquet(paths) if paths else connection.from_arrow(nothing)
         connection.register(f"staged_{kind}", staged)

@@ -79,6 +79,19 @@ def bring_up_to_date(path: str | Path, lock_timeout: float) -> int | None:
     return found
 
 
+def database_id(path: str | Path, lock_timeout: float) -> str:
+    """What tells a database from all others; it is made where it is absent.
+
+    Raises:
+        DatabaseLocked, SchemaMismatch, DatabaseError: as of `open_database`.
+    """
+    if bring_up_to_date(path, lock_timeout) is None:
+        with open_database(path, read_only=False, lock_timeout=lock_timeout):
+            pass
+    with open_database(path, read_only=True, lock_timeout=lock_timeout) as opened:
+        return str(one_row(opened.connection, "FROM newsbeam_schema LIMIT 1")["database_id"])
+
+
 def schema_version(connection: duckdb.DuckDBPyConnection, path: str) -> int:
     """The version of a database's tables; 0 where there is none yet.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from config.models import VERSION
 from sinks.database import one_row, open_database, schema_version
 from sinks.migrations import definition_of
 from sinks.schema import SCHEMA_VERSION, TABLES
-from sinks.staging import LAYOUT, RunFolder, layout_of, waiting
+from sinks.staging import LAYOUT, RunFolder, layout_of, place_of, waiting
 
 RUNS = """
 SELECT count(*) AS runs, min(started_at) AS first_run, max(started_at) AS last_run,
@@ -27,33 +27,43 @@ FROM articles
 """
 
 
-def describe_database(path: Path, lock_timeout: float) -> dict[str, Any]:
+def describe_database(
+    path: Path,
+    lock_timeout: float,
+    staging: str | None = None,
+    beam_options: Sequence[str] = (),
+) -> dict[str, Any]:
     """All of it as one document; a database of an earlier schema is described as it is.
+
+    `staging` is the address of its staging folder, if that is not beside it.
 
     Raises:
         DatabaseLocked, SchemaMismatch, DatabaseError: as of `open_database`.
+        ConfigError, StagingError: the staging folder cannot be looked at.
     """
     with open_database(path, read_only=True, lock_timeout=lock_timeout, any_version=True) as opened:
         connection = opened.connection
-        return {
+        found = {
             "path": str(path.resolve()),
             **_sizes(connection, path),
             **_versions(connection, path),
             "rows": _rows(connection),
             **one_row(connection, RUNS),
             "articles": one_row(connection, ARTICLES),
-            "staging_layout": layout_of(path),
+        }
+    with place_of(path, staging, beam_options, lock_timeout) as place:
+        return {
+            **found,
+            "staging": place.address,
+            "staging_layout": layout_of(place),
             "staging_known": LAYOUT,
-            "staged": [_staged(run) for run in waiting(path)],
+            "staged": [_staged(run) for run in waiting(place)],
         }
 
 
 def _staged(run: RunFolder) -> dict[str, Any]:
-    """What a run has staged; a run that is at work may take its files away meanwhile."""
-    sizes = []
-    for shard in run.shards():
-        with suppress(FileNotFoundError):
-            sizes.append(Path(shard.address).stat().st_size)
+    """What a run has staged."""
+    sizes = run.sizes().values()
     return {"run_id": run.run_id, "files": len(sizes), "bytes": sum(sizes)}
 
 

@@ -5,6 +5,7 @@ Page bodies never cross a shuffle: what follows `FetchPages` is fused with it.
 
 from __future__ import annotations
 
+import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
@@ -25,6 +26,7 @@ from transforms.archive import Archive, parse_listing
 from transforms.extract import extract_content, extract_page
 from transforms.feeds import parse_feed
 from transforms.fetch import FEED_TYPES, Books, Request
+from transforms.files import local_file
 from transforms.hosts import load_hosts, rest_line, rest_of
 from transforms.known import KnownIds
 from transforms.listing import ARCHIVED, is_unchanged, page_tasks, poll_record
@@ -312,8 +314,10 @@ class _Fetch(beam.DoFn):
         self.signals = Signals(self.signals_folder)
         self.service = shared_service()
         self.robots, self.hosts = self.service.books if self.service else Books.empty()
-        self.hosts.learn(load_hosts(self.known_hosts))
-        self.robots.learn(load_robots(self.known_robots) if self.known_robots else ())
+        with local_file(self.known_hosts) as path:
+            self.hosts.learn(load_hosts(path))
+        with local_file(self.known_robots or os.devnull) as path:
+            self.robots.learn(load_robots(path))
         self.archive = Archive(self.archive_index) if self.archive_index else None
 
     def process(self, group: tuple[str, Iterable[Any]]) -> Iterator[Answer | TaggedOutput]:
@@ -463,7 +467,8 @@ class _TagAgain(beam.DoFn):
 @lru_cache(maxsize=1)
 def _known(path: str) -> KnownIds:
     """Read once for all steps of a worker."""
-    return KnownIds.read(path)
+    with local_file(path) as file:
+        return KnownIds.read(file)
 
 
 def _now_ms() -> int:

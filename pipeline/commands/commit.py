@@ -7,7 +7,15 @@ from pathlib import Path
 import click
 
 from config.errors import DatabaseError, PublishError
-from pipeline.options import database_option, json_option, lock_option, publish_option
+from pipeline.options import (
+    beam_argument,
+    check_reach,
+    database_option,
+    json_option,
+    lock_option,
+    publish_option,
+    staging_option,
+)
 
 NOTHING = "no such database, and nothing is staged for it"
 
@@ -15,13 +23,25 @@ NOTHING = "no such database, and nothing is staged for it"
 @click.command(short_help="Commit what earlier runs left staged.")
 @database_option
 @lock_option
+@staging_option
 @publish_option
 @json_option
-def commit(database: Path, lock_timeout: float, publish: Path | None, as_json: bool) -> None:
+@beam_argument
+def commit(
+    database: Path,
+    lock_timeout: float,
+    staging: str | None,
+    publish: Path | None,
+    as_json: bool,
+    beam_options: tuple[str, ...],
+) -> None:
     """Commit what earlier runs left staged, oldest first, and fetch nothing.
 
     A run leaves its files staged when the database stayed locked, or when it died; the next run
-    brings them in as well.
+    brings them in as well. With --staging, options of Beam for that file system may follow:
+
+    \b
+      newsbeam commit --staging s3://news/staging -- --s3_endpoint_url=https://s3.example.org
     """
     from pipeline.lock import only_one
     from pipeline.output import (
@@ -39,13 +59,15 @@ def commit(database: Path, lock_timeout: float, publish: Path | None, as_json: b
     from sinks.search import keep_index
     from sinks.staging import open_staging
 
+    check_reach(staging, beam_options)
     if publish:
         check_target(database, publish, lock_timeout)
-    if not database.exists() and not Path(f"{database}.staging").is_dir():
+    if not database.exists() and (staging or not Path(f"{database}.staging").is_dir()):
         raise DatabaseError(f"{database}: {NOTHING}")
-    with only_one(database), open_staging(database) as staging:
+    opened = open_staging(database, staging, beam_options=beam_options, lock_timeout=lock_timeout)
+    with only_one(database), opened as staged:
         bring_up_to_date(database, lock_timeout)
-        brought = recover(database, staging, lock_timeout)
+        brought = recover(database, staged, lock_timeout)
         if not database.exists():
             raise DatabaseError(f"{database}: {NOTHING}")
         published, unpublished = None, None
@@ -58,7 +80,8 @@ def commit(database: Path, lock_timeout: float, publish: Path | None, as_json: b
         recovered = [committed_json(item) for item in brought]
         click.echo(dumps({"recovered": recovered, "published": published_json(published)}))
     else:
-        lines = [taken_over(item) for item in brought] or [f"Nothing is staged for {database}."]
+        of = f" in {staged.address}" if staging else ""
+        lines = [taken_over(item) for item in brought] or [f"Nothing is staged for {database}{of}."]
         if published:
             lines.append(published_line(published))
         click.echo("\n".join(lines))

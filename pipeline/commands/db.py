@@ -7,7 +7,14 @@ from pathlib import Path
 
 import click
 
-from pipeline.options import database_option, json_option, lock_option
+from pipeline.options import (
+    beam_argument,
+    check_reach,
+    database_option,
+    json_option,
+    lock_option,
+    staging_option,
+)
 
 
 @click.group(short_help="Look after a database: info, check, vacuum, migrate.")
@@ -18,15 +25,25 @@ def db() -> None:
 @db.command(short_help="Say what a database is.")
 @database_option
 @lock_option
+@staging_option
 @json_option
-def info(database: Path, lock_timeout: float, as_json: bool) -> None:
+@beam_argument
+def info(
+    database: Path,
+    lock_timeout: float,
+    staging: str | None,
+    as_json: bool,
+    beam_options: tuple[str, ...],
+) -> None:
     """Say what a database is: its size, versions, rows and runs, and what waits staged."""
     from pipeline.lock import is_active
     from pipeline.output import dumps
     from pipeline.reports import info_lines
     from sinks.info import describe_database
 
-    found = describe_database(database, lock_timeout) | {"active": is_active(database)}
+    check_reach(staging, beam_options)
+    found = describe_database(database, lock_timeout, staging, beam_options)
+    found["active"] = is_active(database)
     click.echo(dumps(found) if as_json else info_lines(found))
 
 

@@ -7,20 +7,30 @@ from pathlib import Path
 import click
 
 from config.load import load_topics, shipped
-from pipeline.options import database_option, json_option, lock_option, option, topics_option
+from pipeline.options import (
+    beam_argument,
+    database_option,
+    json_option,
+    lock_option,
+    option,
+    staging_option,
+    topics_option,
+)
 
 
 @click.command(short_help="Tag all articles anew, after the topics have changed.")
 @topics_option
 @database_option
 @lock_option
+@staging_option
 @option("--runner", default="DirectRunner", show_default=True, help="Beam runner.")
 @json_option
-@click.argument("beam_options", nargs=-1, type=click.UNPROCESSED, metavar="[-- BEAM OPTION…]")
+@beam_argument
 def retag(
     topics: Path | None,
     database: Path,
     lock_timeout: float,
+    staging: str | None,
     runner: str,
     as_json: bool,
     beam_options: tuple[str, ...],
@@ -35,7 +45,7 @@ def retag(
     from sinks.search import keep_index
 
     taxonomy = load_topics(topics or shipped("topics.yaml"))
-    committed = tag_again(database, taxonomy, lock_timeout, runner, beam_options)
+    committed = tag_again(database, taxonomy, lock_timeout, runner, beam_options, staging)
     warn(keep_index(database, lock_timeout))
     if as_json:
         click.echo(dumps(committed_json(committed)))

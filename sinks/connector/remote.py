@@ -14,8 +14,10 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 
+from apache_beam.io.filesystem import FileSystem
 from apache_beam.io.filesystems import FileSystems
 
 from sinks.connector.files import shard_name, write_shard
@@ -23,6 +25,13 @@ from sinks.connector.files import shard_name, write_shard
 STALE = 7 * 86_400.0
 """Seconds after which a folder where nothing was written belongs to a dead pipeline."""
 RUN_ID = re.compile(r"duckdb-[0-9a-f]{32}")
+NEEDS = {
+    "azfs": ("azure", "azure.storage.blob"),
+    "gs": ("gcp", "google.cloud.storage"),
+    "hdfs": ("hadoop", "hdfs"),
+    "s3": ("aws", "boto3"),
+}
+"""By scheme: the extra of Beam, and a module that comes with it."""
 COPIES = 8
 """Shards that are copied at the same time."""
 
@@ -41,10 +50,32 @@ def check_staging(staging: str) -> None:
     """Hold a staging folder against the file systems that Beam has here.
 
     Raises:
-        ValueError: none of them knows it.
+        ValueError: none of them knows it, or what it needs is not installed.
     """
-    if not is_local(staging):
-        FileSystems.get_filesystem(staging)
+    if is_local(staging):
+        return
+    scheme = staging.partition("://")[0]
+    extra, module = NEEDS.get(scheme, ("", ""))
+    if module and not _is_installed(module):
+        raise ValueError(
+            f"{staging}: {scheme}:// needs apache-beam[{extra}], which is not installed"
+        )
+    schemes = sorted(found.scheme() for found in FileSystem.get_all_subclasses() if found.scheme())
+    if scheme not in schemes:
+        here = [f"{known}://" for known in schemes if _is_installed(NEEDS.get(known, ("", ""))[1])]
+        more = [f"{known}:// with apache-beam[{extra}]" for known, (extra, module) in NEEDS.items()
+                if not _is_installed(module)]  # fmt: skip
+        raise ValueError(
+            f"{staging}: no file system of Beam knows {scheme}://; valid: "
+            f"{', '.join(['a path', *here, *more])}"
+        )
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return not module or find_spec(module) is not None
+    except ModuleNotFoundError:  # not even what it is a part of
+        return False
 
 
 def store_shard(folder: str, kind: str, content: bytes) -> str:
@@ -52,12 +83,17 @@ def store_shard(folder: str, kind: str, content: bytes) -> str:
     if is_local(folder):
         return str(write_shard(Path(folder), kind, content))
     address = f"{folder}/{shard_name(kind, content)}"
+    store_file(address, content, "application/vnd.apache.parquet")
+    return address
+
+
+def store_file(address: str, content: bytes, kind: str = "application/octet-stream") -> None:
+    """Write a file, complete or invisible; one that is there stays as it is."""
     if not FileSystems.exists(address):  # some file systems rename to no name that is taken
         aside = f"{address}.{uuid.uuid4().hex}.tmp"
-        with FileSystems.create(aside, "application/vnd.apache.parquet") as file:
+        with FileSystems.create(aside, kind) as file:
             file.write(content)
         FileSystems.rename([aside], [address])
-    return address
 
 
 def fetch_shards(addresses: Sequence[str], folder: Path) -> dict[str, Path]:
@@ -114,6 +150,44 @@ def sweep(staging: str, run_ids: Iterable[str]) -> None:
     for run_id in run_ids:
         logging.getLogger(__name__).info("removing what %s left in %s", run_id, staging)
         remove_run(staging, run_id)
+
+
+def read_file(address: str) -> bytes | None:
+    """What is in a file of another file system; None where there is none."""
+    if not FileSystems.exists(address):
+        return None
+    with FileSystems.open(address, compression_type="uncompressed") as file:
+        return bytes(file.read())
+
+
+def list_files(folder: str) -> dict[str, int]:
+    """Names and bytes of what lies right in a folder of another file system."""
+    if _has_folders(folder) and not FileSystems.exists(folder):
+        return {}
+    (found,) = FileSystems.match([f"{folder}/*"])
+    return {file.path.rpartition("/")[2]: file.size_in_bytes for file in found.metadata_list}
+
+
+def list_folders(folder: str) -> list[str]:
+    """Names of the folders in a folder; with some file systems also those of its files."""
+    if _has_folders(folder):
+        return sorted(list_files(folder))
+    (found,) = FileSystems.match([f"{folder}/*/**"])
+    below = (file.path.removeprefix(f"{folder}/") for file in found.metadata_list)
+    return sorted({name.partition("/")[0] for name in below})
+
+
+def remove_folder(folder: str, *, first: str) -> None:
+    """Remove a folder of another file system and all in it, `first` one of its files."""
+    _delete([f"{folder}/{first}"])
+    if not _has_folders(folder):
+        _delete([f"{folder}/**"])
+    elif FileSystems.exists(folder):
+        FileSystems.delete([folder])
+
+
+def _has_folders(address: str) -> bool:
+    return bool(FileSystems.get_filesystem(address).has_dirs())
 
 
 def _delete(patterns: Sequence[str]) -> None:

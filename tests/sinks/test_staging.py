@@ -12,7 +12,7 @@ import pytest
 from config.errors import StagingError
 from pipeline.run import new_run_id
 from sinks.connector.files import write_shard, write_whole
-from sinks.staging import Staging, waiting
+from sinks.staging import Staging, beside, waiting
 from tests.sinks.samples import LATER, LATEST, RUN, new_run
 
 
@@ -85,7 +85,7 @@ def test_folders_of_others_are_no_runs(tmp_path: Path) -> None:
     run = new_run(database)
     for name in ("my-backup", f"{RUN}.old", RUN[:-1], ".hidden"):
         (Path(f"{database}.staging") / name).mkdir()
-    assert Staging(database).runs() == waiting(database) == [run]
+    assert Staging(database).runs() == waiting(beside(database)) == [run]
 
 
 def test_the_ids_of_runs_are_known_as_such(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_file_that_is_damaged_is_named_with_advice(tmp_path: Path, content: by
 
 def test_an_empty_folder_is_taken_and_marked(tmp_path: Path) -> None:
     Path(tmp_path / "news.duckdb.staging").mkdir()
-    assert Staging(tmp_path / "news.duckdb").path == tmp_path / "news.duckdb.staging"
+    assert Staging(tmp_path / "news.duckdb").address == str(tmp_path / "news.duckdb.staging")
     assert names(tmp_path / "news.duckdb.staging") == ["VERSION"]
 
 
