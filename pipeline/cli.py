@@ -24,6 +24,7 @@ from pipeline.commands.retag import retag
 from pipeline.commands.search import search
 from pipeline.commands.serve import serve
 from pipeline.commands.sql import sql
+from pipeline.commands.status import status
 from pipeline.commands.stream import stream
 from pipeline.options import (
     Span,
@@ -69,7 +70,8 @@ def main(verbose: bool) -> None:
     \b
     Exit status:
       0   done, also when single feeds or articles failed: those are rows
-      1   it failed; of a run nothing is lost
+      1   it failed; of a run nothing is lost. Or what was asked is not so: `status`,
+          `db check`, `feeds --check`
       2   wrong usage or configuration
       75  another run is active, or the database stayed locked; what was
           fetched waits staged for the next run
@@ -304,7 +306,7 @@ def _load(feeds: Path | None, topics: Path | None) -> tuple[Any, Any]:
     return loaded[0], loaded[1]
 
 
-for command in (commit, db, export, feeds_group, prune, retag, search, serve, sql, stream):
+for command in (commit, db, export, feeds_group, prune, retag, search, serve, sql, status, stream):
     main.add_command(command)
 
 if __name__ == "__main__":

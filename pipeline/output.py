@@ -344,7 +344,7 @@ def _lines(committed: Committed) -> Iterator[str]:
         ill = ", ".join(f"{count} {health}" for health, count in committed.ill)
         yield f"  health    {ill}; `newsbeam feeds` names them"
     if committed.below:
-        yield from folded("below", [_shortfall(*item) for item in committed.below])
+        yield from folded("below", [shortfall(*item) for item in committed.below])
     if run["listed_lag_seconds"] is not None:
         yield f"  lag       {_lags(run)}"
     phases = (("plan", "plan"), ("poll", "poll"), ("pages", "page"), ("commit", "commit"))
@@ -361,7 +361,8 @@ def _lags(run: dict[str, Any]) -> str:
     return f"{duration(listed)} from listing{since} to row (medians)"
 
 
-def _shortfall(outlet: str, entries: int, expected: int, seconds: int) -> str:
+def shortfall(outlet: str, entries: int, expected: int, seconds: int) -> str:
+    """What a feed brought, and should have brought."""
     return f"{safe(outlet)} {entries} entries in {span_text(seconds)} instead of {expected}"
 
 

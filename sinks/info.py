@@ -45,7 +45,7 @@ def describe_database(
         connection = opened.connection
         found = {
             "path": str(path.resolve()),
-            **_sizes(connection, path),
+            **sizes(connection, path),
             **_versions(connection, path),
             "rows": _rows(connection),
             **one_row(connection, RUNS),
@@ -67,7 +67,8 @@ def _staged(run: RunFolder) -> dict[str, Any]:
     return {"run_id": run.run_id, "files": len(sizes), "bytes": sum(sizes)}
 
 
-def _sizes(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
+def sizes(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
+    """Sizes of the file, of its unused part and of its log, and the room left on its disk."""
     ((free, block),) = connection.execute(
         "SELECT free_blocks, block_size FROM pragma_database_size() "
         "WHERE database_name = current_database()"
