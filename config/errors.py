@@ -8,6 +8,7 @@ NewsbeamError                 anything that newsbeam reports to its user
 │   └── SchemaMismatch        … because it is of another version
 ├── ExportError               an export cannot be written, or a snapshot is not as it says (exit 1)
 ├── FeedNotFound              a site has no feed (exit 1)
+├── MetricsError              metrics cannot be served or written (exit 1)
 ├── QueryError                a query cannot be understood (exit 2)
 ├── RunActive                 another run works on this database (exit 75)
 ├── PublishError              the copy for readers cannot be written (exit 1)
@@ -55,6 +56,10 @@ class ExportError(NewsbeamError):
 
 class FeedNotFound(NewsbeamError):
     """A site has no feed where feeds are, or cannot be had."""
+
+
+class MetricsError(NewsbeamError):
+    """Metrics cannot be served or written, or what that needs is not installed."""
 
 
 class QueryError(NewsbeamError):

@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,12 @@ def main(verbose: bool) -> None:
     metavar="SPAN",
     help="Ask nothing more after so long, such as 20m; the rest is left to the next run.",
 )
+@option(
+    "--metrics-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="PATH",
+    help="Add metrics to this file, for node_exporter to find.",
+)
 @option("--runner", default="DirectRunner", show_default=True, help="Beam runner.")
 @option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @beam_argument
@@ -121,6 +128,7 @@ def run(
     publish: Path | None,
     from_warc: tuple[Path, ...],
     time_limit: tuple[str, int] | None,
+    metrics_file: Path | None,
     runner: str,
     as_json: bool,
     beam_options: tuple[str, ...],
@@ -150,24 +158,25 @@ def run(
             raise click.UsageError("--from-warc takes files of this machine: --staging is a path")
         further, beam_options = _files_first(beam_options)
         from_warc += further
-    result = run_batch(
-        RunOptions(
-            database,
-            catalogue,
-            taxonomy,
-            now,
-            lock_timeout,
-            runner,
-            beam_options,
-            fetching,
-            publish,
-            from_warc,
-            time_limit[1] if time_limit else None,
-            staging,
-        ),
-        Screen(),
+    options = RunOptions(
+        database,
+        catalogue,
+        taxonomy,
+        now,
+        lock_timeout,
+        runner,
+        beam_options,
+        fetching,
+        publish,
+        from_warc,
+        time_limit[1] if time_limit else None,
+        staging,
     )
-    click.echo(summary_json(result) if as_json else summary(result))
+    with _metrics(metrics_file, database) as metrics:
+        result = run_batch(options, Screen())
+        if metrics:
+            metrics.ran(result)
+        click.echo(summary_json(result) if as_json else summary(result))
     if result.unpublished and not result.abandoned:
         raise result.unpublished
     if result.abandoned:
@@ -281,6 +290,15 @@ def newsroom(
         interval,
     )
     serve(settings, port, tell, every)
+
+
+def _metrics(path: Path | None, database: Path) -> AbstractContextManager[Any]:
+    """What counts for a file, if there is to be one."""
+    if path is None:
+        return nullcontext()
+    from pipeline.metrics import written
+
+    return written(path, database)
 
 
 def _files_first(words: tuple[str, ...]) -> tuple[tuple[Path, ...], tuple[str, ...]]:

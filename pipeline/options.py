@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
@@ -52,6 +52,34 @@ class Span(click.ParamType[tuple[str, int]]):
         if not 0 < seconds <= LONGEST_SPAN:
             self.fail(f"{value!r} is out of range; valid: 1s to 36500d", param, ctx)
         return value, seconds
+
+
+class Address(NamedTuple):
+    """Where to listen."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+class Listen(click.ParamType[Address]):
+    """HOST:PORT, or a port of loopback."""
+
+    name = "address"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Address:
+        """The two parts."""
+        if isinstance(value, Address):
+            return value
+        found = re.fullmatch(r"(?:(\[[0-9a-fA-F:.]+\]|[\w.-]+):)?([0-9]{1,5})", value)
+        if not found or int(found[2]) > 65535:
+            self.fail(f"{value!r}; valid: such as 127.0.0.1:9464, or 9464", param, ctx)
+        return Address((found[1] or "127.0.0.1").strip("[]"), int(found[2]))
 
 
 class Several(click.types.StringParamType):
@@ -134,6 +162,12 @@ allow_private_option = option(
     "--allow-private-hosts",
     is_flag=True,
     help="Let feeds and pages lie on loopback and private addresses.",
+)
+metrics_option = option(
+    "--metrics",
+    type=Listen(),
+    metavar="HOST:PORT",
+    help="Serve metrics for Prometheus there.",
 )
 json_option = option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 

@@ -18,7 +18,7 @@ from datetime import date, datetime, timezone
 from decimal import Decimal
 from itertools import count, islice
 from time import monotonic
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 from rich import box
@@ -34,6 +34,9 @@ from pipeline.stream import StreamWatcher
 from sinks.commit import Committed
 from sinks.formulas import defused
 from sinks.publish import Published
+
+if TYPE_CHECKING:  # it needs packages that may be absent
+    from pipeline.metrics import Metrics
 
 PIPED_WIDTH = 10_000
 SUMMARY_WIDTH = 98
@@ -462,11 +465,18 @@ class Screen(Watcher):
 class StreamScreen(StreamWatcher):
     """A line for each run on standard output, the rest on standard error."""
 
-    def __init__(self, as_json: bool) -> None:
-        self._as_json = as_json
+    def __init__(self, as_json: bool, metrics: Metrics | None = None) -> None:
+        self._as_json, self._metrics = as_json, metrics
+
+    def failed(self, error: Exception) -> None:
+        """Count it; that it is tried again is a warning of its own."""
+        if self._metrics:
+            self._metrics.failed(error)
 
     def ran(self, result: RunResult) -> None:
         """Say what a run brought."""
+        if self._metrics:
+            self._metrics.ran(result)
         if self._as_json:
             click.echo(json.dumps(plain(_result_json(result)), ensure_ascii=False))
         else:

@@ -81,6 +81,9 @@ class StreamWatcher(Watcher):
     def ran(self, result: RunResult) -> None:
         """A run was committed."""
 
+    def failed(self, error: Exception) -> None:
+        """A run ended with an error; another is tried, or the stream ends with it."""
+
 
 class _Version(NamedTuple):
     """What tells a changed file."""
@@ -218,6 +221,7 @@ class _Stream:
             NewsbeamError, OSError: again and again; or it was to end anyway.
         """
         self.failures += 1
+        self.watcher.failed(error)
         if self.stopped.is_set() or self.failures >= MOST_FAILURES:
             raise error
         self.watcher.warning(f"{error}; trying again")

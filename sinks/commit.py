@@ -367,6 +367,8 @@ NEEDS = {
 }  # fmt: skip
 """Statements that do nothing where one of the tables made before is empty, and so are left out."""
 MAKES = re.compile(r"\s*CREATE OR REPLACE TEMP TABLE (\w+)")
+TOLD = "published_source = 'feed' AND published_at > listed_at - INTERVAL 24 HOUR"
+"""Whether the time since publication tells how late an article was seen."""
 # A late shard of the same run adds to what its row said before; its lags replace the earlier ones.
 RUN_COUNTS = """
 WITH before AS (
@@ -386,9 +388,7 @@ WITH before AS (
     FROM pages
 ), lags AS (
     SELECT median(epoch($now - listed_at)) AS listed,
-           median(epoch($now - published_at)) FILTER (
-               published_source = 'feed' AND published_at > listed_at - INTERVAL 24 HOUR
-           ) AS published
+           median(epoch($now - published_at)) FILTER ({told}) AS published
     FROM fresh
 )
 SELECT polled.*,
@@ -401,6 +401,20 @@ SELECT polled.*,
        round(coalesce(lags.listed, before.listed_lag), 3) AS listed_lag_seconds,
        round(coalesce(lags.published, before.published_lag), 3) AS published_lag_seconds
 FROM polled, tried, before, lags
+"""
+
+
+LAG_BOUNDS = (1.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0,
+              10800.0, 21600.0, 86400.0)  # fmt: skip
+# What was listed or published after its commit was so by a clock that was wrong: that is no lag.
+LAGS = f"""
+WITH lags AS (
+    SELECT 'listed' AS what, greatest(epoch($now - listed_at), 0) AS seconds FROM fresh
+    UNION ALL
+    SELECT 'published', greatest(epoch($now - published_at), 0) FROM fresh WHERE {{told}}
+)
+SELECT what, avg(seconds), count(*) FROM lags
+GROUP BY what, len(list_filter({list(LAG_BOUNDS)}, lambda bound: bound < seconds)) ORDER BY ALL
 """
 
 
@@ -422,6 +436,17 @@ class Committed(NamedTuple):
     """(broken, failing or retired, count) of all listed feeds, polled in this run or not."""
     below: list[tuple[str, int, int, int]]
     """(outlet, entries, entries expected, in so many seconds) of feeds that brought too little."""
+    well: int
+    """Listed feeds that are not ill."""
+    due: int
+    """Listed feeds that are due already."""
+    next_attempt: datetime | None
+    """When the next pending page is due, or since when."""
+    not_modified: int
+    """Polls of this commit that were answered 304."""
+    lags: list[tuple[str, float, int]]
+    """(listed or published, seconds, new articles): from there to the commit. Articles whose lags
+    lie between the same two of LAG_BOUNDS stand together, with the mean of their lags."""
 
 
 def commit_run(database: str | Path, folder: RunFolder, lock_timeout: float) -> Committed:
@@ -559,7 +584,9 @@ def _record_run(
         "finished_at", "state", "message", "poll_seconds", "page_seconds",
         "cpu_seconds")}  # fmt: skip
     now = datetime.now(timezone.utc)
-    row |= one_row(connection, RUN_COUNTS.format(run=quoted(folder.run_id)), {"now": now})
+    row |= one_row(
+        connection, RUN_COUNTS.format(run=quoted(folder.run_id), told=TOLD), {"now": now}
+    )
     row |= {
         "run_id": folder.run_id,
         "lock_seconds": round(waited, 3),
@@ -584,16 +611,24 @@ def _report(connection: duckdb.DuckDBPyConnection, folder: RunFolder, shards: in
     (first,) = connection.execute(
         "SELECT min_by(message, failed_at) FROM failures WHERE run_id = ? "
         "AND stage IN ('poll', 'read feed')", run_id).fetchone() or (None,)  # fmt: skip
-    (left,) = connection.execute(
-        "SELECT count(DISTINCT url_id) FROM entries "
-        "WHERE state = 'pending' AND next_attempt_at <= now()").fetchone() or (0,)  # fmt: skip
-    (next_due,) = connection.execute(
-        "SELECT min(next_poll_at) FROM feeds WHERE listed").fetchone() or (None,)  # fmt: skip
-    ill = connection.execute(
-        "SELECT if(state = 'active', 'failing', state) AS health, count(*) FROM feeds "
-        "WHERE listed AND (state <> 'active' OR failures > 0) GROUP BY ALL ORDER BY health"
+    left, next_attempt = connection.execute(
+        "SELECT count(DISTINCT url_id) FILTER (next_attempt_at <= now()), min(next_attempt_at) "
+        "FROM entries WHERE state = 'pending'").fetchone() or (0, None)  # fmt: skip
+    due, next_due = connection.execute(
+        "SELECT count(*) FILTER (next_poll_at <= now() OR last_polled_at IS NULL), "
+        "min(next_poll_at) FROM feeds WHERE listed").fetchone() or (0, None)  # fmt: skip
+    health = connection.execute(
+        "SELECT CASE WHEN state <> 'active' THEN state WHEN failures > 0 THEN 'failing' "
+        "ELSE 'ok' END AS health, count(*) FROM feeds WHERE listed GROUP BY ALL ORDER BY health"
     ).fetchall()
     below = connection.execute(
         "SELECT outlet, entries, expect_entries, expect_seconds FROM expectations WHERE NOT met"
     ).fetchall()
-    return Committed(run, topics, failures, first, left, next_due, shards, ill, below)
+    (not_modified,) = connection.execute(
+        "SELECT count(*) FROM polls WHERE http_status = 304").fetchone() or (0,)  # fmt: skip
+    lags = connection.execute(LAGS.format(told=TOLD), {"now": run["committed_at"]}).fetchall()
+    return Committed(
+        run, topics, failures, first, left, next_due, shards,
+        [(word, count) for word, count in health if word != "ok"], below,
+        dict(health).get("ok", 0), due, next_attempt, not_modified, lags,
+    )  # fmt: skip

@@ -11,10 +11,12 @@ import click
 from config.load import shipped
 from config.models import FetchSettings
 from pipeline.options import (
+    Address,
     Span,
     database_option,
     feeds_option,
     fetching_options,
+    metrics_option,
     option,
     publish_option,
     topics_option,
@@ -43,6 +45,7 @@ from pipeline.options import (
     metavar="SPAN",
     help="Time between two copies for readers.",
 )
+@metrics_option
 @option("--json", "as_json", is_flag=True, help="Print each run as one line of JSON.")
 def stream(
     feeds: Path | None,
@@ -52,6 +55,7 @@ def stream(
     fetching: FetchSettings,
     publish: Path | None,
     publish_every: tuple[str, int],
+    metrics: Address | None,
     as_json: bool,
 ) -> None:
     """Poll each feed at its own pace, and commit what is new within seconds, until told to stop.
@@ -78,6 +82,17 @@ def stream(
         publish,
         publish_every[1],
     )
-    if run_stream(options, StreamScreen(as_json)):
+    measured = None
+    if metrics:
+        from pipeline.metrics import start
+
+        measured, address = start(metrics, database)
+        click.echo(f"Metrics at http://{address}/metrics", err=True)
+    try:
+        abandoned = run_stream(options, StreamScreen(as_json, measured))
+    finally:
+        if measured:
+            measured.close()
+    if abandoned:
         sys.stdout.flush()
         os._exit(0)  # a thread of the runner would keep it alive
