@@ -16,8 +16,10 @@ import click
 from config.errors import ConfigError, NewsbeamError
 from config.load import load_feeds, load_topics, shipped
 from config.models import VERSION, FetchSettings
+from pipeline import logs
 from pipeline.commands.commit import commit
 from pipeline.commands.db import db
+from pipeline.commands.doctor import doctor
 from pipeline.commands.export import export
 from pipeline.commands.feeds import feeds as feeds_group
 from pipeline.commands.prune import prune
@@ -52,27 +54,34 @@ class _Commands(click.Group):
         except NewsbeamError as error:
             from pipeline.output import safe
 
-            click.echo(f"newsbeam: {safe(str(error))}", err=True)  # may quote stored text
+            logs.say(safe(str(error)), logging.ERROR, "newsbeam: ")  # may quote stored text
             ctx.exit(error.exit_status)
         except BrokenPipeError:  # `newsbeam sql … | head`
             sys.stderr.close()
             ctx.exit(0)
         except OSError as error:  # disk full, no rights: what is staged stays staged
-            click.echo(f"newsbeam: {error}", err=True)
+            logs.say(str(error), logging.ERROR, "newsbeam: ")
             ctx.exit(1)
 
 
 @click.group(cls=_Commands, context_settings=HELP)
 @click.version_option(VERSION, prog_name="newsbeam")
 @option("--verbose", is_flag=True, help="Show the log of Beam and of the libraries.")
-def main(verbose: bool) -> None:
+@option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="What standard error is: lines for people, or one JSON object a line.",
+)
+def main(verbose: bool, log_format: str) -> None:
     """Turn news feeds into a DuckDB database that people can query, trust and audit.
 
     \b
     Exit status:
       0   done, also when single feeds or articles failed: those are rows
       1   it failed; of a run nothing is lost. Or what was asked is not so: `status`,
-          `db check`, `feeds --check`
+          `doctor`, `db check`, `feeds --check`
       2   wrong usage or configuration
       75  another run is active, or the database stayed locked; what was
           fetched waits staged for the next run
@@ -80,10 +89,7 @@ def main(verbose: bool) -> None:
     for output in (sys.stdout, sys.stderr):
         if isinstance(output, io.TextIOWrapper):  # the news is wider than some terminals' charset
             output.reconfigure(errors="backslashreplace")
-    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR)
-    if not verbose:
-        logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # failures are our errors
-        logging.getLogger().addFilter(lambda record: "apache_beam" not in record.pathname)
+    logs.configure(log_format, verbose)
 
 
 @main.command(short_help="Poll what is due, fetch, extract, tag, commit.")
@@ -147,7 +153,7 @@ def run(
     \b
       newsbeam run --feeds feeds.yaml --from-warc first.warc.gz second.warc.gz
     """
-    from pipeline.output import Screen, summary, summary_json
+    from pipeline.output import Screen, run_line, summary, summary_json
     from pipeline.run import RunOptions, run_batch
 
     catalogue, taxonomy = _load(feeds, topics)
@@ -177,11 +183,13 @@ def run(
         if metrics:
             metrics.ran(result)
         click.echo(summary_json(result) if as_json else summary(result))
+        if logs.is_structured():
+            logs.say(run_line(result.committed))
     if result.unpublished and not result.abandoned:
         raise result.unpublished
     if result.abandoned:
         if result.unpublished:
-            click.echo(f"newsbeam: {result.unpublished}", err=True)
+            logs.say(str(result.unpublished), logging.ERROR, "newsbeam: ")
         sys.stdout.flush()
         os._exit(result.unpublished is not None)  # a thread of the runner would keep it alive
 
@@ -324,7 +332,20 @@ def _load(feeds: Path | None, topics: Path | None) -> tuple[Any, Any]:
     return loaded[0], loaded[1]
 
 
-for command in (commit, db, export, feeds_group, prune, retag, search, serve, sql, status, stream):
+for command in (
+    commit,
+    db,
+    doctor,
+    export,
+    feeds_group,
+    prune,
+    retag,
+    search,
+    serve,
+    sql,
+    status,
+    stream,
+):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -181,14 +181,15 @@ def _contact(_context: click.Context, _parameter: click.Parameter, value: str | 
     raise click.BadParameter(f"{value!r}; valid: such as news@example.org, https://example.org/bot")
 
 
+contact_option = option(
+    "--contact",
+    callback=_contact,
+    metavar="ADDRESS",
+    help="Mail or web address for those who are asked; a part of the User-Agent.",
+)
 _FETCHING = (
     allow_private_option,
-    option(
-        "--contact",
-        callback=_contact,
-        metavar="ADDRESS",
-        help="Mail or web address for those who are asked; a part of the User-Agent.",
-    ),
+    contact_option,
     option(
         "--host-concurrency",
         type=click.IntRange(min=1, max=100),

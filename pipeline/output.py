@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import math
 import re
 import sys
@@ -29,6 +30,7 @@ from rich.table import Table
 from rich.text import Text
 
 from config.moments import span_text
+from pipeline import logs
 from pipeline.run import RunResult, Watcher
 from pipeline.stream import StreamWatcher
 from sinks.commit import Committed
@@ -59,7 +61,7 @@ def safe(text: str) -> str:
 def warn(text: str | None) -> None:
     """Say on standard error what went wrong beside a command's own work, if anything did."""
     if text:
-        click.echo(f"newsbeam: {safe(text)}", err=True)
+        logs.say(safe(text), logging.WARNING, "newsbeam: ")
 
 
 def shown(value: Any) -> str:
@@ -420,7 +422,7 @@ class Screen(Watcher):
 
     def phase(self, name: str) -> None:
         """Bars live while the graph runs."""
-        if name == "run" and self._console.is_terminal:
+        if name == "run" and self._console.is_terminal and not logs.is_structured():
             self._bars = Progress(
                 TextColumn("{task.description:6}"),
                 BarColumn(),
@@ -456,10 +458,13 @@ class Screen(Watcher):
 
     def warning(self, text: str) -> None:
         """Say what went wrong beside the run."""
-        self._say(safe(text))
+        self._say(safe(text), logging.WARNING)
 
-    def _say(self, text: str) -> None:
-        self._console.print(text, markup=False)
+    def _say(self, text: str, level: int = logging.INFO) -> None:
+        if logs.is_structured():
+            logs.say(text, level)
+        else:  # above the bars, where there are any
+            self._console.print(text, markup=False)
 
 
 class StreamScreen(StreamWatcher):
@@ -481,6 +486,8 @@ class StreamScreen(StreamWatcher):
             click.echo(json.dumps(plain(_result_json(result)), ensure_ascii=False))
         else:
             click.echo("\n".join([*map(taken_over, result.recovered), run_line(result.committed)]))
+        if logs.is_structured():
+            logs.say(run_line(result.committed))
         sys.stdout.flush()
 
     def stopping(self) -> None:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from config.errors import NewsbeamError, PublishError
 from config.models import VERSION, ExtractSettings, Feed, FetchSettings, Taxonomy
+from pipeline import logs
 from pipeline.interrupt import Abandoned, Asked, finish, listening
 from pipeline.lock import only_one
 from pipeline.plan import Plan, make_plan, outlet_of, read_feed_tasks
@@ -213,6 +214,7 @@ def note_plan(
 ) -> None:
     """Write down what a run is: from then on it will be committed, whatever becomes of it."""
     folder.share_plan()
+    logs.about(folder.run_id)
     folder.write_json(
         "run.json",
         {

@@ -19,6 +19,7 @@ from typing import NamedTuple, TypeVar
 from config.errors import ConfigError, DatabaseLocked, NewsbeamError
 from config.load import load_feeds, load_topics
 from config.models import Feed, FetchSettings, Taxonomy
+from pipeline import logs
 from pipeline.interrupt import Asked, listening
 from pipeline.lock import only_one
 from pipeline.plan import Bound, Due, look_up, write_plan
@@ -235,6 +236,7 @@ class _Stream:
 
     def _round(self) -> RunResult | None:
         """One run over what is due; None where nothing is."""
+        logs.about(None)
         options = self._options()
         database = options.database
         self._patiently(lambda wait: bring_up_to_date(database, wait))

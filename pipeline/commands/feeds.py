@@ -76,11 +76,11 @@ def feeds(
 def import_(opml: Path, output: Path | None) -> None:
     """Turn an OPML file, as feed readers write it, into a feeds file; folders become tags."""
     from config.opml import read_opml, write_feeds
-    from pipeline.output import safe
+    from pipeline.output import warn
 
     found = read_opml(opml)
     for note in found.notes:
-        click.echo(f"newsbeam: {safe(note)}", err=True)
+        warn(note)
     _write(write_feeds(found.feeds).encode(), output)
 
 

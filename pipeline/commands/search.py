@@ -100,7 +100,7 @@ def search(
     The first search of a database makes its index, in NAME.search beside it; from then on runs
     keep it up to date.
     """
-    from pipeline.output import WRITERS, safe
+    from pipeline.output import WRITERS, warn
     from sinks.search import Filters
     from sinks.search import search as ask
 
@@ -109,8 +109,7 @@ def search(
         found = ask(
             database, query, filters, limit=limit, lock_timeout=lock_timeout, tell=tell
         )  # fmt: skip
-    if found.warning:
-        click.echo(f"newsbeam: {safe(found.warning)}", err=True)
+    warn(found.warning)
     if as_json or form != "list":
         WRITERS["json" if as_json else form](COLUMNS, map(_row, found.hits), sys.stdout)
     else:

@@ -10,6 +10,7 @@ import click
 
 from config.load import shipped
 from config.models import FetchSettings
+from pipeline import logs
 from pipeline.options import (
     Address,
     Span,
@@ -87,7 +88,7 @@ def stream(
         from pipeline.metrics import start
 
         measured, address = start(metrics, database)
-        click.echo(f"Metrics at http://{address}/metrics", err=True)
+        logs.say(f"Metrics at http://{address}/metrics")
     try:
         abandoned = run_stream(options, StreamScreen(as_json, measured))
     finally:
