@@ -3,8 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder
 READY := .venv/.ready
+BEAM := $(shell sed -n 's/^apache-beam==\([0-9.]*\).*/\1/p' requirements.lock)
+FLINK ?= 2.2
+MAVEN_COPY := mvn -B -q org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy
 
-.PHONY: demo test test-fast lint format bench bench-pipeline bench-polling bench-sink bench-search real-pages real-feeds docs lock help clean
+.PHONY: demo test test-fast lint format bench bench-pipeline bench-polling bench-sink bench-search real-pages real-feeds prism flink spark engines docs lock help clean
 
 demo: $(READY)  ## run the main job on the embedded newsroom
 	@$(BIN)/newsbeam demo
@@ -45,6 +48,25 @@ real-pages: $(READY)  ## the pipeline over real pages and feeds, if ../shared/ev
 real-feeds: $(READY)  ## read every feed of ../shared/eval, if it is there
 	@$(BIN)/python -m benchmarks.real_feeds
 
+prism: .engines/prism-$(BEAM)  ## build Prism, Beam's own local engine, with Go
+
+.engines/prism-$(BEAM):
+	@command -v go > /dev/null || { echo "Prism is built with Go, which is not here"; exit 1; }
+	@GOBIN=$(CURDIR)/.engines/bin go install github.com/apache/beam/sdks/v2/go/cmd/prism@v$(BEAM)
+	@mv .engines/bin/prism $@
+
+flink: .engines/beam-runners-flink-$(FLINK)-job-server-$(BEAM).jar  ## bring Beam's job server for Flink, with Maven
+
+spark: .engines/beam-runners-spark-3-job-server-$(BEAM).jar  ## bring Beam's job server for Spark, with Maven
+
+.engines/%-$(BEAM).jar:
+	@command -v mvn > /dev/null || { echo "$* comes by Maven, which is not here"; exit 1; }
+	@$(MAVEN_COPY) -Dartifact=org.apache.beam:$*:$(BEAM) -DoutputDirectory=.engines || \
+	    { echo "Maven did not bring org.apache.beam:$*:$(BEAM)"; exit 1; }
+
+engines: $(READY)  ## the newsroom on every engine that is here, against the local run
+	@$(BIN)/python -m benchmarks.engines
+
 docs: $(READY)  ## renew the data dictionary, and the answers in docs/sql.md
 	@$(BIN)/python -m sinks.dictionary > docs/data-dictionary.md
 	@$(BIN)/python -m tests.test_sql_docs
@@ -72,4 +94,4 @@ help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
 
 clean:  ## remove what targets made
-	rm -rf .venv build dist *.egg-info newsbeam-demo
+	rm -rf .venv .engines build dist *.egg-info newsbeam-demo

@@ -44,6 +44,7 @@ def configure(form: str, verbose: bool) -> None:
         logging.basicConfig(level=level)
     if not verbose:
         logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # failures are our errors
+        logging.getLogger("PrismServer").propagate = False
         logging.getLogger().addFilter(lambda record: "apache_beam" not in record.pathname)
 
 
