@@ -1,0 +1,201 @@
+"""The newsroom on every engine that is here, against the local run, row by row.
+
+    make prism flink engines    # a few minutes; prints the table of docs/runners.md
+
+Each engine runs the graph with its worker in the launcher, with an external worker, and with an
+external worker that is killed by SIGKILL amid the pages; Prism once more with itself killed. A run
+that fails is followed by another, as on a schedule. FLINK_MASTER=host:port adds a Flink cluster.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import psutil
+from apache_beam.options.pipeline_options import FlinkRunnerOptions
+
+from pipeline.runners import BEAM, ENGINES
+from tests.conftest import content
+
+PROGRAM = [sys.executable, "-m", "pipeline.cli"]
+LATENCY_MS, PAGES_BEFORE_KILL = 200, 60
+MOST_RUNS = 3
+RETRIES = "--number_of_execution_retries=3"
+PRISM = ENGINES / f"prism-{BEAM}"
+
+
+class Engine(NamedTuple):
+    """A runner with its options; `local` says whether it can run the launcher's own worker."""
+
+    name: str
+    runner: str
+    options: list[str]
+    local: bool = True
+
+
+class Room(NamedTuple):
+    """A newsroom that serves."""
+
+    base: str
+    feeds: Path
+
+    def asked(self) -> int:
+        """Requests answered so far."""
+        return len(httpx.get(f"{self.base}/_control/log", timeout=30).json())
+
+
+@contextmanager
+def newsroom(folder: Path, *options: str) -> Iterator[Room]:
+    """A newsroom in a process of its own, with its feeds file in `folder`."""
+    command = [*PROGRAM, "newsroom", "--port", "0", "--json", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        room = Room(json.loads(process.stdout.readline())["base_url"], folder / "feeds.yaml")
+        room.feeds.write_text(httpx.get(f"{room.base}/_control/feeds.yaml", timeout=30).text)
+        yield room
+        process.terminate()
+
+
+@contextmanager
+def worker_pool() -> Iterator[tuple[psutil.Popen, list[str]]]:
+    """Beam's pool of external workers, and the options that lead an engine to it."""
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        port = asked.getsockname()[1]
+    module = "apache_beam.runners.worker.worker_pool_main"
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    pool = psutil.Popen(  # which calls `python`, whichever comes first
+        [sys.executable, "-m", module, f"--service_port={port}"],
+        env={**os.environ, "PATH": path},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield pool, ["--environment_type=EXTERNAL", f"--environment_config=localhost:{port}"]
+    finally:
+        for process in [*pool.children(recursive=True), pool]:
+            process.kill()
+        pool.wait()
+
+
+def engines() -> Iterator[Engine]:
+    """Those that are here; the others are told."""
+    if PRISM.is_file():
+        yield Engine(f"Prism {BEAM}", "PrismRunner", [f"--prism_location={PRISM}"])
+    else:
+        print("Prism: not run, `make prism` builds it")
+    found = [
+        (version, ENGINES / f"beam-runners-flink-{version}-job-server-{BEAM}.jar")
+        for version in FlinkRunnerOptions.PUBLISHED_FLINK_VERSIONS
+    ]
+    jars = [(version, jar) for version, jar in found if jar.is_file()]
+    if not jars or not shutil.which("java"):
+        print("Flink: not run, no Java, or no job server: `make flink` brings it")
+        return
+    version, jar = jars[-1]
+    flink = [f"--flink_job_server_jar={jar}", f"--flink_version={version}", RETRIES]
+    yield Engine(f"Flink {version}, embedded", "FlinkRunner", ["--flink_master=[local]", *flink])
+    if master := os.environ.get("FLINK_MASTER"):
+        cluster = [f"--flink_master={master}", "--parallelism=2", *flink]
+        yield Engine(f"Flink {version}, cluster", "FlinkRunner", cluster, local=False)
+
+
+def run(
+    room: Room, database: Path, options: list[str], amid: Callable[[psutil.Popen], None] | None
+) -> int:
+    """Run until it is done; how many runs that took. `amid` is called once, amid the pages."""
+    for number in range(1, MOST_RUNS + 1):
+        asked = room.asked()
+        process = psutil.Popen(
+            [*PROGRAM, "run", "--feeds", str(room.feeds), "--database", str(database), "--json",
+             "--allow-private-hosts", "--host-delay", "0", "--host-concurrency", "8", *options],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        if amid and number == 1:
+            while room.asked() < asked + PAGES_BEFORE_KILL and process.poll() is None:
+                time.sleep(0.05)
+            amid(process)
+        _, err = process.communicate(timeout=300)
+        if process.returncode == 0:
+            return number
+        print(f"  run {number}: {err.strip().splitlines()[-1][:160]}")
+    raise SystemExit("it does not come to an end")
+
+
+def kill_worker(pool: psutil.Popen) -> Callable[[psutil.Popen], None]:
+    """SIGKILL for the workers that a pool has started."""
+
+    def kill(_: psutil.Popen) -> None:
+        for worker in pool.children():
+            worker.kill()
+
+    return kill
+
+
+def kill_prism(launcher: psutil.Popen) -> None:
+    """SIGKILL for the engine itself."""
+    for process in launcher.children():
+        if process.name().startswith("prism"):
+            process.kill()
+
+
+def main() -> None:
+    """Run all, print a row for each, and fail where rows differ."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        with newsroom(folder, "--latency-ms", str(LATENCY_MS)) as room, worker_pool() as there:
+            differ = [name for name, same in _trials(room, folder, *there) if not same]
+    sys.exit(f"rows differ: {', '.join(differ)}" if differ else 0)
+
+
+def _trials(
+    room: Room, folder: Path, pool: psutil.Popen, external: list[str]
+) -> Iterator[tuple[str, bool]]:
+    print(f"Beam {BEAM}, Python {sys.version.split()[0]}, {time.strftime('%Y-%m-%d')}")
+    table = ["| engine | worker | killed amid the pages | runs | seconds | rows | same |"]
+    table.append("|---|---|---|---|---|---|---|")
+    expected: dict[str, list[str]] = {}
+    trials: list[tuple[str, str, str, list[str], Any]] = [("FnApiRunner", "launcher", "", [], None)]
+    for engine in engines():
+        base = ["--runner", engine.runner, "--", *engine.options]
+        away = [*base, *external]
+        if engine.local:
+            trials.append((engine.name, "launcher", "", base, None))
+        trials.append((engine.name, "external", "", away, None))
+        trials.append((engine.name, "external", "the worker", away, kill_worker(pool)))
+        if engine.runner == "PrismRunner":
+            trials.append((engine.name, "external", "Prism", away, kill_prism))
+    for number, (name, worker, killed, options, amid) in enumerate(trials):
+        database = folder / f"{number}.duckdb"
+        started = time.monotonic()
+        runs = run(room, database, options, amid)
+        seconds = time.monotonic() - started
+        found = content(database)
+        expected = expected or found
+        rows = sum(map(len, found.values()))
+        same = found == expected
+        said = "yes" if same else "NO"
+        table.append(
+            f"| {name} | {worker} | {killed} | {runs} | {seconds:.1f} | {rows:,} | {said} |"
+        )
+        print(table[-1], flush=True)
+        yield f"{name} {worker} {killed}", same
+        for child in pool.children(recursive=True):  # what a killed engine left behind
+            child.kill()
+    print("\n" + "\n".join(table))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,369 @@
+"""The unbounded graph, tried: one job that never ends, on Prism, with its worker killed.
+
+State lives in the database. The launcher, where the database is, writes plans: bounded sets of due
+feeds and owed pages, by host group. A slow tick of the job finds each new plan, and hands its
+groups on, one host always by the same key; answers are staged as shards. The launcher commits
+whatever is staged, and plans what is due and not under way. A task is under way for LEASE seconds
+at most: what an engine lost is then planned again, so that rows depend on no checkpoint. A job that
+failed, or from which nothing came for so long, is cancelled and submitted again.
+
+    python -m benchmarks.unbounded 20    # minutes; prints what it saw
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timezone
+from itertools import groupby
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import apache_beam as beam
+import httpx
+import psutil
+from apache_beam.coders import StrUtf8Coder
+from apache_beam.options.pipeline_options import StandardOptions
+from apache_beam.transforms.periodicsequence import PeriodicImpulse
+from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
+
+from config.load import load_feeds, load_topics, shipped
+from config.models import ExtractSettings, FetchSettings
+from pipeline.graph import stage
+from pipeline.plan import Bound, look_up, read_feed_tasks, read_page_tasks, write_plan
+from pipeline.run import RunOptions, new_run_id, note_plan
+from pipeline.runners import engine
+from sinks.commit import commit_run
+from sinks.database import bring_up_to_date, open_database
+from sinks.staging import RunFolder, open_staging
+from transforms.hosts import refused_rest
+from transforms.known import KnownIds
+from transforms.listing import poll_record, refused_poll
+from transforms.pages import refused_page
+from transforms.records import Poll
+from transforms.robots import refused_robots
+from transforms.steps import (
+    HOSTS,
+    ROBOTS,
+    ExtractText,
+    FetchPages,
+    PollFeeds,
+    Read,
+    ReadFeeds,
+    TagTopics,
+)
+
+TICK, ROUND, LEASE = 1.0, 2.0, 30.0
+"""Seconds between ticks of the job, between commits, and for which a task is under way."""
+GROUPS = 4
+PUBLISH_EVERY, INTERVAL = 2, 10
+SETTLED = 90.0
+"""Seconds after the last article in which all must be in."""
+READERS = {"feeds": read_feed_tasks, "owed": read_page_tasks}
+FETCHING = FetchSettings(allow_private_hosts=True, host_delay=0.0, host_concurrency=8)
+
+
+LAST_PLAN = beam.DoFn.StateParam(ReadModifyWriteStateSpec("last", StrUtf8Coder()))
+
+
+class NewPlans(beam.DoFn):
+    """Ticks to (group, folder of a plan), each plan once: the last one seen is the job's state."""
+
+    def __init__(self, plans: str) -> None:
+        self.plans = plans
+
+    def process(self, tick: Any, last: Any = LAST_PLAN) -> Iterator[tuple[str, str]]:
+        seen = last.read() or ""
+        new = sorted(path for path in Path(self.plans).iterdir() if path.name > seen)
+        for plan in new:
+            yield from ((str(group), str(plan)) for group in range(GROUPS))
+        if new:
+            last.write(new[-1].name)
+
+
+def tasks_of(kind: str, element: tuple[str, str]) -> Iterator[tuple[str, list[Any]]]:
+    """The tasks of a kind that a plan has for a group; none where the plan is gone."""
+    group, plan = element
+    with contextlib.suppress(FileNotFoundError):
+        tasks = [
+            task
+            for task in READERS[kind](str(Path(plan, f"{kind}.jsonl")))
+            if _group(task.target) == group
+        ]
+        if tasks:
+            yield group, tasks
+
+
+def _group(url: str) -> str:
+    from transforms.steps import _group as group
+
+    return group(url, GROUPS)
+
+
+class FindNew(beam.DoFn):
+    """As the step of the bounded graph, but what is known is read again when it was renewed."""
+
+    def __init__(self, known: str) -> None:
+        self.path = known
+
+    def start_bundle(self) -> None:
+        self.known = KnownIds.read(self.path)
+
+    def process(self, read: Read) -> Iterator[Poll]:
+        yield poll_record(read.task, read.answer, read.document, self.known.__contains__)  # type: ignore[arg-type]
+
+
+def unbounded(pipeline: beam.Pipeline, job: RunFolder, plans: Path, processes: int) -> None:
+    """The graph: ticks, plans, polls and pages; what is new is fetched by a later plan."""
+    extracting, signals = ExtractSettings(processes=processes), str(job.signals)
+    hosts, robots = str(job.plan / "hosts.jsonl"), str(job.plan / "robots.jsonl")
+    groups = (
+        pipeline
+        | "Tick" >> PeriodicImpulse(fire_interval=TICK)
+        | "To one place" >> beam.Map(lambda tick: ("", tick))
+        | "New plans" >> beam.ParDo(NewPlans(str(plans)))
+        | "By group" >> beam.Reshuffle()
+    )
+    polled = (
+        groups
+        | "Feeds" >> beam.FlatMap(lambda element: tasks_of("feeds", element))
+        | "Poll feeds" >> PollFeeds(FETCHING, signals, hosts)
+    )
+    polls = (
+        polled["answers"]
+        | "Read feeds" >> ReadFeeds(extracting)
+        | "Find new entries" >> beam.ParDo(FindNew(str(job.plan / "known.npy")))
+    )
+    stage(polls, "polls", job, refused_poll)
+    fetched = (
+        groups
+        | "Pages" >> beam.FlatMap(lambda element: tasks_of("owed", element))
+        | "Fetch pages" >> FetchPages(FETCHING, signals, hosts, robots)
+    )
+    stage(fetched[ROBOTS], "robots", job, refused_robots)
+    resting = (polled[HOSTS], fetched[HOSTS]) | "Resting hosts" >> beam.Flatten()
+    stage(resting, "hosts", job, refused_rest)
+    pages = (
+        fetched["answers"]
+        | "Extract text" >> ExtractText(extracting)
+        | "Tag topics" >> TagTopics(load_topics(shipped("topics.yaml")))
+    )
+    stage(pages, "pages", job, refused_page)
+
+
+class Trial:
+    """A newsroom that publishes, a job that never ends, and the launcher's loop around it."""
+
+    def __init__(self, folder: Path, minutes: float) -> None:
+        self.folder, self.minutes = folder, minutes
+        self.database, self.plans = folder / "news.duckdb", folder / "plans"
+        self.plans.mkdir()
+        self.under_way: dict[tuple[str, str], float] = {}
+        self.jobs = self.kills = self.commits = self.planned = self.expired = 0
+        self.memory: list[tuple[float, int, int]] = []
+        self.started = monotonic()
+
+    def say(self, text: str) -> None:
+        print(f"{monotonic() - self.started:7.1f} s  {text}", flush=True)
+
+    def run(self) -> None:
+        articles = round(self.minutes * 60 / PUBLISH_EVERY)
+        room = subprocess.Popen(
+            [sys.executable, "-m", "pipeline.cli", "newsroom", "--port", "0", "--json",
+             "--articles", str(articles), "--publish-every", f"{PUBLISH_EVERY}s",
+             "--interval", f"{INTERVAL}s"],
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert room.stdout
+        self.base = json.loads(room.stdout.readline())["base_url"]
+        (self.folder / "feeds.yaml").write_text(self._get("feeds.yaml").text)
+        self.feeds = load_feeds(self.folder / "feeds.yaml")
+        port = _free_port()
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        pool = psutil.Popen(
+            [sys.executable, "-m", "apache_beam.runners.worker.worker_pool_main",
+             f"--service_port={port}"],
+            env={**os.environ, "PATH": path}, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self.pool = pool
+        self.options = ["--environment_type=EXTERNAL", f"--environment_config=localhost:{port}"]
+        try:
+            with open_staging(self.database) as staging:
+                self.staging = staging
+                bring_up_to_date(self.database, 10)
+                self._rounds()
+            self._judge()
+        finally:
+            for child in [*pool.children(recursive=True), pool]:
+                child.kill()
+            room.terminate()
+            room.wait()
+
+    def _rounds(self) -> None:
+        job = self.staging.new_run(new_run_id())
+        self.job = job
+        kills = [self.minutes * 60 * part for part in (0.3, 0.6)]
+        end = self.minutes * 60 + SETTLED
+        result = self._submit()
+        try:
+            while (now := monotonic() - self.started) < end:
+                time.sleep(ROUND)
+                if kills and now > kills[0]:
+                    kills.pop(0)
+                    self._kill()
+                self._commit()
+                self._plan()
+                if result.state != "RUNNING" or self.expired > self.expired_before:
+                    self.say(f"the job is {result.state}: it is submitted again")
+                    result.cancel()
+                    result = self._submit()
+                self._note_memory(now)
+        finally:
+            result.cancel()
+
+    def _submit(self) -> Any:
+        """Submit the job; what an earlier one had in hand is planned again."""
+        self.jobs += 1
+        self.expired_before = self.expired
+        self.under_way.clear()
+        for plan in self.plans.iterdir():
+            shutil.rmtree(plan)
+        self._plan()
+        chosen = engine("PrismRunner", self.options)
+        chosen.options.view_as(StandardOptions).streaming = True
+        pipeline = beam.Pipeline(runner=chosen.runner, options=chosen.options)
+        unbounded(pipeline, self.job, self.plans, 1)
+        return pipeline.run()
+
+    def _kill(self) -> None:
+        for worker in self.pool.children():
+            worker.kill()
+        self.kills += 1
+        self.say("the worker is killed by SIGKILL")
+
+    def _plan(self) -> None:
+        """Write down what is due and not under way."""
+        now = monotonic()
+        late = [name for name, since in self.under_way.items() if now - since > LEASE]
+        self.expired += len(late)
+        for name in late:
+            del self.under_way[name]
+        due = look_up(
+            self.database,
+            self.feeds,
+            now=datetime.now(timezone.utc),
+            lock_timeout=10,
+            bound=Bound(5_000, 2_000, without=list(self.under_way)),
+        )
+        due = due._replace(feeds=[task for task in due.feeds if task.name not in self.under_way])
+        write_plan(self.database, due, self.job.plan, lock_timeout=10)
+        if due.names():
+            self.planned += 1
+            plan = self.plans / f".{self.planned:06}"
+            plan.mkdir()
+            for kind in READERS:
+                (plan / f"{kind}.jsonl").write_bytes((self.job.plan / f"{kind}.jsonl").read_bytes())
+            plan.rename(self.plans / f"{self.planned:06}")
+            self.under_way.update(dict.fromkeys(due.names(), now))
+
+    def _commit(self) -> None:
+        """Commit what is staged, under a run of its own; its tasks are under way no more."""
+        shards = self.job.shards()
+        if not shards:
+            return
+        folder = self.staging.new_run(new_run_id())
+        for shard in shards:
+            os.rename(shard.address, folder.path / Path(shard.address).name)
+        topics = load_topics(shipped("topics.yaml"))
+        options = RunOptions(self.database, self.feeds, topics)
+        due = look_up(self.database, [], now=datetime.now(timezone.utc), lock_timeout=10)
+        plan = write_plan(self.database, due._replace(owed=[]), folder.plan, lock_timeout=10)
+        note_plan(options, folder, plan, "PrismRunner", datetime.now(timezone.utc), 0)
+        folder.write_json("finished.json", {"state": "done", "message": "unbounded"})
+        for name in _answered(folder):
+            self.under_way.pop(name, None)
+        commit_run(self.database, folder, 10)
+        self.commits += 1
+
+    def _note_memory(self, now: float) -> None:
+        prism = sum(
+            child.memory_info().rss
+            for child in psutil.Process().children()
+            if child.name().startswith("prism")
+        )
+        worker = sum(child.memory_info().rss for child in self.pool.children())
+        if not self.memory or now - self.memory[-1][0] > 60:
+            self.memory.append((now, prism >> 20, worker >> 20))
+            self.say(
+                f"Prism {prism >> 20} MB, worker {worker >> 20} MB, {self.commits} commits, "
+                f"{self.planned} plans, {len(self.under_way)} tasks under way"
+            )
+
+    def _judge(self) -> None:
+        truth = json.loads(self._get("truth").text)["articles"]
+        expected = {
+            (item["canonical_url"], item["outlet"], item["title"], *item["topics"])
+            for item in truth
+            if item["expect"] == "article"
+        }
+        with open_database(self.database, read_only=True, lock_timeout=10) as opened:
+            ask = opened.connection.execute
+            rows = ask(
+                "SELECT canonical_url, outlet, title, list(topic ORDER BY topic) "
+                "FILTER (topic IS NOT NULL) FROM articles LEFT JOIN article_topics "
+                "USING (article_id) GROUP BY article_id, canonical_url, outlet, title"
+            ).fetchall()
+            (waits,) = ask(
+                "SELECT quantile_cont(epoch(fetched_at - listed_at), [0.5, 0.99]) FROM articles"
+            ).fetchone() or ((),)
+        found = {(*row, *(topics or ())) for *row, topics in rows}
+        self.say(
+            f"articles {len(rows)}, expected {len(expected)}; missing or with another outlet, "
+            f"title or topics {len(expected - found)}, others {len(found - expected)}, doubled "
+            f"{len(rows) - len({row[0] for row in rows})}"
+        )
+        self.say(
+            f"{self.jobs} jobs, {self.kills} workers killed, {self.commits} commits, "
+            f"{self.planned} plans, {self.expired} leases ended; from poll to page median "
+            f"{waits[0]:.1f} s, 99 of 100 within {waits[1]:.1f} s"
+        )
+        same = found == expected and len(rows) == len(expected)
+        self.say("the same articles" if same else "NOT the same")
+
+    def _get(self, path: str) -> httpx.Response:
+        return httpx.get(f"{self.base}/_control/{path}", timeout=30)
+
+
+def _answered(folder: RunFolder) -> Iterable[tuple[str, str]]:
+    """The names of the tasks that a folder's shards have the outcomes of."""
+    import pyarrow.parquet as pq
+
+    key = {"polls": ("feed", "feed_url"), "pages": ("page", "url_id")}
+    for table, shards in groupby(folder.shards(), key=lambda shard: shard.table):
+        if table in key:
+            kind, column = key[table]
+            for shard in shards:
+                yield from (
+                    (kind, value.as_py())
+                    for value in pq.read_table(shard.address, columns=[column])[column]
+                )
+
+
+def _free_port() -> int:
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        return int(asked.getsockname()[1])
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as scratch:
+        Trial(Path(scratch), float(sys.argv[1]) if len(sys.argv) > 1 else 20.0).run()
