@@ -14,8 +14,16 @@ from typing import NamedTuple
 
 import psutil
 import pytest
+from apache_beam.options.pipeline_options import DirectOptions
+from click.testing import CliRunner
 
-from pipeline.runners import BEAM, ENGINES
+from config.errors import ConfigError
+from config.load import load_feeds, load_topics, shipped
+from config.models import FetchSettings
+from pipeline import runners
+from pipeline.cli import main
+from pipeline.run import RunOptions, run_batch
+from pipeline.runners import BEAM, ENGINES, engine
 from tests.conftest import (
     KIND_TO_LOOPBACK,
     PROGRAM,
@@ -41,7 +49,7 @@ ON_FLINK = ["--runner", "FlinkRunner", "--", "--flink_master=[local]",
 ON_PRISM = ["--runner", "PrismRunner", "--", f"--prism_location={BINARY}"]
 BIN = Path(sys.executable).parent
 """Beam's pool calls `python`, whichever comes first."""
-PATIENCE = 60
+PATIENCE = 180
 
 
 def free_port() -> int:
@@ -109,11 +117,6 @@ def local(newsroom: Newsroom, tmp_path_factory: pytest.TempPathFactory) -> dict[
 def test_what_an_engine_lacks_is_said_before_anything_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
 ) -> None:
-    from click.testing import CliRunner
-
-    from pipeline import runners
-    from pipeline.cli import main
-
     monkeypatch.setattr(runners, "ENGINES", tmp_path / "absent")
     monkeypatch.setenv("PATH", "")
     monkeypatch.chdir(tmp_path)
@@ -126,9 +129,6 @@ def test_what_an_engine_lacks_is_said_before_anything_runs(
 def test_a_job_server_without_java_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from config.errors import ConfigError
-    from pipeline.runners import engine
-
     jar = tmp_path / "server.jar"
     jar.touch()
     monkeypatch.setenv("PATH", "")
@@ -150,19 +150,41 @@ def test_a_job_server_without_java_is_refused(
 def test_hosts_are_shared_by_the_workers_that_the_options_speak_of(
     name: str, options: list[str], groups: int
 ) -> None:
-    from pipeline.runners import engine
-
     assert engine(name, ["--job_endpoint=localhost:1", *options]).workers == groups
 
 
 def test_options_of_a_job_server_pass_through() -> None:
-    from pipeline.runners import engine
-
     given = ["--job_endpoint=localhost:1", "--checkpointing_interval=60000", "--parallelism=2"]
     assert engine("FlinkRunner", given).options._flags == given
 
 
 # The same rows
+
+
+def test_bundles_that_an_engine_repeats_cost_no_row(
+    newsroom: Newsroom,
+    local: dict[str, list[str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As after a worker's death: what was staged stays, and all is fetched and staged again."""
+    chosen = engine("DirectRunner", [])
+    chosen.options.view_as(DirectOptions).direct_runner_bundle_repeat = 1
+    monkeypatch.setattr(runners, "engine", lambda *_: chosen)
+    database = tmp_path / "news.duckdb"
+    fetching = FetchSettings(allow_private_hosts=True, host_delay=0, host_concurrency=8)
+    asked = len(newsroom.log())
+    run_batch(
+        RunOptions(
+            database,
+            load_feeds(newsroom.feeds),
+            load_topics(shipped("topics.yaml")),
+            fetching=fetching,
+        )
+    )
+    assert content(database) == local
+    paths = [(row["host"], row["path"]) for row in newsroom.log()[asked:]]
+    assert len(paths) > 1.5 * len(set(paths))
 
 
 @needs_prism
@@ -190,6 +212,29 @@ def test_a_job_server_that_runs_takes_the_graph_and_external_workers_run_it(
         server.terminate()
         server.wait(PATIENCE)
     assert content(database) == local
+
+
+@needs_prism
+def test_flink_hands_the_graph_to_the_job_server_that_it_starts(
+    newsroom: Newsroom, local: dict[str, list[str]], tmp_path: Path
+) -> None:
+    """Prism stands for Flink's job server: it speaks the same protocol."""
+    java, jar, told = tmp_path / "java", tmp_path / "server.jar", tmp_path / "arguments"
+    jar.touch()
+    java.write_text(
+        f'#!/bin/sh\necho "$@" > {told}\n'
+        "while [ $# -gt 0 ]; do [ $1 = --job-port ] && port=$2; shift; done\n"
+        f"exec {BINARY} --job_port $port --serve_http=false\n"
+    )
+    java.chmod(0o755)
+    database = tmp_path / "news.duckdb"
+    run_over(
+        newsroom, database, "--runner", "FlinkRunner", "--", "--flink_master=[local]",
+        f"--flink_job_server_jar={jar}", f"--job_server_java_launcher={java}",
+        "--number_of_execution_retries=3",
+    )  # fmt: skip
+    assert content(database) == local
+    assert told.read_text().startswith(f"-jar {jar} --flink-master [local]")
 
 
 @needs_prism
