@@ -1,6 +1,6 @@
 """The newsroom on every engine that is here, against the local run, row by row.
 
-    make prism flink engines    # a few minutes; prints the table of docs/runners.md
+    make prism flink engines    # a few minutes; renews the table of docs/runners.md
 
 Each engine runs the graph with its worker in the launcher, with an external worker, and with an
 external worker that is killed by SIGKILL amid the pages; Prism once more with itself killed. A run
@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +36,7 @@ LATENCY_MS, PAGES_BEFORE_KILL = 200, 60
 MOST_RUNS = 3
 RETRIES = "--number_of_execution_retries=3"
 PRISM = ENGINES / f"prism-{BEAM}"
+PAGE = Path(__file__).parent.parent / "docs" / "runners.md"
 
 
 class Engine(NamedTuple):
@@ -69,7 +72,7 @@ def newsroom(folder: Path, *options: str) -> Iterator[Room]:
 
 
 @contextmanager
-def worker_pool() -> Iterator[tuple[psutil.Popen, list[str]]]:
+def worker_pool(log: Path | None = None) -> Iterator[tuple[psutil.Popen, list[str]]]:
     """Beam's pool of external workers, and the options that lead an engine to it."""
     with socket.socket() as asked:
         asked.bind(("127.0.0.1", 0))
@@ -80,7 +83,7 @@ def worker_pool() -> Iterator[tuple[psutil.Popen, list[str]]]:
         [sys.executable, "-m", module, f"--service_port={port}"],
         env={**os.environ, "PATH": path},
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=log.open("ab") if log else subprocess.DEVNULL,
     )
     try:
         yield pool, ["--environment_type=EXTERNAL", f"--environment_config=localhost:{port}"]
@@ -88,6 +91,22 @@ def worker_pool() -> Iterator[tuple[psutil.Popen, list[str]]]:
         for process in [*pool.children(recursive=True), pool]:
             process.kill()
         pool.wait()
+
+
+def record(name: str, lines: Sequence[str]) -> None:
+    """Put lines between the two marks of a name in docs/runners.md."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    text = f"{before}{begin}" + "".join(f"{line}\n" for line in lines) + f"{end}{after}"
+    PAGE.write_text(text, encoding="utf-8")
+
+
+def versions() -> str:
+    """What a record was made with."""
+    return (
+        f"{date.today()}, Beam {BEAM}, Python {platform.python_version()}, {os.cpu_count()} cores"
+    )
 
 
 def engines() -> Iterator[Engine]:
@@ -163,9 +182,9 @@ def main() -> None:
 def _trials(
     room: Room, folder: Path, pool: psutil.Popen, external: list[str]
 ) -> Iterator[tuple[str, bool]]:
-    print(f"Beam {BEAM}, Python {sys.version.split()[0]}, {time.strftime('%Y-%m-%d')}")
-    table = ["| engine | worker | killed amid the pages | runs | seconds | rows | same |"]
-    table.append("|---|---|---|---|---|---|---|")
+    table = [f"{versions()}:", ""]
+    table += ["| engine | worker | killed amid the pages | runs | rows | same |"]
+    table += ["|---|---|---|---|---|---|"]
     expected: dict[str, list[str]] = {}
     trials: list[tuple[str, str, str, list[str], Any]] = [("FnApiRunner", "launcher", "", [], None)]
     for engine in engines():
@@ -179,22 +198,18 @@ def _trials(
             trials.append((engine.name, "external", "Prism", away, kill_prism))
     for number, (name, worker, killed, options, amid) in enumerate(trials):
         database = folder / f"{number}.duckdb"
-        started = time.monotonic()
         runs = run(room, database, options, amid)
-        seconds = time.monotonic() - started
         found = content(database)
         expected = expected or found
         rows = sum(map(len, found.values()))
         same = found == expected
         said = "yes" if same else "NO"
-        table.append(
-            f"| {name} | {worker} | {killed} | {runs} | {seconds:.1f} | {rows:,} | {said} |"
-        )
+        table.append(f"| {name} | {worker} | {killed} | {runs} | {rows:,} | {said} |")
         print(table[-1], flush=True)
         yield f"{name} {worker} {killed}", same
         for child in pool.children(recursive=True):  # what a killed engine left behind
             child.kill()
-    print("\n" + "\n".join(table))
+    record("engines", table)
 
 
 if __name__ == "__main__":

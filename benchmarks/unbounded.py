@@ -7,17 +7,14 @@ whatever is staged, and plans what is due and not under way. A task is under way
 at most: what an engine lost is then planned again, so that rows depend on no checkpoint. A job that
 failed, or from which nothing came for so long, is cancelled and submitted again.
 
-    python -m benchmarks.unbounded 20    # minutes; prints what it saw
+    python -m benchmarks.unbounded 22 [workers.log]    # minutes; renews docs/runners.md
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -36,6 +33,7 @@ from apache_beam.options.pipeline_options import StandardOptions
 from apache_beam.transforms.periodicsequence import PeriodicImpulse
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 
+from benchmarks.engines import newsroom, record, versions, worker_pool
 from config.load import load_feeds, load_topics, shipped
 from config.models import ExtractSettings, FetchSettings
 from pipeline.graph import stage
@@ -163,50 +161,35 @@ def unbounded(pipeline: beam.Pipeline, job: RunFolder, plans: Path, processes: i
 class Trial:
     """A newsroom that publishes, a job that never ends, and the launcher's loop around it."""
 
-    def __init__(self, folder: Path, minutes: float) -> None:
-        self.folder, self.minutes = folder, minutes
+    def __init__(self, folder: Path, minutes: float, log: Path | None) -> None:
+        self.folder, self.minutes, self.log = folder, minutes, log
         self.database, self.plans = folder / "news.duckdb", folder / "plans"
         self.plans.mkdir()
         self.under_way: dict[tuple[str, str], float] = {}
         self.jobs = self.kills = self.commits = self.planned = self.expired = 0
-        self.memory: list[tuple[float, int, int]] = []
+        self.told_at = float("-inf")
+        self.said: list[str] = []
         self.started = monotonic()
 
     def say(self, text: str) -> None:
-        print(f"{monotonic() - self.started:7.1f} s  {text}", flush=True)
+        self.said.append(f"{monotonic() - self.started:7.1f} s  {text}")
+        print(self.said[-1], flush=True)
 
     def run(self) -> None:
         articles = round(self.minutes * 60 / PUBLISH_EVERY)
-        room = subprocess.Popen(
-            [sys.executable, "-m", "pipeline.cli", "newsroom", "--port", "0", "--json",
-             "--articles", str(articles), "--publish-every", f"{PUBLISH_EVERY}s",
-             "--interval", f"{INTERVAL}s"],
-            stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert room.stdout
-        self.base = json.loads(room.stdout.readline())["base_url"]
-        (self.folder / "feeds.yaml").write_text(self._get("feeds.yaml").text)
-        self.feeds = load_feeds(self.folder / "feeds.yaml")
-        port = _free_port()
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        pool = psutil.Popen(
-            [sys.executable, "-m", "apache_beam.runners.worker.worker_pool_main",
-             f"--service_port={port}"],
-            env={**os.environ, "PATH": path}, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        self.pool = pool
-        self.options = ["--environment_type=EXTERNAL", f"--environment_config=localhost:{port}"]
-        try:
-            with open_staging(self.database) as staging:
-                self.staging = staging
-                bring_up_to_date(self.database, 10)
-                self._rounds()
+        with (
+            newsroom(
+                self.folder, "--articles", str(articles), "--publish-every", f"{PUBLISH_EVERY}s",
+                "--interval", f"{INTERVAL}s",
+            ) as self.room,
+            open_staging(self.database) as self.staging,
+            contextlib.ExitStack() as self.workers,
+        ):  # fmt: skip
+            self.feeds = load_feeds(self.room.feeds)
+            bring_up_to_date(self.database, 10)
+            self._rounds()
             self._judge()
-        finally:
-            for child in [*pool.children(recursive=True), pool]:
-                child.kill()
-            room.terminate()
-            room.wait()
+        record("unbounded", [f"{versions()}:", "", "```text", *self.said, "```"])
 
     def _rounds(self) -> None:
         job = self.staging.new_run(new_run_id())
@@ -238,7 +221,10 @@ class Trial:
         for plan in self.plans.iterdir():
             shutil.rmtree(plan)
         self._plan()
-        chosen = engine("PrismRunner", self.options)
+        # All Prisms call their worker the same: a pool of each keeps one from stopping another's.
+        self.workers.close()
+        self.pool, options = self.workers.enter_context(worker_pool(self.log))
+        chosen = engine("PrismRunner", options)
         chosen.options.view_as(StandardOptions).streaming = True
         pipeline = beam.Pipeline(runner=chosen.runner, options=chosen.options)
         unbounded(pipeline, self.job, self.plans, 1)
@@ -301,15 +287,16 @@ class Trial:
             if child.name().startswith("prism")
         )
         worker = sum(child.memory_info().rss for child in self.pool.children())
-        if not self.memory or now - self.memory[-1][0] > 60:
-            self.memory.append((now, prism >> 20, worker >> 20))
+        if now > self.told_at + 120:
+            self.told_at = now
             self.say(
                 f"Prism {prism >> 20} MB, worker {worker >> 20} MB, {self.commits} commits, "
                 f"{self.planned} plans, {len(self.under_way)} tasks under way"
             )
 
     def _judge(self) -> None:
-        truth = json.loads(self._get("truth").text)["articles"]
+        answer = httpx.get(f"{self.room.base}/_control/truth", timeout=60)
+        truth = answer.json()["articles"]
         expected = {
             (item["canonical_url"], item["outlet"], item["title"], *item["topics"])
             for item in truth
@@ -339,9 +326,6 @@ class Trial:
         same = found == expected and len(rows) == len(expected)
         self.say("the same articles" if same else "NOT the same")
 
-    def _get(self, path: str) -> httpx.Response:
-        return httpx.get(f"{self.base}/_control/{path}", timeout=30)
-
 
 def _answered(folder: RunFolder) -> Iterable[tuple[str, str]]:
     """The names of the tasks that a folder's shards have the outcomes of."""
@@ -358,12 +342,6 @@ def _answered(folder: RunFolder) -> Iterable[tuple[str, str]]:
                 )
 
 
-def _free_port() -> int:
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        return int(asked.getsockname()[1])
-
-
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:
-        Trial(Path(scratch), float(sys.argv[1]) if len(sys.argv) > 1 else 20.0).run()
+        Trial(Path(scratch), float(sys.argv[1]), Path(sys.argv[2]) if sys.argv[2:] else None).run()
