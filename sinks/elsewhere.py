@@ -59,14 +59,14 @@ def reach(address: str, beam_options: Sequence[str]) -> None:
 
 
 @contextlib.contextmanager
-def remote_place(address: str) -> Iterator[RemotePlace]:
-    """The place at an address."""
+def remote_store(address: str) -> Iterator[RemoteStore]:
+    """The store at an address."""
     with tempfile.TemporaryDirectory(prefix="newsbeam-") as work:
-        yield RemotePlace(address, Path(work))
+        yield RemoteStore(address, Path(work))
 
 
 @dataclass(frozen=True)
-class RemotePlace:
+class RemoteStore:
     """An address, and a folder of this machine for what only the launcher needs."""
 
     address: str
@@ -76,27 +76,27 @@ class RemotePlace:
         """Folders need not be made."""
 
     def folders(self) -> list[str]:
-        """As of `Place`."""
+        """As of `Store`."""
         with self._named():
             return list_folders(self.address)
 
     def files(self, folder: str) -> dict[str, int]:
-        """As of `Place`."""
+        """As of `Store`."""
         with self._named():
             return list_files(f"{self.address}/{folder}".rstrip("/"))
 
     def read(self, name: str) -> bytes | None:
-        """As of `Place`."""
+        """As of `Store`."""
         with self._named():
             return read_file(f"{self.address}/{name}")
 
     def write(self, name: str, content: bytes) -> None:
-        """As of `Place`."""
+        """As of `Store`."""
         with self._named():
             store_file(f"{self.address}/{name}", content)
 
     def remove(self, folder: str) -> None:
-        """As of `Place`."""
+        """As of `Store`."""
         try:
             remove_folder(f"{self.address}/{folder}", first="run.json")
         except Exception as error:  # its rows are committed; the next commit removes it

@@ -13,7 +13,7 @@ from config.models import VERSION
 from sinks.database import one_row, open_database, schema_version
 from sinks.migrations import definition_of
 from sinks.schema import SCHEMA_VERSION, TABLES
-from sinks.staging import LAYOUT, RunFolder, layout_of, place_of, waiting
+from sinks.staging import LAYOUT, RunFolder, layout_of, store_of, waiting
 
 RUNS = """
 SELECT count(*) AS runs, min(started_at) AS first_run, max(started_at) AS last_run,
@@ -51,13 +51,13 @@ def describe_database(
             **one_row(connection, RUNS),
             "articles": one_row(connection, ARTICLES),
         }
-    with place_of(path, staging, beam_options, lock_timeout) as place:
+    with store_of(path, staging, beam_options, lock_timeout) as store:
         return {
             **found,
-            "staging": place.address,
-            "staging_layout": layout_of(place),
+            "staging": store.address,
+            "staging_layout": layout_of(store),
             "staging_known": LAYOUT,
-            "staged": [_staged(run) for run in waiting(place)],
+            "staged": [_staged(run) for run in waiting(store)],
         }
 
 

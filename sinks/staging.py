@@ -37,8 +37,8 @@ LAYOUT = "3"
 RUN_ID = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{6}")
 
 
-class Place(Protocol):
-    """Where a staging folder lies; names are relative to it.
+class Store(Protocol):
+    """Where a staging folder is kept; names are relative to it.
 
     Its methods raise OSError or StagingError where something is refused.
     """
@@ -79,7 +79,7 @@ class Place(Protocol):
 
 
 @dataclass(frozen=True)
-class LocalPlace:
+class LocalStore:
     """A folder of this machine, or one that machines share."""
 
     path: Path
@@ -94,11 +94,11 @@ class LocalPlace:
         self.path.mkdir(parents=True, exist_ok=True)
 
     def folders(self) -> list[str]:
-        """As of `Place`; hidden ones are not ours."""
+        """As of `Store`; hidden ones are not ours."""
         return [path.name for path in _shown(self.path) if path.is_dir()]
 
     def files(self, folder: str) -> dict[str, int]:
-        """As of `Place`; a run that is at work may take files away meanwhile."""
+        """As of `Store`; a run that is at work may take files away meanwhile."""
         found = {}
         for path in _shown(self.path / folder):
             with contextlib.suppress(FileNotFoundError):
@@ -107,18 +107,18 @@ class LocalPlace:
         return found
 
     def read(self, name: str) -> bytes | None:
-        """As of `Place`."""
+        """As of `Store`."""
         try:
             return (self.path / name).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     def write(self, name: str, content: bytes) -> None:
-        """As of `Place`."""
+        """As of `Store`."""
         write_whole(self.path / name, content)
 
     def remove(self, folder: str) -> None:
-        """As of `Place`."""
+        """As of `Store`."""
         with contextlib.suppress(OSError):
             (self.path / folder / "run.json").unlink()
         shutil.rmtree(self.path / folder, ignore_errors=True)
@@ -151,7 +151,7 @@ def _shown(folder: Path) -> list[Path]:
 class RunFolder(NamedTuple):
     """The staging folder of one run."""
 
-    place: Place
+    store: Store
     path: Path
     """The folder on this machine; all of it, if the staging folder is of this machine."""
 
@@ -163,7 +163,7 @@ class RunFolder(NamedTuple):
     @property
     def address(self) -> str:
         """Where workers write."""
-        return f"{self.place.address}/{self.run_id}"
+        return f"{self.store.address}/{self.run_id}"
 
     @property
     def plan(self) -> Path:
@@ -181,7 +181,7 @@ class RunFolder(NamedTuple):
 
     def sizes(self) -> dict[Shard, int]:
         """All complete shards by name, and their bytes."""
-        files = self.place.files(self.run_id)
+        files = self.store.files(self.run_id)
         found = {
             Shard(kind, self.run_id, f"{self.address}/{name}"): size
             for kind in TABLES
@@ -192,22 +192,22 @@ class RunFolder(NamedTuple):
 
     def share_plan(self) -> None:
         """Bring the plan to where workers read it."""
-        self.place.share(self.run_id)
+        self.store.share(self.run_id)
 
     def shared(self, path: Path) -> str:
         """Where workers read a file of the plan."""
-        return self.place.shared(path)
+        return self.store.shared(path)
 
     @contextlib.contextmanager
     def fetched(self) -> Iterator[dict[Shard, Path]]:
         """All complete shards by name, as files of this machine."""
         shards = self.shards()
-        with self.place.fetch([shard.address for shard in shards]) as files:
+        with self.store.fetch([shard.address for shard in shards]) as files:
             yield {shard: files[shard.address] for shard in shards if shard.address in files}
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Write a small file whole or not at all."""
-        self.place.write(f"{self.run_id}/{name}", json.dumps(content, ensure_ascii=False).encode())
+        self.store.write(f"{self.run_id}/{name}", json.dumps(content, ensure_ascii=False).encode())
 
     def read_json(self, name: str) -> dict[str, Any] | None:
         """Read a small file; None where there is none.
@@ -215,7 +215,7 @@ class RunFolder(NamedTuple):
         Raises:
             StagingError: it is damaged.
         """
-        found = self.place.read(f"{self.run_id}/{name}")
+        found = self.store.read(f"{self.run_id}/{name}")
         if found is None:
             return None
         try:
@@ -234,24 +234,24 @@ class RunFolder(NamedTuple):
 
         First what names it a run: half removed, it must not be taken for one that died.
         """
-        self.place.remove(self.run_id)
+        self.store.remove(self.run_id)
 
 
 class Staging:
-    """The staging folder of a database: NAME.staging beside NAME, or another place.
+    """The staging folder of a database: NAME.staging beside NAME, or another store.
 
     Raises:
         StagingError: it cannot be made or written, or a program of another version made it.
     """
 
-    def __init__(self, database: str | Path, place: Place | None = None) -> None:
-        self.place = place or beside(database)
-        self.address = self.place.address
+    def __init__(self, database: str | Path, store: Store | None = None) -> None:
+        self.store = store or beside(database)
+        self.address = self.store.address
         try:
-            self.place.make()
-            found = layout_of(self.place)
-            if not found and not (self.place.folders() or self.place.files("")):
-                self.place.write("VERSION", LAYOUT.encode())
+            self.store.make()
+            found = layout_of(self.store)
+            if not found and not (self.store.folders() or self.store.files("")):
+                self.store.write("VERSION", LAYOUT.encode())
                 found = LAYOUT
         except OSError as error:
             raise StagingError(f"{self.address}: {error.strerror or error}") from error
@@ -263,34 +263,34 @@ class Staging:
 
     def runs(self) -> list[RunFolder]:
         """Folders of runs, oldest first."""
-        return _runs(self.place)
+        return _runs(self.store)
 
     def new_run(self, run_id: str) -> RunFolder:
         """Make the folder of a run."""
-        folder = RunFolder(self.place, self.place.here(run_id))
+        folder = RunFolder(self.store, self.store.here(run_id))
         for path in (folder.path, folder.plan, folder.signals):
             path.mkdir()
         return folder
 
 
-def _runs(place: Place) -> list[RunFolder]:
+def _runs(store: Store) -> list[RunFolder]:
     """Those of other names are not ours."""
     return [
-        RunFolder(place, place.here(name))
-        for name in sorted(place.folders())
+        RunFolder(store, store.here(name))
+        for name in sorted(store.folders())
         if RUN_ID.fullmatch(name)
     ]
 
 
-def beside(database: str | Path) -> LocalPlace:
+def beside(database: str | Path) -> LocalStore:
     """Where a database's staging folder is, if nobody says otherwise."""
-    return LocalPlace(Path(f"{database}.staging"))
+    return LocalStore(Path(f"{database}.staging"))
 
 
 @contextlib.contextmanager
-def place_of(
+def store_of(
     database: str | Path, address: str | None, beam_options: Sequence[str], lock_timeout: float
-) -> Iterator[Place]:
+) -> Iterator[Store]:
     """Where a database's staging folder is: beside it, or below an address.
 
     There it is called by the database's id, so that many may share an address; the database is
@@ -304,26 +304,26 @@ def place_of(
     if address is None:
         yield beside(database)
     elif "://" not in address:
-        yield LocalPlace(Path(address) / database_id(database, lock_timeout))
+        yield LocalStore(Path(address) / database_id(database, lock_timeout))
     else:
-        from sinks.elsewhere import reach, remote_place  # Beam takes a second to load
+        from sinks.elsewhere import reach, remote_store  # Beam takes a second to load
 
         reach(address, beam_options)
-        with remote_place(f"{address}/{database_id(database, lock_timeout)}") as place:
-            yield place
+        with remote_store(f"{address}/{database_id(database, lock_timeout)}") as store:
+            yield store
 
 
-def layout_of(place: Place) -> str | None:
+def layout_of(store: Store) -> str | None:
     """The layout of a staging folder; None where there is none, or it is unmarked."""
-    found = place.read("VERSION")
+    found = store.read("VERSION")
     return None if found is None else found.decode(errors="replace").strip()
 
 
-def waiting(place: Place) -> list[RunFolder]:
+def waiting(store: Store) -> list[RunFolder]:
     """Runs that wait staged, oldest first; nothing is made or changed."""
-    if layout_of(place) != LAYOUT:
+    if layout_of(store) != LAYOUT:
         return []
-    return [run for run in _runs(place) if "run.json" in place.files(run.run_id)]
+    return [run for run in _runs(store) if "run.json" in store.files(run.run_id)]
 
 
 @contextlib.contextmanager
@@ -341,8 +341,8 @@ def open_staging(
         StagingError: the system refuses something there; the error names the folder.
         DatabaseLocked: the database stayed locked; the error says what waits staged.
     """
-    with place_of(database, address, beam_options, lock_timeout) as place:
-        staging = Staging(database, place)
+    with store_of(database, address, beam_options, lock_timeout) as store:
+        staging = Staging(database, store)
         try:
             yield staging
         except OSError as error:
@@ -351,7 +351,7 @@ def open_staging(
                 "nothing is lost: mend it and run again"
             ) from error
         except DatabaseLocked as error:
-            if not waiting(place):
+            if not waiting(store):
                 raise
             raise DatabaseLocked(
                 f"{error}; what was fetched waits staged in {staging.address}: "

@@ -39,8 +39,9 @@ class Store(NamedTuple):
     """Where files are staged, and how a test looks at them."""
 
     address: str
-    files: Callable[[], dict[str, bytes]]
-    """What is there, by path below the address."""
+    names: Callable[[], list[str]]
+    """Paths of all that is there, below the address."""
+    read: Callable[[str], bytes]
     write: Callable[[str, bytes], None]
 
     def program(self, *arguments: object, expect: int = 0) -> subprocess.CompletedProcess[str]:
@@ -83,30 +84,29 @@ def made_store(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Sto
     if kind == "folder":
         folder = tmp_path / "shared"
 
-        def found() -> dict[str, bytes]:
+        def found() -> list[str]:
             paths = (path for path in folder.rglob("*") if path.is_file())
-            return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+            return sorted(str(path.relative_to(folder)) for path in paths)
 
         def write(name: str, body: bytes) -> None:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(body)
 
-        return Store(str(folder), found, write)
+        return Store(str(folder), found, lambda name: (folder / name).read_bytes(), write)
     client, prefix = request.getfixturevalue("s3"), tmp_path.name
 
-    def found_there() -> dict[str, bytes]:
+    def listed() -> list[str]:
         there = client.list_objects_v2(Bucket=BUCKET, Prefix=f"{prefix}/").get("Contents", [])
-        return {
-            item["Key"].removeprefix(f"{prefix}/"): client.get_object(
-                Bucket=BUCKET, Key=item["Key"]
-            )["Body"].read()
-            for item in there
-        }
+        return [item["Key"].removeprefix(f"{prefix}/") for item in there]
+
+    def got(name: str) -> bytes:
+        body: bytes = client.get_object(Bucket=BUCKET, Key=f"{prefix}/{name}")["Body"].read()
+        return body
 
     def put(name: str, body: bytes) -> None:
         client.put_object(Bucket=BUCKET, Key=f"{prefix}/{name}", Body=body)
 
-    return Store(f"s3://{BUCKET}/{prefix}", found_there, put)
+    return Store(f"s3://{BUCKET}/{prefix}", listed, got, put)
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def own(database: Path, name: str) -> str:
 
 
 def staged(store: Store, ending: str) -> bool:
-    return any(ending in name for name in store.files())
+    return any(ending in name for name in store.names())
 
 
 @pytest.mark.parametrize("workers", [[], PROCESSES], ids=["threads", "processes"])
@@ -142,7 +142,7 @@ def test_the_rows_are_those_of_a_run_that_staged_beside_its_database(
 ) -> None:
     run_over(room, database, "--staging", store.address, *workers)
     assert content(database) == content(undisturbed)
-    assert list(store.files()) == [own(database, "VERSION")]
+    assert store.names() == [own(database, "VERSION")]
     assert not Path(f"{database}.staging").exists()
 
 
@@ -184,7 +184,7 @@ def test_two_commits_at_once_bring_what_a_dead_run_left_once(
     assert sorted(commit.wait(timeout=120) for commit in commits) in ([0, 0], [0, 75])
     assert content(waiting) == content(undisturbed)
     assert rows(waiting, "SELECT state FROM runs") == [("done",)]
-    assert list(store.files()) == [own(waiting, "VERSION")]
+    assert store.names() == [own(waiting, "VERSION")]
     again = store.program("commit", "--database", waiting)
     assert again.stdout.startswith(f"Nothing is staged for {waiting} in {store.address}/")
 
@@ -198,7 +198,7 @@ def test_a_run_that_was_killed_on_the_way_is_taken_over_by_the_next(
     told = run_over(room, database, "--staging", store.address)
     assert len(told["recovered"]) == 1
     assert content(database) == content(undisturbed)
-    assert list(store.files()) == [own(database, "VERSION")]
+    assert store.names() == [own(database, "VERSION")]
 
 
 def test_databases_share_an_address_and_nothing_else(
@@ -212,17 +212,17 @@ def test_databases_share_an_address_and_nothing_else(
 
 
 def test_a_locked_database_is_75_and_all_waits_at_the_address(waiting: Path, store: Store) -> None:
-    before = store.files()
+    before = store.names()
     with held(waiting):
         text = store.program(
             "commit", "--database", waiting, "--lock-timeout", "0.1", expect=75
         ).stderr
     assert "the database is locked by" in text
-    assert store.files() == before
+    assert store.names() == before
 
 
 def test_a_plan_that_is_damaged_is_named(waiting: Path, store: Store) -> None:
-    (name,) = (name for name in store.files() if name.endswith("run.json"))
+    (name,) = (name for name in store.names() if name.endswith("run.json"))
     store.write(name, b'{"feeds": [')
     text = store.program("commit", "--database", waiting, expect=1).stderr
     assert f"newsbeam: {store.address}/{name}: damaged: " in text
@@ -239,13 +239,14 @@ def test_a_folder_of_another_version_or_of_somebody_else_is_refused_and_kept(
     text = store.program("commit", "--database", undisturbed, expect=1).stderr
     folder = f"{store.address}/{database_id(undisturbed, 0)}"
     assert f"{folder}: staging layout '{layout}', but this program knows '3'" in text
-    assert store.files() == {own(undisturbed, what): b"99"}
+    assert store.names() == [own(undisturbed, what)]
+    assert store.read(own(undisturbed, what)) == b"99"
 
 
 def test_what_others_keep_at_the_address_stays(undisturbed: Path, store: Store) -> None:
     store.write("thesis.txt", b"all of it")
     store.program("commit", "--database", undisturbed)
-    assert store.files()["thesis.txt"] == b"all of it"
+    assert store.read("thesis.txt") == b"all of it"
 
 
 def test_an_unknown_scheme_is_2_and_nothing_is_made(

@@ -11,8 +11,8 @@ from apache_beam.io.filesystem import BeamIOError, FileMetadata
 
 from config.errors import ConfigError, StagingError
 from sinks.connector.remote import store_shard
-from sinks.elsewhere import reach, remote_place
-from sinks.staging import Place, Staging, waiting
+from sinks.elsewhere import reach, remote_store
+from sinks.staging import Staging, Store, waiting
 from tests.sinks.samples import FEED, LATER, RUN, content, poll
 from tests.sinks.shop import TestStore, _fault, _local
 
@@ -50,35 +50,35 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def place(address: str) -> Iterator[Place]:
+def store(address: str) -> Iterator[Store]:
     reach(address, ())
-    with remote_place(f"{address}/id") as place:
-        yield place
+    with remote_store(f"{address}/id") as store:
+        yield store
 
 
-def stored(place: Place) -> list[str]:
-    folder = _local(place.address)
+def stored(store: Store) -> list[str]:
+    folder = _local(store.address)
     return sorted(
         str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()
     )  # fmt: skip
 
 
-def test_runs_are_staged_found_and_removed(place: Place) -> None:
-    staging = Staging("news.duckdb", place)
-    assert (staging.runs(), waiting(place)) == ([], [])
+def test_runs_are_staged_found_and_removed(store: Store) -> None:
+    staging = Staging("news.duckdb", store)
+    assert (staging.runs(), waiting(store)) == ([], [])
     later, first = staging.new_run(LATER), staging.new_run(RUN)
     for folder in (later, first):
         (folder.plan / "feeds.jsonl").touch()
         folder.share_plan()
-    assert waiting(place) == []
+    assert waiting(store) == []
     shards = []
     for folder in (later, first):
         folder.write_json("run.json", {"outlet": "中央社"})
         body = content("polls", [poll(FEED, 0)])
         shards.append(store_shard(folder.address, "polls", body))
     _local(f"{first.address}/polls-0.parquet.5.tmp").write_bytes(b"half")
-    assert [run.run_id for run in Staging("news.duckdb", place).runs()] == [RUN, LATER]
-    assert [run.run_id for run in waiting(place)] == [RUN, LATER]
+    assert [run.run_id for run in Staging("news.duckdb", store).runs()] == [RUN, LATER]
+    assert [run.run_id for run in waiting(store)] == [RUN, LATER]
     assert first.read_json("run.json") == {"outlet": "中央社"}
     assert first.read_json("finished.json") is None
     assert [(shard.table, shard.address) for shard in first.shards()] == [("polls", shards[1])]
@@ -90,35 +90,35 @@ def test_runs_are_staged_found_and_removed(place: Place) -> None:
     first.remove()
     assert [run.run_id for run in staging.runs()] == [LATER]
     later.remove()
-    assert stored(place) == ["VERSION"]
+    assert stored(store) == ["VERSION"]
 
 
-def test_what_others_keep_is_no_run_and_stays(place: Place) -> None:
-    staging = Staging("news.duckdb", place)
-    place.write("my-backup/thesis.txt", b"all of it")
+def test_what_others_keep_is_no_run_and_stays(store: Store) -> None:
+    staging = Staging("news.duckdb", store)
+    store.write("my-backup/thesis.txt", b"all of it")
     assert staging.runs() == []
-    assert stored(place) == ["VERSION", "my-backup/thesis.txt"]
+    assert stored(store) == ["VERSION", "my-backup/thesis.txt"]
 
 
-def test_what_a_file_system_refuses_names_the_address(place: Place, tmp_path: Path) -> None:
+def test_what_a_file_system_refuses_names_the_address(store: Store, tmp_path: Path) -> None:
     (tmp_path / "faults").mkdir()
     (tmp_path / "faults" / "create").write_text("before")
-    with pytest.raises(StagingError, match=f"{place.address}: the store fails before; nothing is"):
-        Staging("news.duckdb", place)
-    assert Staging("news.duckdb", place).runs() == []
+    with pytest.raises(StagingError, match=f"{store.address}: the store fails before; nothing is"):
+        Staging("news.duckdb", store)
+    assert Staging("news.duckdb", store).runs() == []
 
 
 def test_a_run_that_cannot_be_removed_is_removed_by_the_next_commit(
-    place: Place, tmp_path: Path
+    store: Store, tmp_path: Path
 ) -> None:
-    run = Staging("news.duckdb", place).new_run(RUN)
+    run = Staging("news.duckdb", store).new_run(RUN)
     run.write_json("run.json", {})
     (tmp_path / "faults").mkdir()
     (tmp_path / "faults" / "delete").write_text("before")
     run.remove()
-    assert [left.run_id for left in waiting(place)] == [RUN]
+    assert [left.run_id for left in waiting(store)] == [RUN]
     run.remove()
-    assert stored(place) == ["VERSION"]
+    assert stored(store) == ["VERSION"]
 
 
 def test_an_unknown_scheme_says_which_there_are() -> None:
