@@ -56,22 +56,23 @@ def check_staging(staging: str) -> None:
         return
     scheme = staging.partition("://")[0]
     extra, module = NEEDS.get(scheme, ("", ""))
-    if module and not _is_installed(module):
+    if module and not is_installed(module):
         raise ValueError(
             f"{staging}: {scheme}:// needs apache-beam[{extra}], which is not installed"
         )
     schemes = sorted(found.scheme() for found in FileSystem.get_all_subclasses() if found.scheme())
     if scheme not in schemes:
-        here = [f"{known}://" for known in schemes if _is_installed(NEEDS.get(known, ("", ""))[1])]
+        here = [f"{known}://" for known in schemes if is_installed(NEEDS.get(known, ("", ""))[1])]
         more = [f"{known}:// with apache-beam[{extra}]" for known, (extra, module) in NEEDS.items()
-                if not _is_installed(module)]  # fmt: skip
+                if not is_installed(module)]  # fmt: skip
         raise ValueError(
             f"{staging}: no file system of Beam knows {scheme}://; valid: "
             f"{', '.join(['a path', *here, *more])}"
         )
 
 
-def _is_installed(module: str) -> bool:
+def is_installed(module: str) -> bool:
+    """Whether a module is here, "" always."""
     try:
         return not module or find_spec(module) is not None
     except ModuleNotFoundError:  # not even what it is a part of

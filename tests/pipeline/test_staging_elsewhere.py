@@ -9,13 +9,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import boto3
 import pytest
 
+from sinks.connector.remote import is_installed
 from sinks.database import database_id
 from tests.conftest import (
     KIND_TO_LOOPBACK,
@@ -132,8 +133,8 @@ def own(database: Path, name: str) -> str:
     return f"{database_id(database, 0)}/{name}"
 
 
-def staged(store: Store, ending: str) -> bool:
-    return any(ending in name for name in store.names())
+def staged(store: Store, pattern: str) -> bool:
+    return any(fnmatch(name.rpartition("/")[2], pattern) for name in store.names())
 
 
 @pytest.mark.parametrize("workers", [[], PROCESSES], ids=["threads", "processes"])
@@ -168,7 +169,7 @@ def waiting(room: Newsroom, database: Path, store: Store) -> Path:
     with held(database):
         wait_until(process, lambda: staged(store, "finished.json"))
         killed(process)
-    assert staged(store, "pages-")
+    assert staged(store, "pages-*.parquet")
     return database
 
 
@@ -193,7 +194,7 @@ def test_a_run_that_was_killed_on_the_way_is_taken_over_by_the_next(
     room: Newsroom, undisturbed: Path, database: Path, store: Store
 ) -> None:
     process = start(room, database, store)
-    wait_until(process, lambda: staged(store, "polls-"))
+    wait_until(process, lambda: staged(store, "polls-*.parquet"))
     killed(process)
     told = run_over(room, database, "--staging", store.address)
     assert len(told["recovered"]) == 1
@@ -227,7 +228,7 @@ def test_a_plan_that_is_damaged_is_named(waiting: Path, store: Store) -> None:
     text = store.program("commit", "--database", waiting, expect=1).stderr
     assert f"newsbeam: {store.address}/{name}: damaged: " in text
     assert "Traceback" not in text
-    assert staged(store, "pages-")
+    assert staged(store, "pages-*.parquet")
 
 
 @pytest.mark.parametrize("what", ["VERSION", "thesis.txt"])
@@ -260,7 +261,7 @@ def test_an_unknown_scheme_is_2_and_nothing_is_made(
     assert not database.exists()
 
 
-@pytest.mark.skipif(find_spec("google") is not None, reason="something of Google's is installed")
+@pytest.mark.skipif(is_installed("google.cloud.storage"), reason="it is installed")
 def test_a_file_system_that_is_not_installed_is_2_and_says_what_to_install(
     room: Newsroom, database: Path
 ) -> None:
