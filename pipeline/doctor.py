@@ -25,7 +25,7 @@ from config.models import Feed
 from pipeline.output import duration, safe, size
 from sinks.database import one_row, open_database
 from sinks.serve import load_extension
-from sinks.staging import LAYOUT, layout_of
+from sinks.staging import LAYOUT, beside, layout_of
 
 NAME = "newsbeam"
 TOLD = ("duckdb", "apache-beam", "trafilatura", "httpx", "pyarrow")
@@ -155,7 +155,7 @@ def place(database: Path) -> Iterator[Finding]:
         where = error.filename or folder
         yield Finding("folder", "wrong", f"{where}: {error.strerror or error}",
                       "give the user that runs newsbeam the right to write there")  # fmt: skip
-    layout = layout_of(database)
+    layout = layout_of(beside(database))
     if layout not in (None, LAYOUT):
         yield Finding("staging", "wrong", f"{database}.staging is of another version",
                       "`newsbeam commit` of the version that wrote it")  # fmt: skip

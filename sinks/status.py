@@ -10,7 +10,7 @@ import duckdb
 
 from sinks.database import one_row, open_database
 from sinks.info import sizes
-from sinks.staging import LAYOUT, layout_of, waiting
+from sinks.staging import LAYOUT, layout_of, place_of, waiting
 from transforms.pace import LONGEST_REST
 from transforms.schedule import LONGEST_RETRY_AFTER
 
@@ -86,20 +86,21 @@ LONGEST_RUN = timedelta(days=2)
 
 
 def read_status(
-    path: Path, lock_timeout: float, *, overdue: float, now: datetime | None = None
+    path: Path, lock_timeout: float, *, overdue: float, staging: str | None = None
 ) -> dict[str, Any]:
     """All of it as one document; `overdue` is after how many seconds a feed is called so.
 
     Raises:
         DatabaseLocked, SchemaMismatch, DatabaseError: as of `open_database`.
+        ConfigError, StagingError: the staging folder cannot be looked at.
     """
-    now = now or datetime.now(timezone.utc)
+    now = datetime.now(timezone.utc)
     since = now - timedelta(days=1)
     with open_database(path, read_only=True, lock_timeout=lock_timeout) as opened:
         connection = opened.connection
         lags = _rows(connection, LAGS, since=since, fetched=since - LONGEST_RUN)
         whole = [row for row in lags if row["hour"] is None]
-        return {
+        found = {
             "path": str(path.resolve()),
             "now": now,
             "last_run": one_row(connection, LAST_RUN) or None,
@@ -124,9 +125,13 @@ def read_status(
                 else None,
                 "lag_by_hour": [row for row in lags if row["hour"] is not None],
             },
-            "staged": [run.run_id for run in waiting(path)],
-            "staging_is_of_another_version": layout_of(path) not in (None, LAYOUT),
             **sizes(connection, path),
+        }
+    with place_of(path, staging, (), lock_timeout) as place:
+        return {
+            **found,
+            "staged": [run.run_id for run in waiting(place)],
+            "staging_is_of_another_version": layout_of(place) not in (None, LAYOUT),
         }
 
 

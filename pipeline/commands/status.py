@@ -7,7 +7,14 @@ from pathlib import Path
 
 import click
 
-from pipeline.options import Span, database_option, json_option, lock_option, option
+from pipeline.options import (
+    Span,
+    database_option,
+    json_option,
+    lock_option,
+    option,
+    staging_option,
+)
 
 
 @click.command(short_help="Is it healthy? For people, and for monitors.")
@@ -53,6 +60,7 @@ from pipeline.options import Span, database_option, json_option, lock_option, op
     help="Room that must be left on the disk.",
 )
 @lock_option
+@staging_option
 @json_option
 def status(
     database: Path,
@@ -62,6 +70,7 @@ def status(
     most_failures: float,
     least_free: float,
     lock_timeout: float,
+    staging: str | None,
     as_json: bool,
 ) -> None:
     """Say whether all goes well, and if not, why: what ran last, what is late, owed or failing.
@@ -82,7 +91,7 @@ def status(
     limits = Limits(
         most_overdue[1], most_owed[1], most_lag[1], most_failures, int(least_free * 1e9)
     )
-    found = read_status(database, lock_timeout, overdue=limits.overdue)
+    found = read_status(database, lock_timeout, overdue=limits.overdue, staging=staging)
     found["active"] = is_active(database)
     because = reasons(found, limits)
     if as_json:
