@@ -10,7 +10,7 @@ import duckdb
 
 from sinks.database import one_row, open_database
 from sinks.info import sizes
-from sinks.staging import LAYOUT, layout_of, place_of, waiting
+from sinks.staging import LAYOUT, layout_of, store_of, waiting
 from transforms.pace import LONGEST_REST
 from transforms.schedule import LONGEST_RETRY_AFTER
 
@@ -127,7 +127,7 @@ def read_status(
             },
             **sizes(connection, path),
         }
-    with place_of(path, staging, (), lock_timeout) as place:
+    with store_of(path, staging, (), lock_timeout) as place:
         return {
             **found,
             "staged": [run.run_id for run in waiting(place)],
