@@ -109,10 +109,9 @@ def _wait(turn: Turn) -> tuple[str, float]:
         return ("cut", SHORTEST_WAIT) if rest else ("interval", turn.interval)
     if turn.cut:
         rule, wait = "cut", float(SHORTEST_WAIT)
-    elif turn.gap is None:
-        rule, wait = "default", float(DEFAULT_INTERVAL)
     else:
-        rule, wait = "rhythm", max(turn.gap, (turn.quiet or 0) / QUIET_SHARE)
+        rule, gap = ("rhythm", turn.gap) if turn.gap is not None else ("default", DEFAULT_INTERVAL)
+        wait = max(gap, (turn.quiet or 0) / QUIET_SHARE)
     if turn.overflow and not turn.cut:
         rule, wait = "overflow", wait / 2
     asked = {

@@ -43,6 +43,8 @@ def seconds(due: Next | NextPoll) -> float:
         pytest.param(Turn(gap=30 * DAY), "longest", DAY, id="a day at most"),
         pytest.param(Turn(gap=600, quiet=DAY), "rhythm", HOUR, id="quiet for a day"),
         pytest.param(Turn(gap=600, quiet=300), "rhythm", 600, id="not quiet"),
+        pytest.param(Turn(quiet=10 * DAY), "default", 10 * HOUR, id="no rhythm, quiet for long"),
+        pytest.param(Turn(quiet=HOUR), "default", 1_800, id="no rhythm, not quiet"),
         pytest.param(Turn(gap=600, hints=Hints(ttl=HOUR)), "ttl", HOUR, id="ttl"),
         pytest.param(Turn(gap=2 * HOUR, hints=Hints(ttl=HOUR)), "rhythm", 2 * HOUR, id="slower"),
         pytest.param(Turn(gap=600, hints=Hints(update_seconds=900)), "sy:update", 900, id="sy"),
