@@ -410,8 +410,8 @@ def flood(feeds: int, days: int, choose: Choice, entries: int = FLOOD, seed: int
 def span(seconds: float) -> str:
     """A length of time for people."""
     for unit, size in (("d", DAY), ("h", HOUR), ("min", 60)):
-        if seconds >= (1 if unit == "h" else 2) * size:
-            return f"{seconds / size:.3g} {unit}"
+        if seconds >= 2 * size:
+            return f"{seconds / size:.{int(seconds < 10 * size)}f} {unit}".replace(".0 ", " ")
     return f"{seconds:.0f} s"
 
 

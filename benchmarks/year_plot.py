@@ -33,11 +33,12 @@ TIMES = (60, 5 * 60, 15 * 60, HOUR, 4 * HOUR, DAY)
 
 def draw(path: Path, year: Year, outcomes: list[Outcome], squeezed: dict[str, Squeezed],
          floods: dict[str, Owed]) -> None:  # fmt: skip
-    """Write a PNG."""
+    """Write a PNG; `squeezed` in turn by host first, then by who is due for longest."""
     mpl.rcParams.update({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False,
                          "axes.titlesize": 11, "axes.titleweight": "bold",
                          "axes.titlelocation": "left", "legend.frameon": False})  # fmt: skip
     figure = plt.figure(figsize=(12, 12.5), layout="constrained")
+    figure.get_layout_engine().set(rect=(0, 0.062, 1, 0.938))
     grid = figure.add_gridspec(4, 2, height_ratios=(4, 2.4, 2.4, 3.4))
     _delays(figure.add_subplot(grid[0, 0]), outcomes)
     _costs(figure.add_subplot(grid[0, 1]), outcomes)
@@ -53,7 +54,8 @@ def draw(path: Path, year: Year, outcomes: list[Outcome], squeezed: dict[str, Sq
 
 
 def _times(axis: Any, ticks: tuple[int, ...] = TIMES) -> None:
-    axis.set_ticks(ticks, [span(tick).replace("60 min", "1 h") for tick in ticks])
+    names = {"60 s": "1 min", "60 min": "1 h", "24 h": "1 d"}
+    axis.set_ticks(ticks, [names.get(span(tick), span(tick)) for tick in ticks])
     axis.set_ticks([], minor=True)
 
 
@@ -76,12 +78,12 @@ def _costs(axes: Any, outcomes: list[Outcome]) -> None:
         axes.plot(found.polls, median, "o", color=colour, markersize=9)
         axes.plot(found.polls, late, "_", color=colour, markersize=14, markeredgewidth=3)
         lost = found.missed / (found.missed + found.entries)
-        below = found.name == "newsbeam"
+        left = 10 < found.polls < 20  # than the next one stands close by
         axes.annotate(f"{found.name}\n{lost:.1%} missed", (found.polls, median),
-                      xytext=(-9 if below else 10, -4), textcoords="offset points", color=colour,
-                      ha="right" if below else "left", va="center",
-                      fontweight="bold" if below else "normal")  # fmt: skip
-    axes.set(xscale="log", yscale="log", xlim=(3, 230), ylim=(5 * 60, 12 * HOUR),
+                      xytext=(-10 if left else 10, -4), textcoords="offset points", color=colour,
+                      ha="right" if left else "left", va="center",
+                      fontweight="bold" if colour == OURS else "normal")  # fmt: skip
+    axes.set(xscale="log", yscale="log", xlim=(2.5, 300), ylim=(5 * 60, 12 * HOUR),
              title="What that costs (dot: median, bar: 95th percentile)",
              xlabel="polls of a feed a day", ylabel="entry is seen after")  # fmt: skip
     _times(axes.yaxis, (5 * 60, 15 * 60, 30 * 60, HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR))
@@ -106,7 +108,7 @@ def _waits(axes: Any, year: Year) -> None:
     days = np.arange(len(year.days))
     axes.plot(days, [max(1, day.longest) for day in year.days], color=OURS, linewidth=1.4)
     axes.set(yscale="log", ylim=(10, 4 * DAY), xlabel="day",
-             title="Past due: the feed that waited for longest (red); pages owed (grey)")  # fmt: skip
+             title="Longest that a feed was past due (red), and pages owed (grey)")  # fmt: skip
     _times(axes.yaxis, (30, 5 * 60, HOUR, 12 * HOUR))
     axes.grid(alpha=0.3, axis="y")
     notes = [(0, "first day:\nall are due", 14, "left")]
@@ -124,20 +126,22 @@ def _waits(axes: Any, year: Year) -> None:
 
 
 def _squeezed(axes: Any, squeezed: dict[str, Squeezed]) -> None:
-    styles = {"in turn by host": "-", "longest due first": "--"}
-    for name, found in squeezed.items():
-        for kind, (whose, colour) in enumerate(
-            (("alone on its host", REST[1]), ("on a host of 100 and more", OURS))
-        ):
-            counts = found.waits.counts[2 * kind]
-            axes.plot(BUCKETS[1:], np.cumsum(counts)[:-1] / counts.sum(), styles[name],
-                      color=colour, label=f"{name}: {whose}", linewidth=2)  # fmt: skip
+    turns, longest = squeezed.values()
+    lines = (
+        (turns.waits.counts[0], REST[1], "-", "in turn by host: feeds alone on theirs"),
+        (turns.waits.counts[2], OURS, "-", "in turn by host: feeds on a host of 100 and more"),
+        (longest.waits.counts.sum(axis=0), "black", "--", "longest due first: all feeds"),
+    )
+    for counts, colour, style, label in lines:
+        axes.plot(BUCKETS[1:], np.cumsum(counts)[:-1] / counts.sum(), style, color=colour,
+                  label=label, linewidth=2)  # fmt: skip
     axes.set(xscale="log", xlim=(5 * 60, DAY), ylim=(0, 1.01), xlabel="past due",
              title="Time for 60 % of the polls: who waits", ylabel="share of polls")  # fmt: skip
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     _times(axes.xaxis, (5 * 60, 15 * 60, HOUR, 4 * HOUR, DAY))
     axes.grid(alpha=0.3)
-    axes.legend(loc="lower right", fontsize=9)
+    axes.legend(loc="upper left", bbox_to_anchor=(-0.1, -0.2), ncols=1, fontsize=9,
+                columnspacing=1.0, handlelength=1.4).set_in_layout(False)  # fmt: skip
 
 
 def _floods(axes: Any, floods: dict[str, Owed]) -> None:
@@ -154,5 +158,5 @@ def _floods(axes: Any, floods: dict[str, Owed]) -> None:
     axes.set_yticks(np.arange(len(names)), [name.replace(", ", ",\n") for name in names])
     axes.invert_yaxis()
     _times(axes.xaxis, (5 * 60, 15 * 60, HOUR, 4 * HOUR, DAY))
-    axes.legend(loc="lower center", bbox_to_anchor=(0.35, -0.46), ncols=3, fontsize=9,
-                columnspacing=1.0, handlelength=1.2)  # fmt: skip
+    axes.legend(loc="upper left", bbox_to_anchor=(-0.3, -0.2), ncols=3, fontsize=9,
+                columnspacing=1.0, handlelength=1.4).set_in_layout(False)  # fmt: skip
