@@ -143,19 +143,14 @@ def longest_due(due: Floats, hosts: Integers, most: int, most_of_host: int) -> I
 
 
 def fair_pages(hosts: Integers, feeds: Integers, most: int, most_of_host: int) -> Integers:
-    """As the order of `OWED`: one page of each host and feed, then a second, and so on."""
-    of_host = row_numbers(hosts)
-    rank = np.maximum(of_host, row_numbers(feeds))
-    order = np.argsort(rank, kind="stable")
+    """As the order of `OWED`: one page of each host and feed, then a second, and so on; within a
+    host, too, one of each feed, then a second."""
+    of_feed = row_numbers(feeds)
+    by_turn = np.argsort(of_feed, kind="stable")
+    of_host = np.empty_like(of_feed)
+    of_host[by_turn] = row_numbers(hosts[by_turn])
+    order = np.argsort(np.maximum(of_host, of_feed), kind="stable")
     return np.sort(order[of_host[order] < most_of_host][:most])
-
-
-def pages_in_turn(hosts: Integers, feeds: Integers, most: int, most_of_host: int) -> Integers:
-    """What `fair_pages` is held against: one page of each feed in turn, within a host too."""
-    by_turn = np.argsort(row_numbers(feeds), kind="stable")
-    of_host = row_numbers(hosts[by_turn])
-    order = np.argsort(of_host, kind="stable")
-    return np.sort(by_turn[order[of_host[order] < most_of_host]][:most])
 
 
 def oldest_pages(hosts: Integers, feeds: Integers, most: int, most_of_host: int) -> Integers:

@@ -84,9 +84,11 @@ class Assumed(NamedTuple):
     """Text of a page; the mean of 216 real ones. What is beyond the 2 kB measured is
     taken as it is, without compression."""
     days: int = 30
-    """How long entries are kept."""
-    plan_every: float = 60.0
-    """Seconds."""
+    """How long articles are kept."""
+    age: int = 365
+    """Days since the first run: ids stay when articles go."""
+    plan_every: float = 10.0
+    """Seconds: `--commit-every` of a stream."""
     busy: float = 0.5
     """Share of a core that is planned for: the busiest hour has twice the mean."""
     core_hour: float = 0.03
@@ -220,9 +222,8 @@ class Need(NamedTuple):
     cpu_extract: float
     cpu_pages: float
     """Without their extraction."""
-    cpu_plans: float
     plan: float
-    """CPU seconds of one plan, when all days are there that are kept."""
+    """CPU seconds of one plan, at that age."""
     writer: float
     """Share of the time for which the one process that writes is busy."""
     memory: float
@@ -233,8 +234,8 @@ class Need(NamedTuple):
 
     @property
     def cpu(self) -> float:
-        """Hours."""
-        return self.cpu_polls + self.cpu_extract + self.cpu_pages + self.cpu_plans
+        """Hours, without plans."""
+        return self.cpu_polls + self.cpu_extract + self.cpu_pages
 
 
 def need(feeds: int, units: dict[str, float], assumed: Assumed) -> Need:
@@ -242,7 +243,7 @@ def need(feeds: int, units: dict[str, float], assumed: Assumed) -> Need:
     polls, entries = feeds * assumed.polls, feeds * assumed.entries
     pages = entries * assumed.pages
     asked = (1 - assumed.read) * units["poll"] + assumed.read * units["feed"]
-    ids = entries * assumed.days * units["ids"]
+    ids = entries * assumed.age * units["ids"]
     plan = (feeds * units["due"] + ids * units["known"]) / 1e6
     text = max(0.0, assumed.text_kb - 2) * 1e3
     hours = 1e3 * 3600
@@ -251,7 +252,6 @@ def need(feeds: int, units: dict[str, float], assumed: Assumed) -> Need:
         cpu_polls=polls * asked / hours,
         cpu_extract=pages * units["extract"] * assumed.heavier / hours,
         cpu_pages=pages * units["page"] / hours,
-        cpu_plans=86400 / assumed.plan_every * plan / 3600,
         plan=plan,
         writer=pages * units["commit"] / 1e3 / 86400,
         memory=16 * ids / 1e9,
@@ -274,14 +274,15 @@ def model(units: dict[str, float], assumed: Assumed) -> str:
         "CPU hours a day: polls": lambda n: _short(n.cpu_polls),
         "… pages, extraction": lambda n: _short(n.cpu_extract),
         "… pages, all else": lambda n: _short(n.cpu_pages),
-        f"… a plan each {assumed.plan_every:.0f} s": lambda n: _short(n.cpu_plans),
-        f"cores, each {assumed.busy:.0%} busy": lambda n: _short(n.cpu / 24 / assumed.busy),
-        "cores, without plans": lambda n: _short((n.cpu - n.cpu_plans) / 24 / assumed.busy),
-        "CPU s of one plan": lambda n: _short(n.plan),
-        "GB of ids in one plan": lambda n: _short(n.memory),
-        "share of the time that the writer is busy": lambda n: f"{n.writer:.1%}",
-        "euro a month: CPU without plans": lambda n: _short(
-            30 * (n.cpu - n.cpu_plans) / assumed.busy * assumed.core_hour),
+        f"cores for that, each {assumed.busy:.0%} busy": lambda n: _short(
+            n.cpu / 24 / assumed.busy),
+        f"CPU s of one plan, after {assumed.age} days": lambda n: _short(n.plan),
+        f"… times the {assumed.plan_every:.0f} s between two": lambda n: _short(
+            n.plan / assumed.plan_every),
+        "… GB of ids": lambda n: _short(n.memory),
+        "the one writer is busy": lambda n: f"{n.writer:.1%} of the time",
+        "euro a month: those cores": lambda n: _short(
+            30 * n.cpu / assumed.busy * assumed.core_hour),
         "… disk": lambda n: _short(n.gb_kept * assumed.gb_month),
         "… network": lambda n: _short(n.gb_in * assumed.gb_in),
     }  # fmt: skip

@@ -33,7 +33,6 @@ from benchmarks.rules import (
     median_gaps,
     next_polls,
     oldest_pages,
-    pages_in_turn,
 )
 from benchmarks.world import FLAKY, FLOOD, TICK, TICKS, Day, World, ranges
 from transforms.listing import MOST_LISTED
@@ -502,9 +501,6 @@ def told(year: Year) -> str:
         f"due and not polled at once: {max(day.overdue for day in days):,} feeds; "
         f"pages owed: {max(day.owed for day in days):,}, "
         f"{sorted(day.owed for day in days)[count // 2]:,} on half of the days",
-        *(f"pages of {name}: fetched after {span(planner.owed.waits.quantile(0.5, kind))} in the "
-          f"median, {span(planner.owed.waits.quantile(0.99, kind))} in the 99th percentile"
-          for kind, name in enumerate(PAGES_OF)),
         f"state of the planner: {year.peak / n:.0f} bytes a feed at most, pages owed included",
         f"choosing and deciding, in columns: {planner.planning / count:.2f} CPU s a day; by the "
         f"planner's own next_poll: {planner.polls / count * measured():.0f}",
@@ -550,7 +546,6 @@ def main() -> None:
     floods = {
         "no flood": flood(SMALL, 6, fair_pages, entries=0),
         "in turn by host and feed": flood(SMALL, 6, fair_pages),
-        "by feed within a host, too": flood(SMALL, 6, pages_in_turn),
         "oldest first": flood(SMALL, 6, oldest_pages),
     }
     print(f"With 60 % of the polls they need, and a flood of {FLOOD:,}, {SMALL:,} feeds\n")

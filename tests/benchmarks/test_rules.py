@@ -19,7 +19,6 @@ from benchmarks.rules import (
     median_gaps,
     next_polls,
     oldest_pages,
-    pages_in_turn,
 )
 from pipeline.plan import NEW, Bound, fair, is_due, look_up
 from sinks.database import open_database
@@ -148,7 +147,7 @@ def test_which_pages_go_first(tmp_path: Path):
         assert set(fair_pages(hosts, feeds, most, MANY)) == wanted, most
 
 
-@pytest.mark.parametrize("choose", [fair_pages, pages_in_turn, oldest_pages])
+@pytest.mark.parametrize("choose", [fair_pages, oldest_pages])
 def test_no_choice_takes_more_than_there_is_room_for(choose):
     chance = np.random.default_rng(6)
     hosts, feeds = chance.integers(0, 5, 300), chance.integers(0, 20, 300)
