@@ -339,7 +339,7 @@ class Year(NamedTuple):
     days: list[Told]
     fixed: list[Fixed]
     peak: int
-    """Bytes of the planner's state, at most."""
+    """Bytes of the planner's state, at the end of the worst day."""
 
 
 def simulate(feeds: int, days: int, *, seed: int = 1, plan: Plan | None = None,
@@ -501,7 +501,7 @@ def told(year: Year) -> str:
         f"due and not polled at once: {max(day.overdue for day in days):,} feeds; "
         f"pages owed: {max(day.owed for day in days):,}, "
         f"{sorted(day.owed for day in days)[count // 2]:,} on half of the days",
-        f"state of the planner: {year.peak / n:.0f} bytes a feed at most, pages owed included",
+        f"state of the planner: {year.peak / n:.0f} bytes a feed, pages owed included",
         f"choosing and deciding, in columns: {planner.planning / count:.2f} CPU s a day; by the "
         f"planner's own next_poll: {planner.polls / count * measured():.0f}",
     ]  # fmt: skip

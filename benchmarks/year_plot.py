@@ -119,7 +119,7 @@ def _waits(axes: Any, year: Year) -> None:
                       textcoords="offset points", ha=side)  # fmt: skip
     owed = axes.twinx()
     owed.fill_between(days, [day.owed for day in year.days], color="grey", alpha=0.35, step="mid")
-    owed.set(ylim=(0, 1.1 * max(day.owed for day in year.days)))
+    owed.set(yscale="log", ylim=(1_000, 10**7))
     owed.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1000:,.0f}k"))
     owed.set_ylabel("pages owed")
     owed.spines["right"].set_visible(True)
