@@ -94,10 +94,10 @@ def read_status(
         DatabaseLocked, SchemaMismatch, DatabaseError: as of `open_database`.
         ConfigError, StagingError: the staging folder cannot be looked at.
     """
-    now = datetime.now(timezone.utc)
-    since = now - timedelta(days=1)
     with open_database(path, read_only=True, lock_timeout=lock_timeout) as opened:
         connection = opened.connection
+        now = datetime.now(timezone.utc)
+        since = now - timedelta(days=1)
         lags = _rows(connection, LAGS, since=since, fetched=since - LONGEST_RUN)
         whole = [row for row in lags if row["hour"] is None]
         found = {
