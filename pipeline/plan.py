@@ -32,6 +32,11 @@ SELECT unhex(id) AS id FROM (
     UNION ALL SELECT url_id FROM entries WHERE url_id IS NOT NULL
 )
 """
+KNOWN_SINCE = """
+SELECT unnest([listing_id, entry_id, url_id]) AS id FROM entries
+WHERE run_id = $run OR changed_at >= $since
+"""
+NOTHING = pa.chunked_array([], pa.binary())
 EVER = datetime.min.replace(tzinfo=timezone.utc)
 """Since when a feed is due that was never polled."""
 PROBE_AFTER = timedelta(days=1)
@@ -248,6 +253,31 @@ def fair(
     return [task for *_, task in sorted(ordered, key=lambda turn: turn[:3])]
 
 
+def read_known(database: str | Path, lock_timeout: float) -> pa.ChunkedArray:
+    """All ids that are known: of entries, of their listings and of their pages.
+
+    Raises:
+        DatabaseLocked: another process held the database.
+    """
+    if not Path(database).exists():
+        return NOTHING
+    with open_database(database, read_only=True, lock_timeout=lock_timeout) as opened:
+        return opened.connection.sql(KNOWN).to_arrow_table().column(0)
+
+
+def read_known_since(
+    database: str | Path, run_id: str, since: datetime, lock_timeout: float
+) -> list[str]:
+    """The ids that a run has made known, whose polls were made since some time.
+
+    Raises:
+        DatabaseLocked: another process held the database.
+    """
+    with open_database(database, read_only=True, lock_timeout=lock_timeout) as opened:
+        asked = {"run": run_id, "since": since}
+        return [id_ for (id_,) in opened.connection.execute(KNOWN_SINCE, asked).fetchall()]
+
+
 def write_plan(
     database: str | Path,
     due: Due,
@@ -255,18 +285,16 @@ def write_plan(
     *,
     lock_timeout: float,
     archive: Path | None = None,
+    with_known: bool = True,
 ) -> Plan:
-    """Write what is due to files in `folder`, and what is known, for the workers.
+    """Write what is due to files in `folder`, and what is known, unless the workers know it.
 
     Raises:
         DatabaseLocked: another process held the database.
     """
     known = folder / "known.npy"
-    if Path(database).exists() and (due.feeds or due.owed):
-        with open_database(database, read_only=True, lock_timeout=lock_timeout) as opened:
-            write_known(known, opened.connection.sql(KNOWN).to_arrow_table().column(0))
-    else:
-        write_known(known, pa.chunked_array([], pa.binary()))
+    needed = with_known and (due.feeds or due.owed)
+    write_known(known, read_known(database, lock_timeout) if needed else NOTHING)
     feeds, pages, rules, resting = (
         folder / f"{name}.jsonl" for name in ("feeds", "owed", "robots", "hosts")
     )

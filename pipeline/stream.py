@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from time import monotonic
 from typing import NamedTuple, TypeVar
@@ -22,7 +22,15 @@ from config.models import Feed, FetchSettings, Taxonomy
 from pipeline import logs
 from pipeline.interrupt import Asked, listening
 from pipeline.lock import only_one
-from pipeline.plan import Bound, Due, look_up, write_plan
+from pipeline.plan import (
+    NOTHING,
+    Bound,
+    Due,
+    look_up,
+    read_known,
+    read_known_since,
+    write_plan,
+)
 from pipeline.run import (
     RunFailed,
     RunOptions,
@@ -39,8 +47,10 @@ from sinks.commit import Committed, commit_run, recover
 from sinks.database import bring_up_to_date
 from sinks.publish import check_target
 from sinks.staging import RunFolder, Staging, open_staging
+from transforms.known import KnownIds
+from transforms.lasting import Lasting, kept
 from transforms.pool import close_pools
-from transforms.service import FetchService, shared
+from transforms.service import FetchService
 from transforms.signals import ask_to_stop
 from transforms.warc import finish_leftovers
 
@@ -53,6 +63,10 @@ PATIENCE = 15.0
 """Seconds after a signal in which the last rows may be committed, where the database is locked."""
 FIRST_REST, LONGEST_REST = 1.0, 60.0
 """After a run that failed; doubles with each."""
+LONGEST_REQUEST = timedelta(minutes=30)
+"""No poll that a run commits was made longer before it; known ids are read back so far."""
+MOST_ADDED = 300_000
+"""Ids that are kept one by one; then all are read anew, into a tenth of the room."""
 MOST_FAILURES = 8
 """Runs that fail in a row, after which the stream gives up: its keeper may know better."""
 
@@ -154,10 +168,12 @@ def run_stream(options: StreamOptions, watcher: StreamWatcher | None = None) -> 
         only_one(options.database),
         open_staging(options.database) as staging,
         FetchService(options.fetching) as service,
-        shared(service),
     ):
+        share = options.commit_every / 2
+        lasting = Lasting(service, KnownIds.of(NOTHING), {"feeds": share, "pages": share})
         try:
-            return _Stream(options, configuration, staging, service, watcher).run()
+            with kept(lasting):
+                return _Stream(options, configuration, staging, lasting, watcher).run()
         finally:
             close_pools()
 
@@ -168,21 +184,21 @@ class _Stream:
         options: StreamOptions,
         configuration: Configuration,
         staging: Staging,
-        service: FetchService,
+        lasting: Lasting,
         watcher: StreamWatcher,
     ) -> None:
         from pipeline.runners import engine  # Beam takes a second to load: not for a wrong file
 
         self.options, self.configuration = options, configuration
-        self.staging, self.service, self.watcher = staging, service, watcher
+        self.staging, self.lasting, self.watcher = staging, lasting, watcher
+        self.service = lasting.service
+        self.knows_all = False
         self.chosen = engine("DirectRunner", [])
         self.folder: RunFolder | None = None
         self.asked = Asked()
         self.stopped = threading.Event()
         self.published_at = float("-inf")
         self.failures = 0
-        share = options.commit_every / 2
-        self.service.seconds = {"feeds": share, "pages": share}
 
     def run(self) -> bool:
         """Run after run until a signal; whether a runner did not come to its end."""
@@ -241,6 +257,10 @@ class _Stream:
         database = options.database
         self._patiently(lambda wait: bring_up_to_date(database, wait))
         taken_over = self._patiently(lambda wait: recover(database, self.staging, wait))
+        if taken_over or not self.knows_all:
+            ids = self._patiently(lambda wait: read_known(database, wait))
+            self.lasting.known = KnownIds.of(ids)
+            self.knows_all = True
         now, started = datetime.now(timezone.utc), monotonic()
         bound = Bound(MOST_FEEDS, MOST_PAGES, self.service.arrived(), self.service.under_way())
         due = self._patiently(
@@ -254,7 +274,7 @@ class _Stream:
         if self.stopped.is_set():  # a signal that came before it had a folder to leave a sign in
             ask_to_stop(folder.signals)
         plan = self._patiently(
-            lambda wait: write_plan(database, due, folder.plan, lock_timeout=wait)
+            lambda wait: write_plan(database, due, folder.plan, lock_timeout=wait, with_known=False)
         )
         note_plan(options, folder, plan, self.chosen.name, now, monotonic() - started)
         self.watcher.phase("run")
@@ -262,6 +282,9 @@ class _Stream:
         self.watcher.phase("commit")
         committed = self._patiently(lambda wait: commit_run(database, folder, wait))
         self.folder = None
+        since = now - LONGEST_REQUEST
+        new = self._patiently(lambda wait: read_known_since(database, folder.run_id, since, wait))
+        self.knows_all = self.lasting.known.add(filter(None, new)) < MOST_ADDED
         result = self._publish(options, RunResult(committed, taken_over, end.abandoned))
         update_index(options, self.watcher)
         self.watcher.ran(result)

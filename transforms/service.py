@@ -14,7 +14,6 @@ import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from time import monotonic
 from typing import Any, Generic, NamedTuple, TypeVar, Union
 
@@ -93,8 +92,6 @@ class FetchService:
     ) -> None:
         self.settings, self.world = settings, world
         self.books = Books(robots or RobotsBook(), hosts or HostBook())
-        self.seconds: dict[str, float] = {}
-        """For how long those who share it fetch in one call, by what they fetch."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="newsbeam-fetch", daemon=True)
         self._begun: Future[None] = Future()
@@ -305,22 +302,3 @@ class FetchService:
 
 def _archive(settings: FetchSettings) -> contextlib.AbstractContextManager[ArchiveWriter | None]:
     return ArchiveWriter(settings.archive) if settings.archive else contextlib.nullcontext()
-
-
-_shared: FetchService | None = None
-
-
-@contextmanager
-def shared(service: FetchService) -> Iterator[None]:
-    """Let every step that fetches in this process use one service, run after run."""
-    global _shared
-    _shared = service
-    try:
-        yield
-    finally:
-        _shared = None
-
-
-def shared_service() -> FetchService | None:
-    """The service that all steps of this process use, if there is one."""
-    return _shared

@@ -29,6 +29,7 @@ from transforms.fetch import FEED_TYPES, Books, Request
 from transforms.files import local_file
 from transforms.hosts import load_hosts, rest_line, rest_of
 from transforms.known import KnownIds
+from transforms.lasting import what_lasts
 from transforms.listing import ARCHIVED, is_unchanged, page_tasks, poll_record
 from transforms.pages import page_record
 from transforms.records import (
@@ -43,7 +44,7 @@ from transforms.records import (
     Unreadable,
 )
 from transforms.robots import load_robots
-from transforms.service import fetch_all, shared_service
+from transforms.service import fetch_all
 from transforms.signals import Signals
 from transforms.sitemaps import parse_sitemap
 from transforms.tag import Tagger
@@ -312,8 +313,8 @@ class _Fetch(beam.DoFn):
 
     def setup(self) -> None:
         self.signals = Signals(self.signals_folder)
-        self.service = shared_service()
-        self.robots, self.hosts = self.service.books if self.service else Books.empty()
+        self.lasting = what_lasts()
+        self.robots, self.hosts = self.lasting.service.books if self.lasting else Books.empty()
         with local_file(self.known_hosts) as path:
             self.hosts.learn(load_hosts(path))
         with local_file(self.known_robots or os.devnull) as path:
@@ -345,12 +346,10 @@ class _Fetch(beam.DoFn):
         self.signals.flush()
 
     def _answers(self, requests: list[tuple[Any, Request]]) -> Iterator[Answer]:
-        if self.service:
-            return self.service.fetch(
-                requests,
-                self.signals.stopped,
-                self.service.seconds.get(self.what),
-                lambda task: task.name,
+        if self.lasting:
+            seconds = self.lasting.seconds[self.what]
+            return self.lasting.service.fetch(
+                requests, self.signals.stopped, seconds, lambda task: task.name
             )
         return fetch_all(requests, self.settings, self.signals.stopped, self.robots, self.hosts)
 
@@ -464,8 +463,13 @@ class _TagAgain(beam.DoFn):
         yield {"article_id": article["article_id"], "topics": topics}
 
 
-@lru_cache(maxsize=1)
 def _known(path: str) -> KnownIds:
+    lasting = what_lasts()
+    return lasting.known if lasting else _read_known(path)
+
+
+@lru_cache(maxsize=1)
+def _read_known(path: str) -> KnownIds:
     """Read once for all steps of a worker."""
     with local_file(path) as file:
         return KnownIds.read(file)

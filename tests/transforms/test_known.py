@@ -45,3 +45,11 @@ def test_known_is_what_was_written(tmp_path_factory, ids, other, kind):
     assert len(known) == len(ids)
     assert all(id_ in known for id_ in ids)
     assert (other in known) == (other in ids)
+
+
+def test_what_is_added_is_known_too():
+    known = KnownIds.of(pa.chunked_array([[bytes.fromhex("ab" * 16)]]))
+    assert known.add(["cd" * 16]) == 1
+    assert known.add(["cd" * 16, "ef" * 16]) == 2
+    assert [f"{byte}" * 16 in known for byte in ("ab", "cd", "ef", "00")] == [True] * 3 + [False]
+    assert len(known) == 3
