@@ -72,9 +72,9 @@ SELECT time_bucket(INTERVAL 1 HOUR, committed_at) AS hour, count(*) AS articles,
        round(quantile_cont(listed, 0.95), 3) AS listed_seconds_p95,
        round(median(published), 3) AS published_seconds
 FROM (
-    SELECT committed_at, epoch(committed_at - listed_at) AS listed,
-           CASE WHEN published_source = 'feed' AND published_at > listed_at - INTERVAL 24 HOUR
-                THEN epoch(committed_at - published_at) END AS published
+    SELECT committed_at, epoch(committed_at) - epoch(listed_at) AS listed,
+           CASE WHEN published_source = 'feed' AND epoch(published_at) > epoch(listed_at) - 86400
+                THEN epoch(committed_at) - epoch(published_at) END AS published
     FROM articles JOIN runs USING (run_id)
     WHERE version = 1 AND committed_at > $since AND fetched_at > $fetched
 )

@@ -117,7 +117,7 @@ def test_variables_are_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         "NEWSBEAM_LOCK_TIMEOUT": "3", "NEWSBEAM_RUNNER": "FnApiRunner", "NEWSBEAM_JSON": "1",
         "NEWSBEAM_PUBLISH": "p.duckdb", "NEWSBEAM_CONTACT": "news@example.org",
         "NEWSBEAM_ARCHIVE": "kept", "NEWSBEAM_TIME_LIMIT": "20m",
-        "NEWSBEAM_METRICS_FILE": "m.prom",
+        "NEWSBEAM_METRICS_FILE": "m.prom", "NEWSBEAM_STAGING": "s3://bucket/folder",
     }  # fmt: skip
     for name, value in values.items():
         monkeypatch.setenv(name, value)
@@ -127,7 +127,7 @@ def test_variables_are_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         "host_concurrency": 7, "host_delay": 0.25,
         "lock_timeout": 3.0, "publish": Path("p.duckdb"), "runner": "FnApiRunner", "as_json": True,
         "beam_options": (), "archive": Path("kept"), "from_warc": (), "time_limit": ("20m", 1200),
-        "metrics_file": Path("m.prom"),
+        "metrics_file": Path("m.prom"), "staging": "s3://bucket/folder",
     }  # fmt: skip
 
 
