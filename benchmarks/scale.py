@@ -87,8 +87,10 @@ class Assumed(NamedTuple):
     """How long articles are kept."""
     age: int = 365
     """Days since the first run: ids stay when articles go."""
-    plan_every: float = 10.0
-    """Seconds: `--commit-every` of a stream."""
+    run_every: float = 600.0
+    """Seconds between two runs on a schedule."""
+    look_every: float = 10.0
+    """Seconds: `--commit-every` of a stream, which keeps the ids that it knows."""
     busy: float = 0.5
     """Share of a core that is planned for: the busiest hour has twice the mean."""
     core_hour: float = 0.03
@@ -223,7 +225,9 @@ class Need(NamedTuple):
     cpu_pages: float
     """Without their extraction."""
     plan: float
-    """CPU seconds of one plan, at that age."""
+    """CPU seconds of the plan of a run on a schedule, at that age."""
+    look: float
+    """CPU seconds in which a stream looks up what is due."""
     writer: float
     """Share of the time for which the one process that writes is busy."""
     memory: float
@@ -253,6 +257,7 @@ def need(feeds: int, units: dict[str, float], assumed: Assumed) -> Need:
         cpu_extract=pages * units["extract"] * assumed.heavier / hours,
         cpu_pages=pages * units["page"] / hours,
         plan=plan,
+        look=feeds * units["due"] / 1e6,
         writer=pages * units["commit"] / 1e3 / 86400,
         memory=16 * ids / 1e9,
         gb_in=30 * (polls * (0.5 + assumed.bodies * assumed.feed_kb)
@@ -276,10 +281,12 @@ def model(units: dict[str, float], assumed: Assumed) -> str:
         "… pages, all else": lambda n: _short(n.cpu_pages),
         f"cores for that, each {assumed.busy:.0%} busy": lambda n: _short(
             n.cpu / 24 / assumed.busy),
-        f"CPU s of one plan, after {assumed.age} days": lambda n: _short(n.plan),
-        f"… times the {assumed.plan_every:.0f} s between two": lambda n: _short(
-            n.plan / assumed.plan_every),
-        "… GB of ids": lambda n: _short(n.memory),
+        f"GB of known ids, after {assumed.age} days": lambda n: _short(n.memory),
+        "CPU s to read them, for each run on a schedule": lambda n: _short(n.plan),
+        f"… share of {assumed.run_every / 60:.0f} min": lambda n: (
+            f"{n.plan / assumed.run_every:.1%}"),
+        "CPU s in which a stream looks up what is due": lambda n: _short(n.look),
+        f"… share of {assumed.look_every:.0f} s": lambda n: f"{n.look / assumed.look_every:.1%}",
         "the one writer is busy": lambda n: f"{n.writer:.1%} of the time",
         "euro a month: those cores": lambda n: _short(
             30 * n.cpu / assumed.busy * assumed.core_hour),
