@@ -82,7 +82,7 @@ docs: $(READY)  ## renew the data dictionary, and the answers in docs/sql.md
 
 lock: $(READY)  ## renew requirements.lock for all supported versions of Python
 	@$(BIN)/pip install --quiet uv
-	@$(BIN)/uv pip compile pyproject.toml --extra dev --extra metrics --extra serve --universal --python-version 3.10 \
+	@$(BIN)/uv pip compile pyproject.toml --extra dev --extra ducklake --extra metrics --extra serve --universal --python-version 3.10 \
 	    --generate-hashes --no-annotate --no-header --upgrade \
 	    --quiet --output-file requirements.lock
 	@echo 'duckdb>=2,<2.1; python_version >= "3.11"' | $(BIN)/uv pip compile - --no-config --universal --python-version 3.10 \

@@ -41,6 +41,7 @@ from pipeline.options import (
     staging_option,
     topics_option,
 )
+from sinks.where import Where
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -126,7 +127,7 @@ def main(verbose: bool, log_format: str) -> None:
 def run(
     feeds: Path | None,
     topics: Path | None,
-    database: Path,
+    database: Where,
     now: bool,
     fetching: FetchSettings,
     lock_timeout: float,
@@ -300,7 +301,7 @@ def newsroom(
     serve(settings, port, tell, every)
 
 
-def _metrics(path: Path | None, database: Path) -> AbstractContextManager[Any]:
+def _metrics(path: Path | None, database: Where) -> AbstractContextManager[Any]:
     """What counts for a file, if there is to be one."""
     if path is None:
         return nullcontext()

@@ -24,8 +24,9 @@ from config.errors import DatabaseError, DatabaseLocked
 from config.models import Feed
 from pipeline.output import duration, safe, size
 from sinks.database import one_row, open_database
-from sinks.serve import load_extension
+from sinks.extensions import load_extension
 from sinks.staging import LAYOUT, beside, layout_of
+from sinks.where import Where, is_there, local
 
 NAME = "newsbeam"
 TOLD = ("duckdb", "apache-beam", "trafilatura", "httpx", "pyarrow")
@@ -33,6 +34,8 @@ EXTENSIONS = {
     "quack": "`newsbeam serve`",
     "httpfs": "`newsbeam serve`, and files of object stores",
     "ducklake": "databases in DuckLake",
+    "sqlite_scanner": "DuckLakes with a catalogue in SQLite",
+    "postgres_scanner": "DuckLakes with a catalogue in Postgres",
     "fts": "full-text search in SQL of your own; `newsbeam search` needs none",
 }
 PROGRAMS = {
@@ -60,7 +63,7 @@ class Finding(NamedTuple):
     remedy: str | None = None
 
 
-def examine(database: Path, contact: str | None, feeds: Sequence[Feed] = ()) -> Iterator[Finding]:
+def examine(database: Where, contact: str | None, feeds: Sequence[Feed] = ()) -> Iterator[Finding]:
     """Look at everything; at the network only for the hosts of `feeds`."""
     yield from python()
     yield from packages()
@@ -125,7 +128,7 @@ def extensions() -> Iterator[Finding]:
             try:
                 load_extension(connection, name)
             except (DatabaseError, duckdb.Error):
-                package = f"duckdb-extension-{name}"
+                package = f"duckdb-extension-{name.replace('_', '-')}"
                 remedy = f"pip install {package}=={duckdb.__version__}"
                 has = _version(package)
                 other = f" ({package} {has} is for another DuckDB)" if has else ""
@@ -136,9 +139,9 @@ def extensions() -> Iterator[Finding]:
                 yield Finding("extensions", "ok", f"{name}: {purpose}")
 
 
-def place(database: Path) -> Iterator[Finding]:
+def place(database: Where) -> Iterator[Finding]:
     """Rights, locks, room and clock of the folder where the database lies, or will lie."""
-    folder = database.resolve().parent
+    folder = local(database).resolve().parent
     if not folder.is_dir():
         yield Finding("folder", "wrong", f"{folder}: no such folder", "make it")
         return
@@ -146,7 +149,7 @@ def place(database: Path) -> Iterator[Finding]:
         with tempfile.TemporaryDirectory(prefix=".newsbeam-doctor-", dir=folder) as place:
             yield from _locks(Path(place))
             yield _clock_of_files(Path(place))
-        staging = Path(f"{database}.staging")
+        staging = Path(f"{local(database)}.staging")
         if staging.is_dir():
             with tempfile.TemporaryDirectory(prefix=".newsbeam-doctor-", dir=staging):
                 pass
@@ -157,10 +160,11 @@ def place(database: Path) -> Iterator[Finding]:
                       "give the user that runs newsbeam the right to write there")  # fmt: skip
     layout = layout_of(beside(database))
     if layout not in (None, LAYOUT):
-        yield Finding("staging", "wrong", f"{database}.staging is of another version",
+        yield Finding("staging", "wrong", f"{local(database)}.staging is of another version",
                       "`newsbeam commit` of the version that wrote it")  # fmt: skip
     free = shutil.disk_usage(folder).free
-    need = database.stat().st_size if database.exists() else 0
+    base = local(database)
+    need = base.stat().st_size if base.is_file() else 0
     if free < LEAST_FREE:
         yield Finding("disk", "wrong", f"{size(free)} free", "make room")
     elif free < need:
@@ -192,9 +196,9 @@ def _clock_of_files(folder: Path) -> Finding:
     return Finding("clock", "ok", f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} UTC")
 
 
-def contents(database: Path) -> Iterator[Finding]:
+def contents(database: Where) -> Iterator[Finding]:
     """Whether the database can be read, and whether its newest row lies in the past."""
-    if not database.exists():
+    if not is_there(database):
         yield Finding("database", "note", f"{database}: no such database yet",
                       "`newsbeam run` makes it")  # fmt: skip
         return

@@ -9,13 +9,15 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from config.errors import DatabaseError, RunActive
+from sinks.where import Where, local
 
 
-def is_active(database: Path) -> bool:
+def is_active(database: Where) -> bool:
     """Whether another process has the lock now; False where that cannot be told."""
-    if not Path(f"{database}.lock").exists():
+    path = f"{local(database)}.lock"
+    if not Path(path).exists():
         return False
-    lock = FileLock(f"{database}.lock", timeout=0)
+    lock = FileLock(path, timeout=0)
     try:
         lock.acquire()
     except Timeout:
@@ -27,16 +29,19 @@ def is_active(database: Path) -> bool:
 
 
 @contextmanager
-def only_one(database: Path) -> Iterator[None]:
+def only_one(database: Where) -> Iterator[None]:
     """Be the only one that works on a database, by a lock on NAME.lock beside it.
+
+    Of a DuckLake, the only one in this folder: those of other folders may write it as well.
 
     Raises:
         RunActive: another one does.
         DatabaseError: there can be no such lock.
     """
-    if not database.parent.is_dir():
-        raise DatabaseError(f"{database}: no such folder {database.parent}")
-    lock = FileLock(f"{database}.lock", timeout=0)
+    path = local(database)
+    if not path.parent.is_dir():
+        raise DatabaseError(f"{database}: no such folder {path.parent}")
+    lock = FileLock(f"{path}.lock", timeout=0)
     try:
         lock.acquire()
     except Timeout:
@@ -44,7 +49,7 @@ def only_one(database: Path) -> Iterator[None]:
     except (OSError, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DatabaseError(
-            f"{database}.lock: cannot be locked: {reason}; the database must lie in a folder "
+            f"{path}.lock: cannot be locked: {reason}; the database must lie in a folder "
             "that may be written, on a drive that knows locks"
         ) from error
     try:

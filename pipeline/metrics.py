@@ -21,6 +21,7 @@ from pipeline.options import Address
 from pipeline.run import RunResult
 from sinks.commit import LAG_BOUNDS, Committed
 from sinks.connector.files import write_whole
+from sinks.where import Where, local
 
 try:
     from opentelemetry.exporter.prometheus import PrometheusMetricReader
@@ -46,8 +47,8 @@ Labels = dict[str, str]
 class Metrics:
     """Counts what commits bring; feed it each result."""
 
-    def __init__(self, database: Path) -> None:
-        self._database = database
+    def __init__(self, database: Where) -> None:
+        self._file = local(database)
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         readers: list[MetricReader] = [
@@ -180,11 +181,11 @@ class Metrics:
 
     def _size(self) -> Iterator[tuple[int, Labels]]:
         with suppress(OSError):
-            yield self._database.stat().st_size, {}
+            yield self._file.stat().st_size, {}
 
     def _free(self) -> Iterator[tuple[int, Labels]]:
         with suppress(OSError):
-            yield shutil.disk_usage(self._database.resolve().parent).free, {}
+            yield shutil.disk_usage(self._file.resolve().parent).free, {}
 
     def serve(self, address: Address) -> Address:
         """Let Prometheus ask there; see `start`."""
@@ -224,7 +225,7 @@ class Metrics:
         self._provider.shutdown(LAST_WORDS_MS)
 
 
-def start(address: Address, database: Path) -> tuple[Metrics, Address]:
+def start(address: Address, database: Where) -> tuple[Metrics, Address]:
     """Metrics that Prometheus may ask for, and where; port 0 is any that is free.
 
     Raises:
@@ -235,7 +236,7 @@ def start(address: Address, database: Path) -> tuple[Metrics, Address]:
 
 
 @contextmanager
-def written(path: Path, database: Path) -> Iterator[Metrics]:
+def written(path: Path, database: Where) -> Iterator[Metrics]:
     """Metrics that end in a file, however the run ends.
 
     Raises:

@@ -19,6 +19,7 @@ import click
 from config import moments
 from config.errors import ConfigError
 from config.models import FetchSettings
+from sinks.where import SCHEME, DuckLake, parse_lake
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -82,6 +83,26 @@ class Listen(click.ParamType[Address]):
         return Address((found[1] or "127.0.0.1").strip("[]"), int(found[2]))
 
 
+class Database(click.Path):
+    """A file, whose links are resolved, since a link has no own lock; or a DuckLake."""
+
+    name = "database"
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, resolve_path=True, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """A path, or the address of a DuckLake."""
+        if isinstance(value, DuckLake):
+            return value
+        if isinstance(value, str) and value.startswith(SCHEME):
+            try:
+                return parse_lake(value)
+            except ValueError as error:
+                self.fail(str(error), param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class Several(click.types.StringParamType):
     """Texts that may hold spaces: in a variable they are separated by semicolons."""
 
@@ -112,10 +133,10 @@ topics_option = option(
 )
 database_option = option(
     "--database",
-    type=click.Path(dir_okay=False, resolve_path=True, path_type=Path),  # a link has no own lock
+    type=Database(),
     default=Path("newsbeam.duckdb"),
     show_default=True,
-    help="Database file.",
+    help="Database file, or ducklake: and the address of a DuckLake.",
 )
 lock_option = option(
     "--lock-timeout",

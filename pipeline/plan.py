@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from config.models import Feed
 from sinks.database import open_database
+from sinks.where import Where, is_there
 from transforms.archive import Archive
 from transforms.known import write_known
 from transforms.listing import ARCHIVED, hints_of
@@ -165,7 +166,7 @@ class Bound(NamedTuple):
 
 
 def make_plan(
-    database: str | Path,
+    database: Where,
     catalogue: Sequence[Feed],
     folder: Path,
     *,
@@ -189,7 +190,7 @@ def make_plan(
 
 
 def look_up(
-    database: str | Path,
+    database: Where,
     catalogue: Sequence[Feed],
     *,
     now: datetime,
@@ -205,7 +206,7 @@ def look_up(
     """
     states: dict[str, FeedState] = {}
     due = Due([], [])
-    if Path(database).exists():
+    if is_there(database):
         with open_database(database, read_only=True, lock_timeout=lock_timeout) as opened:
             rows = opened.connection.execute(STATES).fetchall()
             states = {url: FeedState(*state) for url, *state in rows}
@@ -253,20 +254,20 @@ def fair(
     return [task for *_, task in sorted(ordered, key=lambda turn: turn[:3])]
 
 
-def read_known(database: str | Path, lock_timeout: float) -> pa.ChunkedArray:
+def read_known(database: Where, lock_timeout: float) -> pa.ChunkedArray:
     """All ids that are known: of entries, of their listings and of their pages.
 
     Raises:
         DatabaseLocked: another process held the database.
     """
-    if not Path(database).exists():
+    if not is_there(database):
         return NOTHING
     with open_database(database, read_only=True, lock_timeout=lock_timeout) as opened:
         return opened.connection.sql(KNOWN).to_arrow_table().column(0)
 
 
 def read_known_since(
-    database: str | Path, run_id: str, since: datetime, lock_timeout: float
+    database: Where, run_id: str, since: datetime, lock_timeout: float
 ) -> list[str]:
     """The ids that a run has made known, whose polls were made since some time.
 
@@ -279,7 +280,7 @@ def read_known_since(
 
 
 def write_plan(
-    database: str | Path,
+    database: Where,
     due: Due,
     folder: Path,
     *,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from pipeline.output import folded, safe, shown, size
 from sinks.check import Finding
 from sinks.prune import Pruned
+from sinks.where import DuckLake, Where
 
 
-def pruned_lines(pruned: Pruned, dry_run: bool) -> str:
+def pruned_lines(place: Where, pruned: Pruned, dry_run: bool) -> str:
     """What was removed, or would be, for people."""
     if not pruned.articles:
         return "No article is that old."
@@ -19,7 +19,9 @@ def pruned_lines(pruned: Pruned, dry_run: bool) -> str:
     lines = [f"{pruned.articles} {what} with {size(pruned.text_bytes)} of text {verb}."]
     lines += folded("outlets", [f"{safe(outlet)} {n}" for outlet, n in pruned.outlets])
     lines += folded("topics", [f"{topic} {n}" for topic, n in pruned.topics])
-    if not dry_run:
+    if not dry_run and isinstance(place, DuckLake):
+        lines.append("Snapshots of before keep them until they expire: see docs/ducklake.md.")
+    elif not dry_run:
         lines.append("`newsbeam db vacuum` gives the space back to the disk.")
     return "\n".join(lines)
 
@@ -31,8 +33,7 @@ def info_lines(found: dict[str, Any]) -> str:
         f", this program writes {found['schema_known']}: `newsbeam db migrate`")  # fmt: skip
     lines = [
         safe(found["path"]),
-        f"  size      {size(found['bytes'])}, {size(found['reclaimable_bytes'])} of it unused, "
-        f"{size(found['wal_bytes'])} in the log; {size(found['disk_free_bytes'])} free on the disk",
+        f"  size      {size(found['bytes'])}{_more_of_size(found)}",
         f"  schema    {found['schema_version']} since {shown(found['schema_since'])} UTC{known}",
         f"  versions  newsbeam {found['newsbeam_version']}, duckdb {found['duckdb_version']}, "
         f"storage {found['storage_version']}",
@@ -63,7 +64,19 @@ def info_lines(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def finding_lines(path: Path, findings: list[Finding]) -> str:
+def _more_of_size(found: dict[str, Any]) -> str:
+    if "data_path" in found:
+        return (
+            f" in {found['data_files']:,} files in {safe(found['data_path'])}; "
+            f"{found['snapshots']:,} snapshots"
+        )
+    return (
+        f", {size(found['reclaimable_bytes'])} of it unused, {size(found['wal_bytes'])} in the "
+        f"log; {size(found['disk_free_bytes'])} free on the disk"
+    )
+
+
+def finding_lines(path: Where, findings: list[Finding]) -> str:
     """Which rules are broken, for people."""
     if not findings:
         return f"{path}: nothing wrong"

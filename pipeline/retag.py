@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 from config.errors import DatabaseLocked, NewsbeamError, StagingError
@@ -14,14 +13,15 @@ from pipeline.lock import only_one
 from pipeline.run import RunFailed, defined, first_line, new_run_id
 from sinks.commit import Committed, commit_run, recover
 from sinks.connector.tables import Misfit
-from sinks.database import bring_up_to_date
+from sinks.database import bring_up_to_date, open_database
 from sinks.staging import RunFolder, open_staging
+from sinks.where import DuckLake, Where
 
 SHARD_ROWS = 10_000
 
 
 def retag(
-    database: Path,
+    database: Where,
     taxonomy: Taxonomy,
     lock_timeout: float = 60.0,
     runner: str = "DirectRunner",
@@ -80,22 +80,28 @@ def failure_of(error: Exception) -> NewsbeamError:
 
 
 def _execute(
-    database: Path, taxonomy: Taxonomy, lock_timeout: float, chosen: Any, folder: RunFolder
+    database: Where, taxonomy: Taxonomy, lock_timeout: float, chosen: Any, folder: RunFolder
 ) -> None:
     import apache_beam as beam
 
     from sinks.connector import ReadFromDuckDB
     from sinks.connector.write import MISFITS, StageRows
+    from sinks.export import copy
     from sinks.shards import TABLES
     from transforms.steps import TagAgain
 
     pipeline = beam.Pipeline(runner=chosen.runner, options=chosen.options)
+    columns = ["article_id", "title", "text"]
+    if isinstance(database, DuckLake):  # which workers cannot split, and whose state may move on
+        articles = folder.path / "articles.parquet"
+        with open_database(database, read_only=True, lock_timeout=lock_timeout) as opened:
+            copy(opened.connection, f"SELECT {', '.join(columns)} FROM articles", articles)
+        read: beam.PTransform = beam.io.ReadFromParquet(str(articles))
+    else:
+        read = ReadFromDuckDB(str(database), "articles", columns, lock_timeout=lock_timeout)
     staged = (
         pipeline
-        | "Articles"
-        >> ReadFromDuckDB(
-            str(database), "articles", ["article_id", "title", "text"], lock_timeout=lock_timeout
-        )
+        | "Articles" >> read
         | "Tag" >> TagAgain(taxonomy)
         | "Stage"
         >> StageRows(

@@ -24,6 +24,7 @@ from sinks.commit import Committed, commit_run, recover
 from sinks.database import bring_up_to_date
 from sinks.publish import Published, check_target, publish
 from sinks.staging import RunFolder, Staging, open_staging
+from sinks.where import Where
 from transforms.archive import write_index
 from transforms.records import FeedTask
 from transforms.signals import ask_to_stop, counts
@@ -36,7 +37,7 @@ PROGRESS_EVERY = 0.3
 class RunOptions:
     """What a run works on, and how."""
 
-    database: Path
+    database: Where
     feeds: Sequence[Feed]
     taxonomy: Taxonomy
     poll_all: bool = False

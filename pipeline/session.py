@@ -14,6 +14,7 @@ from pipeline.output import TABLE_ROWS, WRITERS, write_table
 from pipeline.plot import Chart, chart_of, draw
 from sinks import named
 from sinks.query import Rows, query
+from sinks.where import Where
 
 FORMATS = tuple(WRITERS)
 
@@ -22,7 +23,7 @@ FORMATS = tuple(WRITERS)
 class Session:
     """Which database is asked, and how answers are written."""
 
-    database: Path
+    database: Where
     folders: Sequence[Path] = ()
     """Folders of named queries, before the shipped ones."""
     lock_timeout: float = 60.0

@@ -47,6 +47,7 @@ from sinks.commit import Committed, commit_run, recover
 from sinks.database import bring_up_to_date
 from sinks.publish import check_target
 from sinks.staging import RunFolder, Staging, open_staging
+from sinks.where import Where
 from transforms.known import KnownIds
 from transforms.lasting import Lasting, kept
 from transforms.pool import close_pools
@@ -75,7 +76,7 @@ MOST_FAILURES = 8
 class StreamOptions:
     """What a stream works on, and how."""
 
-    database: Path
+    database: Where
     feeds: Path
     """The files are read again when they change."""
     topics: Path

@@ -6,15 +6,16 @@ Each check is a query for the rows that break a rule, by table; what it selects 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
 
 from sinks.connector.tables import identifier
 from sinks.database import open_database
+from sinks.lake import is_lake
 from sinks.migrations import definition_of
-from sinks.schema import TABLES, VIEWS, Table, statements
+from sinks.schema import TABLES, VIEWS, Table, quoted, statements
+from sinks.where import Where
 
 
 class Check(NamedTuple):
@@ -174,12 +175,17 @@ def checks() -> Iterator[Check]:
 
 
 def _of_schema(table: Table) -> Iterator[Check]:
-    """What the table itself cannot enforce, as it does NOT NULL and its few values."""
+    """What the table itself cannot enforce, as it does NOT NULL and, in a file, its few values."""
     name, key = table.name, _key(table)
     yield Check("key", name, f"{' and '.join(table.key)} together are there once", (
         f'SELECT {key}, count(*) AS rows FROM "{name}" GROUP BY {key} HAVING count(*) > 1'
     ))  # fmt: skip
     for column in table.columns:
+        if column.values:
+            values = ", ".join(map(quoted, column.values))
+            yield Check("value", name, f"{column.name} is one of {values}", (
+                f'SELECT {key}, {column.name} FROM "{name}" WHERE {column.name} NOT IN ({values})'
+            ))  # fmt: skip
         if column.references and (name, column.name) not in OWN_RULE:
             target, _, other = column.references.partition(".")
             yield Check("reference", name, f"{column.name} is in {column.references}", (
@@ -192,7 +198,7 @@ def _key(table: Table) -> str:
     return ", ".join(map(identifier, table.key))
 
 
-def check_database(path: Path, lock_timeout: float) -> list[Finding]:
+def check_database(path: Where, lock_timeout: float) -> list[Finding]:
     """Hold a database against all rules; it is only read, each of its blocks.
 
     Raises:
@@ -220,7 +226,7 @@ def _read_all(connection: duckdb.DuckDBPyConnection) -> None:
 def _definitions(connection: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
     """Tables and views as the schema has them; a user's own do not count."""
     with duckdb.connect() as memory:
-        for statement in statements():
+        for statement in statements(is_lake(connection)):
             memory.execute(statement)
         for table in TABLES:
             found = definition_of(connection, table.name)

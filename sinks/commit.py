@@ -18,12 +18,14 @@ import duckdb
 import pyarrow as pa
 
 from config.errors import DatabaseError
-from sinks.connector.commit import Shard, record, transaction, unrecorded
-from sinks.connector.connection import is_damage, mend
-from sinks.database import one_row, open_database
+from sinks.connector.commit import Shard, record, unrecorded
+from sinks.connector.connection import Opened, is_damage, mend
+from sinks.database import change, one_row, open_database
+from sinks.lake import is_lake
 from sinks.schema import quoted
 from sinks.shards import TABLES
 from sinks.staging import RunFolder, Staging
+from sinks.where import DuckLake, Where
 
 CONFIGURED = pa.schema([
     ("feed_url", pa.string()), ("outlet", pa.string()), ("country", pa.string()),
@@ -450,7 +452,7 @@ class Committed(NamedTuple):
     lie between the same two of LAG_BOUNDS stand together, with the mean of their lags."""
 
 
-def commit_run(database: str | Path, folder: RunFolder, lock_timeout: float) -> Committed:
+def commit_run(database: Where, folder: RunFolder, lock_timeout: float) -> Committed:
     """Commit a run's shards in one transaction, then remove its folder.
 
     Raises:
@@ -463,30 +465,39 @@ def commit_run(database: str | Path, folder: RunFolder, lock_timeout: float) -> 
         folder.fetched() as files,  # first: nobody waits for the database meanwhile
         open_database(database, read_only=False, lock_timeout=lock_timeout) as opened,
     ):
-        connection = opened.connection
         try:
-            with transaction(connection):
-                shards = unrecorded(connection, list(files))
-                _load(connection, folder, plan, {shard: files[shard] for shard in shards})
-                record(connection, shards, [files[shard] for shard in shards])
-                _record_run(connection, folder, plan, opened.waited)
-                committed = _report(connection, folder, len(shards))
-            held = _settle(connection, database, folder, opened.since)
+            committed = change(
+                opened, database, lock_timeout, lambda opened: _bring(opened, folder, plan, files)
+            )
+            if not isinstance(database, DuckLake):
+                held = _settle(opened.connection, database, folder, opened.since)
+                committed = committed._replace(run=committed.run | {"commit_seconds": held})
         except duckdb.Error as error:
-            advice = f"; the file is damaged: {mend(database)}" if is_damage(error) else ""
+            advice = ""
+            if is_damage(error) and not isinstance(database, DuckLake):
+                advice = f"; the file is damaged: {mend(database)}"
             raise DatabaseError(
                 f"{database}: could not commit run {folder.run_id}, "
                 f"which stays staged in {folder.address}: {error}{advice}"
             ) from error
     folder.remove()
-    return committed._replace(run=committed.run | {"commit_seconds": held})
+    return committed
+
+
+def _bring(
+    opened: Opened, folder: RunFolder, plan: dict[str, Any], files: Mapping[Shard, Path]
+) -> Committed:
+    """Write all that a run brought; the caller owns the transaction."""
+    connection = opened.connection
+    shards = unrecorded(connection, list(files))
+    _load(connection, folder, plan, {shard: files[shard] for shard in shards})
+    record(connection, shards, [files[shard] for shard in shards])
+    _record_run(connection, folder, plan, opened)
+    return _report(connection, folder, len(shards))
 
 
 def _settle(
-    connection: duckdb.DuckDBPyConnection,
-    database: str | Path,
-    folder: RunFolder,
-    since: float,
+    connection: duckdb.DuckDBPyConnection, database: str | Path, folder: RunFolder, since: float
 ) -> float:
     """Bring what is committed from the log to the file, and note how long the file was held.
 
@@ -512,7 +523,7 @@ def _settle(
     return held
 
 
-def recover(database: str | Path, staging: Staging, lock_timeout: float) -> list[Committed]:
+def recover(database: Where, staging: Staging, lock_timeout: float) -> list[Committed]:
     """Commit what earlier runs left staged, oldest first.
 
     Raises:
@@ -575,7 +586,7 @@ def next_sequence(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def _record_run(
-    connection: duckdb.DuckDBPyConnection, folder: RunFolder, plan: dict[str, Any], waited: float
+    connection: duckdb.DuckDBPyConnection, folder: RunFolder, plan: dict[str, Any], opened: Opened
 ) -> None:
     end = folder.read_json("finished.json") or {"state": "died"}
     row = {name: plan.get(name) for name in (
@@ -590,9 +601,11 @@ def _record_run(
     )
     row |= {
         "run_id": folder.run_id,
-        "lock_seconds": round(waited, 3),
+        "lock_seconds": round(opened.waited, 3),
         "committed_at": now,
     }
+    if is_lake(connection):  # where to note it later would be another commit
+        row["commit_seconds"] = round(time.monotonic() - opened.since, 3)
     connection.execute("DELETE FROM runs WHERE run_id = ?", [folder.run_id])
     columns = ", ".join(row)
     marks = ", ".join("?" * len(row))

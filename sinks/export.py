@@ -27,6 +27,7 @@ from sinks.query import BATCH
 from sinks.schema import TABLES, VIEWS, quoted
 from sinks.selection import Portion, Selection, condition, portions, unknown
 from sinks.target import new_file, new_folder
+from sinks.where import Where
 
 MARKER = "_newsbeam.json"
 """Says that a folder is an export; readers of datasets pass over names that begin with _."""
@@ -83,7 +84,7 @@ Progress = Callable[[int, int], None]
 
 
 @contextmanager
-def reading(database: str | Path, lock_timeout: float) -> Iterator[duckdb.DuckDBPyConnection]:
+def reading(database: Where, lock_timeout: float) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to read from, on a budget; what DuckDB cannot do becomes our error.
 
     One thread: as fast, as the disk and the compression go, and the files are always the same.
@@ -102,7 +103,7 @@ def reading(database: str | Path, lock_timeout: float) -> Iterator[duckdb.DuckDB
 
 
 def export_articles(
-    database: str | Path,
+    database: Where,
     form: str,
     output: Path,
     selection: Selection,
@@ -143,7 +144,7 @@ def export_articles(
 
 
 def export_table(
-    database: str | Path,
+    database: Where,
     form: str,
     output: Path,
     table: str,

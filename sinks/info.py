@@ -11,9 +11,11 @@ import duckdb
 
 from config.models import VERSION
 from sinks.database import one_row, open_database, schema_version
+from sinks.lake import data_path_of
 from sinks.migrations import definition_of
 from sinks.schema import SCHEMA_VERSION, TABLES
 from sinks.staging import LAYOUT, RunFolder, layout_of, store_of, waiting
+from sinks.where import DuckLake, Where, local, shown
 
 RUNS = """
 SELECT count(*) AS runs, min(started_at) AS first_run, max(started_at) AS last_run,
@@ -26,9 +28,17 @@ SELECT min(published_at) AS oldest, max(published_at) AS newest,
 FROM articles
 """
 
+STORAGE = """
+SELECT rtrim(tags['storage_version'], '+') FROM duckdb_databases()
+WHERE database_name = current_database()
+"""
+STORAGE_OF_LAKE = """
+SELECT 'DuckLake ' || value FROM ducklake_options(current_database()) WHERE option_name = 'version'
+"""
+
 
 def describe_database(
-    path: Path,
+    path: Where,
     lock_timeout: float,
     staging: str | None = None,
     beam_options: Sequence[str] = (),
@@ -44,7 +54,7 @@ def describe_database(
     with open_database(path, read_only=True, lock_timeout=lock_timeout, any_version=True) as opened:
         connection = opened.connection
         found = {
-            "path": str(path.resolve()),
+            "path": shown(path),
             **sizes(connection, path),
             **_versions(connection, path),
             "rows": _rows(connection),
@@ -67,8 +77,14 @@ def _staged(run: RunFolder) -> dict[str, Any]:
     return {"run_id": run.run_id, "files": len(sizes), "bytes": sum(sizes)}
 
 
-def sizes(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
-    """Sizes of the file, of its unused part and of its log, and the room left on its disk."""
+def sizes(connection: duckdb.DuckDBPyConnection, where: Where) -> dict[str, Any]:
+    """Sizes of the file, of its unused part and of its log, and the room left on its disk.
+
+    Of a DuckLake, how much Parquet it has, and the room left on the disk of the launcher.
+    """
+    if isinstance(where, DuckLake):
+        return _sizes_of_lake(connection, where)
+    path = Path(where)
     ((free, block),) = connection.execute(
         "SELECT free_blocks, block_size FROM pragma_database_size() "
         "WHERE database_name = current_database()"
@@ -82,18 +98,30 @@ def sizes(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
     }
 
 
-def _versions(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
-    ((storage,),) = connection.execute(
-        "SELECT rtrim(tags['storage_version'], '+') FROM duckdb_databases() "
-        "WHERE database_name = current_database()"
-    ).fetchall()
+def _sizes_of_lake(connection: duckdb.DuckDBPyConnection, lake: DuckLake) -> dict[str, Any]:
+    found = one_row(
+        connection,
+        """
+        SELECT sum(file_size_bytes + delete_file_size_bytes)::BIGINT AS bytes,
+               sum(file_count + delete_file_count)::BIGINT AS data_files,
+               (SELECT count(*) FROM ducklake_snapshots(current_database())) AS snapshots
+        FROM ducklake_table_info(current_database())
+        """,
+    )
+    free = shutil.disk_usage(local(lake).parent).free
+    return found | {"data_path": data_path_of(connection), "disk_free_bytes": free}
+
+
+def _versions(connection: duckdb.DuckDBPyConnection, path: Where) -> dict[str, Any]:
+    storage = STORAGE_OF_LAKE if isinstance(path, DuckLake) else STORAGE
+    ((version,),) = connection.execute(storage).fetchall()
     made = one_row(connection, "FROM newsbeam_schema ORDER BY version DESC LIMIT 1")
     return {
         "schema_version": schema_version(connection, str(path)),
         "schema_known": SCHEMA_VERSION,
         "schema_since": made["created_at"],
         "database_id": made.get("database_id"),
-        "storage_version": storage,
+        "storage_version": version,
         "newsbeam_version": VERSION,
         "duckdb_version": duckdb.__version__,
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import duckdb
 
 from sinks.connector.tables import described, identifier
+from sinks.lake import is_lake
 from sinks.schema import SCHEMA_VERSION, TABLES, VIEWS, Table, create_table, describe
 
 STEPS: dict[int, dict[str, str]] = {
@@ -51,7 +52,7 @@ def migrate(connection: duckdb.DuckDBPyConnection, version: int) -> None:
             connection.execute(f'CREATE TABLE "{name}" AS FROM earlier')
     for table in TABLES:
         _conform(connection, table)
-    for statement in describe():
+    for statement in describe(is_lake(connection)):
         connection.execute(statement)
 
 
@@ -60,8 +61,9 @@ def _conform(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
 
     Columns that a user added stay, after ours: no migration takes what it does not know.
     """
+    creation = create_table(table, is_lake(connection))
     with duckdb.connect() as memory:
-        memory.execute(create_table(table))
+        memory.execute(creation)
         wanted = definition_of(memory, table.name)
     found = definition_of(connection, table.name)
     if found == wanted:
@@ -69,7 +71,7 @@ def _conform(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     if found:
         connection.execute(f'CREATE OR REPLACE TEMP TABLE earlier AS FROM "{table.name}"')
         connection.execute(f'DROP TABLE "{table.name}"')
-    connection.execute(create_table(table))
+    connection.execute(creation)
     if found:
         known = {column.name.lower() for column in table.columns}
         for name, kind in described(connection, "earlier").items():
@@ -87,4 +89,5 @@ def definition_of(connection: duckdb.DuckDBPyConnection, name: str) -> str | Non
         "SELECT sql FROM duckdb_tables() WHERE table_name = ? AND schema_name = 'main' "
         "AND database_name = current_database()", [name]
     ).fetchone()  # fmt: skip
-    return str(found[0]) if found else None
+    # A DuckLake says of each column that it has no default.
+    return str(found[0]).replace(" DEFAULT(NULL)", "") if found else None

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 
 from config.errors import DatabaseError
 from sinks.commit import next_sequence
-from sinks.connector.commit import transaction
-from sinks.database import must_exist, open_database
+from sinks.connector.connection import Opened
+from sinks.database import change, must_exist, open_database
 from sinks.selection import check, known
+from sinks.where import DuckLake, Where
 
 # $tagged: keep what has a topic; $topics: keep what has one of these.
 CONDEMNED = """
@@ -52,7 +52,7 @@ class Pruned(NamedTuple):
 
 
 def prune(
-    database: Path,
+    database: Where,
     before: datetime,
     reason: str,
     lock_timeout: float,
@@ -73,16 +73,21 @@ def prune(
     """
     must_exist(database)
     chosen = {"before": before, "tagged": keep_tagged, "topics": list(keep_topics)}
+
+    def work(opened: Opened) -> Pruned:
+        pruned = _condemned(opened.connection, chosen)
+        if pruned.articles:
+            _remove(opened.connection, reason)
+        return pruned
+
     with open_database(database, read_only=dry_run, lock_timeout=lock_timeout) as opened:
         connection = opened.connection
         try:
             check("topic", keep_topics, known(connection, "topic", "topics"))
-            with transaction(connection):
-                connection.execute(CONDEMNED, chosen)
-                pruned = _report(connection)
-                if pruned.articles and not dry_run:
-                    _remove(connection, reason)
-            if not dry_run:
+            if dry_run:
+                return _condemned(connection, chosen)
+            pruned = change(opened, database, lock_timeout, work)
+            if not isinstance(database, DuckLake):  # where it would do far more than that
                 connection.execute("CHECKPOINT")
         except duckdb.Error as error:
             raise DatabaseError(f"{database}: could not prune: {error}") from error
@@ -98,7 +103,8 @@ def _remove(connection: duckdb.DuckDBPyConnection, reason: str) -> None:
     connection.execute(EMPTY, {"reason": reason})
 
 
-def _report(connection: duckdb.DuckDBPyConnection) -> Pruned:
+def _condemned(connection: duckdb.DuckDBPyConnection, chosen: dict[str, Any]) -> Pruned:
+    connection.execute(CONDEMNED, chosen)
     ((articles, size, oldest, newest),) = connection.execute(
         "SELECT count(*), coalesce(sum(bytes), 0)::BIGINT, min(published_at), max(published_at) "
         "FROM condemned"

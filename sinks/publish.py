@@ -14,6 +14,9 @@ from config.errors import ConfigError, DatabaseError, PublishError
 from sinks.connector.connection import open_file
 from sinks.database import one_row, open_database
 from sinks.replace import replacing
+from sinks.where import Where, as_file, is_there
+
+ATTACH_IT = "its readers hold nobody up: let them attach it as it is"
 
 
 class Published(NamedTuple):
@@ -25,7 +28,7 @@ class Published(NamedTuple):
     seconds: float
 
 
-def check_target(database: Path, target: Path, lock_timeout: float) -> None:
+def check_target(database: Where, target: Path, lock_timeout: float) -> None:
     """Refuse a place that is no place for a copy, before anything is done.
 
     A file that is there is replaced if it is an earlier copy, which has the database's id, or
@@ -37,7 +40,7 @@ def check_target(database: Path, target: Path, lock_timeout: float) -> None:
         DatabaseLocked: another process held the database.
         DatabaseError: the database cannot be read.
     """
-    own = database.resolve()
+    own = as_file(database, ATTACH_IT).resolve()
     place = target.resolve()
     if place == own or (place.exists() and own.exists() and place.samefile(own)):
         raise ConfigError(f"--publish {target}: that is the database itself")
@@ -53,9 +56,9 @@ def check_target(database: Path, target: Path, lock_timeout: float) -> None:
         _check_copy(database, target, lock_timeout)
 
 
-def _check_copy(database: Path, target: Path, lock_timeout: float) -> None:
+def _check_copy(database: Where, target: Path, lock_timeout: float) -> None:
     """Refuse to replace a file that is no earlier copy of the database."""
-    own = _id_of(database, lock_timeout) if database.exists() else None
+    own = _id_of(database, lock_timeout) if is_there(database) else None
     try:
         found, why = _id_of(target, 0), "another file is there"
     except DatabaseError as error:
@@ -67,13 +70,13 @@ def _check_copy(database: Path, target: Path, lock_timeout: float) -> None:
         )
 
 
-def _id_of(path: Path, lock_timeout: float) -> str | None:
+def _id_of(path: Where, lock_timeout: float) -> str | None:
     """The id of a newsbeam database; None where it is of a schema without."""
     with open_database(path, read_only=True, lock_timeout=lock_timeout, any_version=True) as opened:
         return one_row(opened.connection, "FROM newsbeam_schema LIMIT 1").get("database_id")
 
 
-def publish(database: Path, target: Path, lock_timeout: float) -> Published:
+def publish(database: Where, target: Path, lock_timeout: float) -> Published:
     """Copy the database to `target`, unless the copy there is of today's state.
 
     Readers of an earlier copy keep what they have; who opens `target` next sees the new one. The
@@ -82,14 +85,14 @@ def publish(database: Path, target: Path, lock_timeout: float) -> Published:
     Raises:
         PublishError: it cannot be read, or the copy not be written; the earlier one stays.
     """
-    database, target = database.resolve(), target.resolve()
+    path, target = as_file(database, ATTACH_IT).resolve(), target.resolve()
     started = time.monotonic()
     try:
-        with _settled(database, lock_timeout):
-            state = database.stat()
+        with _settled(path, lock_timeout):
+            state = path.stat()
             if written := not _is_copy(state, target):
                 with replacing(target) as temporary:
-                    shutil.copyfile(database, temporary)
+                    shutil.copyfile(path, temporary)
                     os.utime(temporary, ns=(state.st_atime_ns, state.st_mtime_ns))
                     temporary.chmod(state.st_mode & 0o444)
                     Path(f"{target}.wal").unlink(missing_ok=True)  # of the earlier copy

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, suppress
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import duckdb
 
-from config.errors import DatabaseError, QueryError
-from sinks.connector.connection import Opened, open_file
-from sinks.database import ABSENT, open_database, schema_version
+from config.errors import QueryError
+from sinks.connector.connection import Opened
+from sinks.database import must_exist, open_database, schema_version
+from sinks.lake import data_path_of, is_lake, open_at
+from sinks.schema import quoted
+from sinks.serve import READS_ONLY
+from sinks.where import Where
 
 T = TypeVar("T")
 BATCH = 1_000
@@ -47,7 +50,7 @@ class Rows(NamedTuple):
 
 @contextmanager
 def query(
-    path: str | Path,
+    path: Where,
     sql: str,
     lock_timeout: float = 10.0,
     *,
@@ -91,8 +94,12 @@ def _answer(
     unsafe: bool,
 ) -> Rows:
     if not unsafe:  # before it is parsed: parsing IMPORT DATABASE reads files
+        if is_lake(connection):
+            # Its Parquet files are to be read, though nothing else may be.
+            data = quoted(data_path_of(connection))
+            connection.execute(f"SET allowed_directories = [{data}]")
         connection.execute("SET enable_external_access = false")
-    _check(connection, connection.extract_statements(sql), unsafe)
+    _check(connection, sql, unsafe)
     result = worker.do(lambda: connection.execute(sql, parameters or None))
     head = result.description or []
     columns, types = [item[0] for item in head], [str(item[1]) for item in head]
@@ -100,14 +107,13 @@ def _answer(
 
 
 @contextmanager
-def _opened(path: str | Path, lock_timeout: float, unsafe: bool) -> Iterator[Opened]:
+def _opened(path: Where, lock_timeout: float, unsafe: bool) -> Iterator[Opened]:
     how: AbstractContextManager[Opened]
     if not unsafe:
         how = open_database(path, read_only=True, lock_timeout=lock_timeout, any_version=True)
-    elif Path(path).exists():
-        how = open_file(path, read_only=False, lock_timeout=lock_timeout)
     else:
-        raise DatabaseError(f"{path}: {ABSENT}")
+        must_exist(path)
+        how = open_at(path, read_only=False, lock_timeout=lock_timeout)
     with how as opened:
         if unsafe:
             schema_version(opened.connection, str(path))
@@ -115,16 +121,15 @@ def _opened(path: str | Path, lock_timeout: float, unsafe: bool) -> Iterator[Ope
         yield opened
 
 
-def _check(
-    connection: duckdb.DuckDBPyConnection, statements: Sequence[duckdb.Statement], unsafe: bool
-) -> None:
+def _check(connection: duckdb.DuckDBPyConnection, sql: str, unsafe: bool) -> None:
     """Refuse all but one query, and leave the file system only to a single SELECT.
 
     Without external access DuckDB still lets the database's own files be named, and COPY writes
     over them. A SELECT keeps the file system, because large results spill there; PIVOT is a
-    CREATE and a SELECT to DuckDB.
+    CREATE and a SELECT to DuckDB. What reads a DuckLake needs the file system, and could reach its
+    catalogue by functions of extensions, so there it must be a SELECT without them.
     """
-    kinds = [_kind(statement) for statement in statements]
+    kinds = [_kind(statement) for statement in connection.extract_statements(sql)]
     if not kinds:
         raise QueryError("the query is empty")
     if unsafe:
@@ -134,7 +139,13 @@ def _check(
     for kind in kinds:
         if kind not in READING:
             raise QueryError(f"{kind.name}: the database is open read-only {HINT}")
-    if kinds != [duckdb.StatementType.SELECT]:
+    if is_lake(connection):
+        ((reads,),) = connection.execute(
+            f"SELECT {READS_ONLY.format(query='$sql')}", {"sql": sql}
+        ).fetchall()
+        if not reads:
+            raise QueryError(f"a DuckLake may be asked by a SELECT of its tables and views {HINT}")
+    elif kinds != [duckdb.StatementType.SELECT]:
         connection.execute("SET disabled_filesystems = 'LocalFileSystem'")
     connection.execute("SET lock_configuration = true")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 from sinks.query import query
+from sinks.where import Where
 
 SQL = """
 SELECT kind, name, meaning,
@@ -38,7 +38,7 @@ class Relation(NamedTuple):
     columns: tuple[Field, ...]
 
 
-def relations(database: str | Path, lock_timeout: float) -> list[Relation]:
+def relations(database: Where, lock_timeout: float) -> list[Relation]:
     """Tables first, then views, by name.
 
     Raises:

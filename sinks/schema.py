@@ -151,7 +151,7 @@ TABLES = (
         interval_seconds  INTEGER      Time between polls as configured, in seconds; NULL where the feed's own rhythm decides.
         expect_entries    INTEGER      New entries that it should bring in each expect_seconds; NULL without an expectation.
         expect_seconds    INTEGER      Time in which it should bring them, in seconds.
-        position          INTEGER      Place in the feeds file, from 0.
+        position          INTEGER      Where in the feeds file, from 0.
         listed            BOOLEAN      Whether the feeds file of the last run lists it.
         state             VARCHAR      (active|broken|retired) Retired by the server (410); broken (failed for ten days, and not for a passing reason); or active.
         address           VARCHAR      Where it is polled, since permanent redirects moved it; NULL: at feed_url.
@@ -689,15 +689,15 @@ VIEWS = (
 )  # fmt: skip
 
 
-def statements() -> Iterator[str]:
-    """The SQL that makes an empty database, comments included."""
+def statements(in_lake: bool = False) -> Iterator[str]:
+    """The SQL that makes an empty database, or the tables of a DuckLake, comments included."""
     for table in TABLES:
-        yield create_table(table)
-    yield from describe()
+        yield create_table(table, in_lake)
+    yield from describe(in_lake)
 
 
-def create_table(table: Table) -> str:
-    """Its key must not be NULL, and columns of few values are checked."""
+def create_table(table: Table, in_lake: bool = False) -> str:
+    """Its key must not be NULL, and columns of few values are checked: not by a DuckLake."""
     parts = [
         f'"{column.name}" {column.type}' + (" NOT NULL" if column.name in table.key else "")
         for column in table.columns
@@ -705,13 +705,13 @@ def create_table(table: Table) -> str:
     parts += [
         f'CHECK ("{column.name}" IN ({", ".join(map(quoted, column.values))}))'
         for column in table.columns
-        if column.values
+        if column.values and not in_lake
     ]
     return f'CREATE TABLE "{table.name}" ({", ".join(parts)})'
 
 
-def describe() -> Iterator[str]:
-    """The SQL that makes the views anew, and all comments."""
+def describe(in_lake: bool = False) -> Iterator[str]:
+    """The SQL that makes the views anew, and all comments; a DuckLake has none on their columns."""
     for table in TABLES:
         yield f'COMMENT ON TABLE "{table.name}" IS {quoted(table.meaning)}'
         for column in table.columns:
@@ -720,7 +720,7 @@ def describe() -> Iterator[str]:
     for view in VIEWS:
         yield f'CREATE OR REPLACE VIEW "{view.name}" AS {view.query}'
         yield f'COMMENT ON VIEW "{view.name}" IS {quoted(view.meaning)}'
-        for name, meaning in view.columns:
+        for name, meaning in view.columns if not in_lake else ():
             yield f'COMMENT ON COLUMN "{view.name}"."{name}" IS {quoted(meaning)}'
 
 

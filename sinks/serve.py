@@ -7,7 +7,6 @@ each query must be a SELECT that calls no table function but those listed here.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ import duckdb
 
 from config.errors import DatabaseError
 from sinks.database import open_database
+from sinks.extensions import load_extension
 from sinks.schema import quoted
 
 EXTENSIONS = ("httpfs", "quack")
@@ -28,14 +28,14 @@ TABLE_FUNCTIONS = (
     "pragma_table_info", "pragma_version", "range", "repeat", "summary", "unnest",
 )  # fmt: skip
 """What a client may call in FROM; others read files, run text as a query, or steer the server."""
-GUARD = f"""
-CREATE MACRO reads_only(client, query) AS coalesce((
+READS_ONLY = f"""coalesce((
     SELECT NOT (tree ->> 'error')::BOOLEAN
        AND list_has_all({list(TABLE_FUNCTIONS)},
                         json_extract_string(tree, '$..function.function_name'))
-    FROM (SELECT json_serialize_sql(query::VARCHAR) AS tree)
-), false)
-"""
+    FROM (SELECT json_serialize_sql({{query}}::VARCHAR) AS tree)
+), false)"""
+"""Whether a query is a SELECT that calls none but these."""
+GUARD = f"CREATE MACRO reads_only(client, query) AS {READS_ONLY.format(query='query')}"
 SETTINGS = (
     "SET autoinstall_known_extensions = false",
     "SET autoload_known_extensions = false",
@@ -93,27 +93,3 @@ def _attach_guard(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     with duckdb.connect(str(path)) as guard:
         guard.execute(GUARD)
     connection.execute(f"ATTACH {quoted(str(path))} AS newsbeam_guard (READ_ONLY)")
-
-
-def load_extension(connection: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Load an extension that DuckDB has, or that a package of Python brought; download nothing.
-
-    Raises:
-        DatabaseError: it is not to be had here.
-    """
-    try:
-        connection.execute(f"LOAD {name}")
-        return
-    except duckdb.Error:
-        pass  # not installed in DuckDB's own folder
-    spec = importlib.util.find_spec(f"duckdb_extension_{name}")
-    for folder in (spec and spec.submodule_search_locations) or ():
-        file = f"extensions/v{duckdb.__version__}/{name}.duckdb_extension"
-        if Path(folder, file).exists():
-            connection.execute(f"LOAD {quoted(str(Path(folder, file)))}")
-            return
-    raise DatabaseError(
-        f"DuckDB {duckdb.__version__} has no extension {name} here: "
-        f"`pip install duckdb-extension-{name}=={duckdb.__version__}`, "
-        f"or `INSTALL {name}` in DuckDB"
-    )

@@ -31,6 +31,7 @@ from sinks.export import Progress, copy, reading
 from sinks.schema import SCHEMA_VERSION, TABLES
 from sinks.selection import Selection, condition
 from sinks.target import new_folder
+from sinks.where import Where
 
 MANIFEST = "manifest.json"
 CITATION = "CITATION.cff"
@@ -112,7 +113,7 @@ class Difference(NamedTuple):
 
 
 def write_snapshot(
-    database: str | Path,
+    database: Where,
     output: Path,
     selection: Selection,
     *,

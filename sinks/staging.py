@@ -32,6 +32,7 @@ from sinks.connector.commit import Shard
 from sinks.connector.files import write_whole
 from sinks.database import database_id
 from sinks.shards import TABLES
+from sinks.where import DuckLake, Where, launcher, local
 
 LAYOUT = "3"
 RUN_ID = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{6}")
@@ -244,7 +245,7 @@ class Staging:
         StagingError: it cannot be made or written, or a program of another version made it.
     """
 
-    def __init__(self, database: str | Path, store: Store | None = None) -> None:
+    def __init__(self, database: Where, store: Store | None = None) -> None:
         self.store = store or beside(database)
         self.address = self.store.address
         try:
@@ -282,19 +283,28 @@ def _runs(store: Store) -> list[RunFolder]:
     ]
 
 
-def beside(database: str | Path) -> LocalStore:
-    """Where a database's staging folder is, if nobody says otherwise."""
-    return LocalStore(Path(f"{database}.staging"))
+def beside(database: Where) -> LocalStore:
+    """Where a database's staging folder is, if nobody says otherwise.
+
+    That of a DuckLake is in the working folder, so each launcher has its own.
+    """
+    return LocalStore(Path(f"{local(database)}.staging"))
+
+
+def _name_of(database: Where, lock_timeout: float) -> str:
+    """What nobody else stages under: several launchers may write one DuckLake at the same time."""
+    name = database_id(database, lock_timeout)
+    return f"{name}-{launcher()}" if isinstance(database, DuckLake) else name
 
 
 @contextlib.contextmanager
 def store_of(
-    database: str | Path, address: str | None, beam_options: Sequence[str], lock_timeout: float
+    database: Where, address: str | None, beam_options: Sequence[str], lock_timeout: float
 ) -> Iterator[Store]:
     """Where a database's staging folder is: beside it, or below an address.
 
     There it is called by the database's id, so that many may share an address; the database is
-    made where it is absent.
+    made where it is absent. Of a DuckLake each launcher has its own, called by it as well.
 
     Raises:
         ConfigError: no file system of Beam knows the address.
@@ -304,12 +314,12 @@ def store_of(
     if address is None:
         yield beside(database)
     elif "://" not in address:
-        yield LocalStore(Path(address) / database_id(database, lock_timeout))
+        yield LocalStore(Path(address) / _name_of(database, lock_timeout))
     else:
         from sinks.elsewhere import reach, remote_store  # Beam takes a second to load
 
         reach(address, beam_options)
-        with remote_store(f"{address}/{database_id(database, lock_timeout)}") as store:
+        with remote_store(f"{address}/{_name_of(database, lock_timeout)}") as store:
             yield store
 
 
@@ -328,7 +338,7 @@ def waiting(store: Store) -> list[RunFolder]:
 
 @contextlib.contextmanager
 def open_staging(
-    database: str | Path,
+    database: Where,
     address: str | None = None,
     *,
     beam_options: Sequence[str] = (),

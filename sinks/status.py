@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -11,6 +10,7 @@ import duckdb
 from sinks.database import one_row, open_database
 from sinks.info import sizes
 from sinks.staging import LAYOUT, layout_of, store_of, waiting
+from sinks.where import Where, shown
 from transforms.pace import LONGEST_REST
 from transforms.schedule import LONGEST_RETRY_AFTER
 
@@ -86,7 +86,7 @@ LONGEST_RUN = timedelta(days=2)
 
 
 def read_status(
-    path: Path, lock_timeout: float, *, overdue: float, staging: str | None = None
+    path: Where, lock_timeout: float, *, overdue: float, staging: str | None = None
 ) -> dict[str, Any]:
     """All of it as one document; `overdue` is after how many seconds a feed is called so.
 
@@ -101,7 +101,7 @@ def read_status(
         lags = _rows(connection, LAGS, since=since, fetched=since - LONGEST_RUN)
         whole = [row for row in lags if row["hour"] is None]
         found = {
-            "path": str(path.resolve()),
+            "path": shown(path),
             "now": now,
             "last_run": one_row(connection, LAST_RUN) or None,
             "feeds": {

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ from typing import Any
 import duckdb
 import httpx
 import pytest
+
+from sinks.lake import open_at
+from sinks.where import DuckLake, Where
+from tests.lakes import lake, postgres  # noqa: F401 -- fixtures
 
 PROGRAM = [sys.executable, "-m", "pipeline.cli"]
 UNMEASURED = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
@@ -95,7 +100,7 @@ def newsbeam(
     return result
 
 
-def run_over(room: Newsroom, database: Path, *more: object) -> dict[str, Any]:
+def run_over(room: Newsroom, database: Where, *more: object) -> dict[str, Any]:
     """A run over a newsroom's feeds, politeness off; its summary."""
     result = newsbeam(
         "run", "--feeds", room.feeds, "--database", database, *KIND_TO_LOOPBACK, "--json", *more
@@ -103,17 +108,27 @@ def run_over(room: Newsroom, database: Path, *more: object) -> dict[str, Any]:
     return json.loads(result.stdout)
 
 
-def rows(database: Path, query: str) -> list[tuple[Any, ...]]:
+@contextmanager
+def reading(database: Where) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to read from, times in UTC."""
+    if isinstance(database, DuckLake):
+        with open_at(database, read_only=True, lock_timeout=60) as opened:
+            yield opened.connection
+    else:
+        with duckdb.connect(str(database), read_only=True) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            yield connection
+
+
+def rows(database: Where, query: str) -> list[tuple[Any, ...]]:
     """What a query finds, times in UTC."""
-    with duckdb.connect(str(database), read_only=True) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with reading(database) as connection:
         return connection.execute(query).fetchall()
 
 
-def tables(database: Path, wanted: dict[str, str]) -> dict[str, list[str]]:
+def tables(database: Where, wanted: dict[str, str]) -> dict[str, list[str]]:
     """The rows of tables, sorted: of each the columns that a SELECT list names."""
-    with duckdb.connect(str(database), read_only=True) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with reading(database) as connection:
         return {
             table: sorted(
                 map(repr, connection.execute(f"SELECT {columns} FROM {table}").fetchall())
@@ -134,6 +149,6 @@ SAME_ROWS = {
 }
 
 
-def content(database: Path) -> dict[str, list[str]]:
+def content(database: Where) -> dict[str, list[str]]:
     """All rows that two runs over the same news must have in common, sorted."""
     return tables(database, SAME_ROWS)

@@ -16,6 +16,7 @@ from pipeline.options import (
     publish_option,
     staging_option,
 )
+from sinks.where import Where, is_there, local
 
 NOTHING = "no such database, and nothing is staged for it"
 
@@ -28,7 +29,7 @@ NOTHING = "no such database, and nothing is staged for it"
 @json_option
 @beam_argument
 def commit(
-    database: Path,
+    database: Where,
     lock_timeout: float,
     staging: str | None,
     publish: Path | None,
@@ -62,13 +63,13 @@ def commit(
     check_reach(staging, beam_options)
     if publish:
         check_target(database, publish, lock_timeout)
-    if not database.exists() and (staging or not Path(f"{database}.staging").is_dir()):
+    if not is_there(database) and (staging or not Path(f"{local(database)}.staging").is_dir()):
         raise DatabaseError(f"{database}: {NOTHING}")
     opened = open_staging(database, staging, beam_options=beam_options, lock_timeout=lock_timeout)
     with only_one(database), opened as staged:
         bring_up_to_date(database, lock_timeout)
         brought = recover(database, staged, lock_timeout)
-        if not database.exists():
+        if not is_there(database):
             raise DatabaseError(f"{database}: {NOTHING}")
         published, unpublished = None, None
         try:

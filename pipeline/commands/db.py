@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
@@ -13,13 +12,41 @@ from pipeline.options import (
     database_option,
     json_option,
     lock_option,
+    option,
     staging_option,
 )
+from sinks.where import Where, as_file
 
 
-@click.group(short_help="Look after a database: info, check, vacuum, migrate.")
+@click.group(short_help="Look after a database: create, info, check, vacuum, migrate.")
 def db() -> None:
     """Look after a database."""
+
+
+@db.command(short_help="Make an empty database.")
+@database_option
+@option(
+    "--data-path",
+    metavar="FOLDER",
+    help="Where a DuckLake keeps its Parquet files: a folder, or such as s3://bucket/news/; "
+    "default: FILE.files beside a catalogue that is a file.",
+)
+@lock_option
+@json_option
+def create(database: Where, data_path: str | None, lock_timeout: float, as_json: bool) -> None:
+    """Make an empty database, or leave one that is there as it is.
+
+    Runs make what is absent by themselves, but for a DuckLake in Postgres, or one whose data is to
+    lie elsewhere than beside its catalogue.
+    """
+    from pipeline.output import dumps
+    from sinks.database import create as make
+
+    made = make(database, lock_timeout, data_path)
+    if as_json:
+        click.echo(dumps({"path": str(database), "made": made}))
+    else:
+        click.echo(f"{database}: {'made' if made else 'there already, left as it is'}.")
 
 
 @db.command(short_help="Say what a database is.")
@@ -29,7 +56,7 @@ def db() -> None:
 @json_option
 @beam_argument
 def info(
-    database: Path,
+    database: Where,
     lock_timeout: float,
     staging: str | None,
     as_json: bool,
@@ -51,7 +78,7 @@ def info(
 @database_option
 @lock_option
 @json_option
-def check(database: Path, lock_timeout: float, as_json: bool) -> None:
+def check(database: Where, lock_timeout: float, as_json: bool) -> None:
     """Hold a database against its own rules; exit status 1 if any is broken.
 
     Keys, references, evidence against the texts, counts against the rows and against the staged
@@ -74,16 +101,17 @@ def check(database: Path, lock_timeout: float, as_json: bool) -> None:
 @database_option
 @lock_option
 @json_option
-def vacuum(database: Path, lock_timeout: float, as_json: bool) -> None:
+def vacuum(database: Where, lock_timeout: float, as_json: bool) -> None:
     """Write the database anew, without what was deleted; needs as much room again meanwhile."""
     from pipeline.lock import only_one
     from pipeline.output import dumps, size
     from sinks.database import must_exist
     from sinks.vacuum import vacuum as write_anew
 
-    must_exist(database)
-    with only_one(database):
-        result = write_anew(database, lock_timeout)
+    path = as_file(database, "DuckDB itself tends it: see docs/ducklake.md, Maintenance")
+    must_exist(path)
+    with only_one(path):
+        result = write_anew(path, lock_timeout)
     if as_json:
         click.echo(dumps(result._asdict()))
     else:
@@ -96,7 +124,7 @@ def vacuum(database: Path, lock_timeout: float, as_json: bool) -> None:
 @database_option
 @lock_option
 @json_option
-def migrate(database: Path, lock_timeout: float, as_json: bool) -> None:
+def migrate(database: Where, lock_timeout: float, as_json: bool) -> None:
     """Bring a database of an earlier version up to date, in one transaction; runs do so as well."""
     from pipeline.lock import only_one
     from pipeline.output import dumps

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from pipeline.options import contact_option, database_option, json_option, option
+from sinks.where import Where
 
 
 @click.command(short_help="Look an installation over; each finding has its remedy.")
@@ -19,7 +20,7 @@ from pipeline.options import contact_option, database_option, json_option, optio
     help="Look up hosts of this feeds file, too, and reach for one of them.",
 )
 @json_option
-def doctor(database: Path, contact: str | None, feeds: Path | None, as_json: bool) -> None:
+def doctor(database: Where, contact: str | None, feeds: Path | None, as_json: bool) -> None:
     """Look an installation over: versions, extensions, rights, locks, room, clock, engines.
 
     Nothing is changed, and the network is left alone unless a feeds file is given. Exit status 1

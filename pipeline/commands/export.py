@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.options import Several, database_option, json_option, lock_option, moment, option
+from sinks.where import DuckLake, Where
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +64,7 @@ STDOUT = "-"
 @lock_option
 @json_option
 def export(
-    database: Path,
+    database: Where,
     form: str | None,
     output: Path | None,
     since: datetime | None,
@@ -135,8 +136,10 @@ def _check(form: str, table: str | None, selection: Selection, to_stdout: bool) 
         raise click.UsageError("parquet goes to disk only; csv, jsonl and gkg can be piped")
 
 
-def _refuse_database(database: Path, output: Path) -> None:
-    if output.exists() and database.exists() and output.samefile(database):
+def _refuse_database(database: Where, output: Path) -> None:
+    if isinstance(database, DuckLake):
+        return
+    if output.exists() and Path(database).exists() and output.samefile(database):
         raise click.UsageError(f"{output} is the database itself")
 
 
@@ -161,7 +164,7 @@ def _verify(folder: Path, as_json: bool) -> None:
 
 
 def _snapshot(
-    database: Path,
+    database: Where,
     folder: Path,
     selection: Selection,
     overwrite: bool,
@@ -189,7 +192,7 @@ def _snapshot(
 
 
 def _export(
-    database: Path,
+    database: Where,
     form: str,
     output: Path,
     selection: Selection,

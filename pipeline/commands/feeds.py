@@ -16,6 +16,7 @@ from pipeline.options import (
     lock_option,
     option,
 )
+from sinks.where import Where
 
 HEALTH = "SELECT * FROM feed_health"
 UNWELL = ("broken", "failing", "retired", "below expectation", "silent")
@@ -39,7 +40,7 @@ SHOWN = ("health", "outlet", "failures", "failing_since", "last_error", "next_po
 @click.pass_context
 def feeds(
     context: click.Context,
-    database: Path,
+    database: Where,
     wanted: tuple[str, ...],
     check: bool,
     lock_timeout: float,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from pipeline.options import Several, Span, database_option, json_option, lock_option, option
+from sinks.where import Where
 
 
 @click.command(short_help="Remove old articles; they are not fetched again.")
@@ -24,7 +23,7 @@ def prune(
     keep_tagged: bool,
     keep_topic: tuple[str, ...],
     dry_run: bool,
-    database: Path,
+    database: Where,
     lock_timeout: float,
     as_json: bool,
 ) -> None:
@@ -65,4 +64,4 @@ def prune(
         }  # fmt: skip
         click.echo(dumps(document))
     else:
-        click.echo(pruned_lines(pruned, dry_run))
+        click.echo(pruned_lines(database, pruned, dry_run))

@@ -16,6 +16,7 @@ from pipeline.options import (
     staging_option,
     topics_option,
 )
+from sinks.where import Where
 
 
 @click.command(short_help="Tag all articles anew, after the topics have changed.")
@@ -28,7 +29,7 @@ from pipeline.options import (
 @beam_argument
 def retag(
     topics: Path | None,
-    database: Path,
+    database: Where,
     lock_timeout: float,
     staging: str | None,
     runner: str,

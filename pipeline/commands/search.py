@@ -6,13 +6,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.options import Several, database_option, json_option, lock_option, moment, option
+from sinks.where import Where
 
 if TYPE_CHECKING:
     from sinks.search import Found, Hit, Passage
@@ -73,7 +73,7 @@ COLUMNS = (
 @lock_option
 def search(
     query: str,
-    database: Path,
+    database: Where,
     topic: tuple[str, ...],
     outlet: tuple[str, ...],
     country: tuple[str, ...],

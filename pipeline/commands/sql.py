@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from pipeline.options import database_option, json_option, lock_option, option
+from sinks.where import Where, local
 
 
 @click.command(
@@ -41,7 +42,7 @@ from pipeline.options import database_option, json_option, lock_option, option
 @lock_option
 def sql(
     words: tuple[str, ...],
-    database: Path,
+    database: Where,
     form: str,
     as_json: bool,
     plot: bool,
@@ -61,7 +62,7 @@ def sql(
     from sinks import named
 
     _check_usage(words, plot, show, form, as_json)
-    beside = database.parent / "queries"
+    beside = local(database).parent / "queries"
     folders = [folder for folder in [queries or beside] if folder.is_dir()]
     session = Session(database, folders, lock_timeout, unsafe, "json" if as_json else form, plot)
     if not words:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
@@ -15,6 +14,7 @@ from pipeline.options import (
     option,
     staging_option,
 )
+from sinks.where import Where
 
 
 @click.command(short_help="Is it healthy? For people, and for monitors.")
@@ -63,7 +63,7 @@ from pipeline.options import (
 @staging_option
 @json_option
 def status(
-    database: Path,
+    database: Where,
     most_overdue: tuple[str, int],
     most_owed: tuple[str, int],
     most_lag: tuple[str, int],

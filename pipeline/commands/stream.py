@@ -22,6 +22,7 @@ from pipeline.options import (
     publish_option,
     topics_option,
 )
+from sinks.where import Where
 
 
 @click.command(short_help="Go on polling and committing until told to stop.")
@@ -51,7 +52,7 @@ from pipeline.options import (
 def stream(
     feeds: Path | None,
     topics: Path | None,
-    database: Path,
+    database: Where,
     commit_every: tuple[str, int],
     fetching: FetchSettings,
     publish: Path | None,

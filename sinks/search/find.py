@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil, floor
-from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
@@ -31,6 +30,7 @@ from sinks.search.query import All, Node, Text, parse, texts
 from sinks.search.snippet import Passage, passage, snippet
 from sinks.search.words import GROUPS, group_of, terms
 from sinks.selection import check, is_of_language, known
+from sinks.where import Where
 
 WEIGHTS = {"title": 3.0, "text": 1.0}
 """A match in the headline counts as much as for topics."""
@@ -91,7 +91,7 @@ class Found(NamedTuple):
 
 
 def search(
-    database: str | Path,
+    database: Where,
     query: str,
     filters: Filters = Filters(),
     *,
@@ -129,7 +129,7 @@ def search(
     return found._replace(warning=warning)
 
 
-def _catch_up(database: str | Path, lock_timeout: float, tell: Tell) -> str | None:
+def _catch_up(database: Where, lock_timeout: float, tell: Tell) -> str | None:
     """Update the index; what to tell the user, if another process is at it."""
     patience = 0 if has_index(database) else lock_timeout
     try:
@@ -165,7 +165,7 @@ def _is_same(one: str, other: str) -> bool:
 
 def _answer(
     connection: duckdb.DuckDBPyConnection,
-    database: str | Path,
+    database: Where,
     asked: All,
     filters: Filters,
     limit: int,
@@ -175,7 +175,7 @@ def _answer(
 
 
 def _ask(
-    database: str | Path, asked: Node, filters: Filters, limit: int
+    database: Where, asked: Node, filters: Filters, limit: int
 ) -> tuple[dict[str, _Match], int]:
     """The best matches by article id, and the number of all."""
     index = open_index(database)

@@ -27,6 +27,7 @@ from sinks.connector.files import sync_folder
 from sinks.database import open_database
 from sinks.schema import quoted
 from sinks.search.words import GROUPS, analyzer, folded, group_of
+from sinks.where import Where, local
 
 LAYOUT = f"1, tantivy {version('tantivy')}"
 """To be raised when fields or terms change; those of another tantivy may have other endings cut."""
@@ -76,18 +77,18 @@ class State(NamedTuple):
     """Articles that had been pruned from the database then."""
 
 
-def folder_of(database: str | Path) -> Path:
+def folder_of(database: Where) -> Path:
     """Where the index of a database lies."""
-    return Path(f"{database}.search")
+    return Path(f"{local(database)}.search")
 
 
-def has_index(database: str | Path) -> bool:
+def has_index(database: Where) -> bool:
     """Whether a database was ever searched."""
     return (folder_of(database) / "index").exists()
 
 
 def update_index(
-    database: str | Path,
+    database: Where,
     lock_timeout: float,
     *,
     patience: float = 0.0,
@@ -128,7 +129,7 @@ def update_index(
 
 
 def keep_index(
-    database: str | Path, lock_timeout: float, begins: Callable[[], None] = lambda: None
+    database: Where, lock_timeout: float, begins: Callable[[], None] = lambda: None
 ) -> str | None:
     """Bring the index up to date, where there is one, after a commit, which never fails for it.
 
@@ -145,7 +146,7 @@ def keep_index(
 
 
 def _update(
-    database: str | Path,
+    database: Where,
     lock_timeout: float,
     folder: Path,
     changes: Path,
@@ -271,7 +272,7 @@ def _open(place: Path) -> tantivy.Index:
     return index
 
 
-def open_index(database: str | Path) -> tantivy.Index:
+def open_index(database: Where) -> tantivy.Index:
     """The index of a database, for reading.
 
     Raises:
@@ -320,13 +321,13 @@ def _usable(
     return state if found == (1,) or state.run_id is None else None
 
 
-def is_current(connection: duckdb.DuckDBPyConnection, database: str | Path) -> bool:
+def is_current(connection: duckdb.DuckDBPyConnection, database: Where) -> bool:
     """Whether the index holds all that the database does."""
     return _state(folder_of(database) / "index") == _stands_for(connection)
 
 
 @contextmanager
-def reading(database: str | Path, lock_timeout: float) -> Iterator[duckdb.DuckDBPyConnection]:
+def reading(database: Where, lock_timeout: float) -> Iterator[duckdb.DuckDBPyConnection]:
     """A database, to be read; what DuckDB says of it becomes a DatabaseError."""
     with open_database(database, read_only=True, lock_timeout=lock_timeout) as opened:
         try:

@@ -17,6 +17,7 @@ from sinks.connector.files import parquet, write_shard
 from sinks.connector.tables import batches
 from sinks.shards import TABLES
 from sinks.staging import RunFolder, Staging
+from sinks.where import Where
 from tests.conftest import tables
 from transforms.records import Article, Evidence, Listed, Page, Poll, TopicMatch
 from transforms.urls import digest
@@ -163,7 +164,7 @@ def shard(folder: RunFolder, *records: Poll | Page) -> Shard:
 
 
 def new_run(
-    database: Path,
+    database: Where,
     run_id: str = RUN,
     *,
     feeds: Sequence[str] = FEEDS,
@@ -196,7 +197,7 @@ def new_run(
 
 
 def commit(
-    database: Path, *shards: Sequence[Poll | Page], run_id: str = RUN, **changes: Any
+    database: Where, *shards: Sequence[Poll | Page], run_id: str = RUN, **changes: Any
 ) -> Committed:
     """Stage a run of these shards, and commit it."""
     folder = new_run(database, run_id, **changes)
@@ -221,7 +222,7 @@ ALL_TABLES = {
 }
 
 
-def dump(database: Path, **columns: str | None) -> dict[str, list[str]]:
+def dump(database: Where, **columns: str | None) -> dict[str, list[str]]:
     """All rows of all tables but clock times of the commit; `columns` replaces, None leaves out."""
     wanted = ALL_TABLES | columns
     return tables(database, {table: names for table, names in wanted.items() if names is not None})
