@@ -86,11 +86,18 @@ def worker_pool(log: Path | None = None) -> Iterator[tuple[psutil.Popen, list[st
         stderr=log.open("ab") if log else subprocess.DEVNULL,
     )
     try:
+        while pool.poll() is None and not _listens(port):
+            time.sleep(0.1)
         yield pool, ["--environment_type=EXTERNAL", f"--environment_config=localhost:{port}"]
     finally:
         for process in [*pool.children(recursive=True), pool]:
             process.kill()
         pool.wait()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
 
 
 def record(name: str, lines: Sequence[str]) -> None:

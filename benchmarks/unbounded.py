@@ -251,7 +251,11 @@ class Trial:
             bound=Bound(5_000, 2_000, without=list(self.under_way)),
         )
         due = due._replace(feeds=[task for task in due.feeds if task.name not in self.under_way])
-        write_plan(self.database, due, self.job.plan, lock_timeout=10)
+        files = self.folder / "next"
+        files.mkdir(exist_ok=True)
+        write_plan(self.database, due, files, lock_timeout=10)
+        for path in files.iterdir():  # whole: workers have what is known mapped into memory
+            path.replace(self.job.plan / path.name)
         if due.names():
             self.planned += 1
             plan = self.plans / f".{self.planned:06}"
