@@ -7,7 +7,7 @@ whatever is staged, and plans what is due and not under way. A task is under way
 at most: what an engine lost is then planned again, so that rows depend on no checkpoint. A job that
 failed, or from which nothing came for so long, is cancelled and submitted again.
 
-    python -m benchmarks.unbounded 22 [workers.log]    # minutes; renews docs/runners.md
+    python -m benchmarks.unbounded 19 [workers.log]    # minutes; renews docs/runners.md
 """
 
 from __future__ import annotations
