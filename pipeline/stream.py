@@ -281,7 +281,8 @@ class _Stream:
         self.watcher.phase("run")
         end = run_graph(options, plan, folder, self.chosen, self.watcher, self.asked)
         self.watcher.phase("commit")
-        committed = self._patiently(lambda wait: commit_run(database, folder, wait))
+        asked_at = monotonic()
+        committed = self._patiently(lambda wait: commit_run(database, folder, wait, asked_at))
         self.folder = None
         since = now - LONGEST_REQUEST
         new = self._patiently(lambda wait: read_known_since(database, folder.run_id, since, wait))

@@ -452,8 +452,12 @@ class Committed(NamedTuple):
     lie between the same two of LAG_BOUNDS stand together, with the mean of their lags."""
 
 
-def commit_run(database: Where, folder: RunFolder, lock_timeout: float) -> Committed:
+def commit_run(
+    database: Where, folder: RunFolder, lock_timeout: float, asked_at: float | None = None
+) -> Committed:
     """Commit a run's shards in one transaction, then remove its folder.
+
+    With `asked_at`, by the monotonic clock, the wait for the database counts from then on.
 
     Raises:
         DatabaseLocked: another process held the database; everything stays staged.
@@ -465,6 +469,8 @@ def commit_run(database: Where, folder: RunFolder, lock_timeout: float) -> Commi
         folder.fetched() as files,  # first: nobody waits for the database meanwhile
         open_database(database, read_only=False, lock_timeout=lock_timeout) as opened,
     ):
+        if asked_at is not None:
+            opened = opened._replace(waited=opened.since - asked_at)
         try:
             committed = change(
                 opened, database, lock_timeout, lambda opened: _bring(opened, folder, plan, files)

@@ -327,6 +327,8 @@ def test_a_reader_who_holds_the_file_is_waited_for(
     held[0].close()
     running.until_it_has(2)
     assert running.end() == 0
+    waited = "SELECT count(*) FROM runs WHERE lock_seconds >= 5"
+    assert rows(running.database, waited) == [(1,)], "what was tried in vain counts"
 
 
 def test_a_signal_while_the_file_is_held_leaves_what_is_fetched_staged(
