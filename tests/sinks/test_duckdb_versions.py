@@ -22,6 +22,8 @@ APART = {
     "test_connector_crash.py",  # slow
     "test_connector_docs.py",  # about texts
     "test_duckdb_versions.py",  # this file
+    "test_elsewhere.py",  # no database in it
+    "test_lake.py",  # its extensions are there for the locked version alone
 }
 SPLITS = "not any_split and not even_pages"
 """Leaves out the two tests that take longest; the models of the protocols go further."""
