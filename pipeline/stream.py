@@ -25,7 +25,6 @@ from pipeline.lock import only_one
 from pipeline.plan import (
     NOTHING,
     Bound,
-    Due,
     look_up,
     read_known,
     read_known_since,
@@ -91,9 +90,6 @@ class StreamOptions:
 class StreamWatcher(Watcher):
     """What a stream tells; the base class keeps quiet."""
 
-    def due(self, due: Due) -> None:
-        """It was looked up what is due, with or without anything in it."""
-
     def ran(self, result: RunResult) -> None:
         """A run was committed."""
 
@@ -112,7 +108,7 @@ class _Version(NamedTuple):
     def of(cls, path: Path) -> _Version | None:
         try:
             status = path.stat()
-        except OSError:  # an editor is about to put another in its place
+        except OSError:  # that it is not there is told by whoever reads it
             return None
         return cls(status.st_mtime_ns, status.st_size, status.st_ino)
 
@@ -140,7 +136,7 @@ class Configuration:
             ConfigError: one of them is wrong. What was in force stays so, until they change again.
         """
         versions = self._versions()
-        if versions == self._seen or None in versions:
+        if versions == self._seen:
             return False
         self._seen = versions
         before = self.feeds, self.taxonomy
@@ -157,7 +153,7 @@ def run_stream(options: StreamOptions, watcher: StreamWatcher | None = None) -> 
         ConfigError: a file is wrong at the start.
         RunActive: another run works on this database.
         DatabaseLocked: the database stayed locked after the signal; what was fetched waits staged.
-        NewsbeamError: so many runs failed in a row that it gives up; nothing is lost.
+        NewsbeamError: the first run failed, or so many in a row that it gives up; nothing is lost.
     """
     watcher = watcher or StreamWatcher()
     configuration = Configuration(options.feeds, options.topics)
@@ -199,6 +195,7 @@ class _Stream:
         self.asked = Asked()
         self.stopped = threading.Event()
         self.published_at = float("-inf")
+        self.begun = False
         self.failures = 0
 
     def run(self) -> bool:
@@ -219,7 +216,7 @@ class _Stream:
             except (NewsbeamError, OSError) as error:
                 self._failed(error)
                 continue
-            self.failures = 0
+            self.begun, self.failures = True, 0
             if result and result.abandoned:
                 return True
             if result is None or not self._is_behind(result.committed):
@@ -236,11 +233,11 @@ class _Stream:
         """Note a run that failed, and rest; what it staged is taken over by the next.
 
         Raises:
-            NewsbeamError, OSError: again and again; or it was to end anyway.
+            NewsbeamError, OSError: from the start, or again and again; or it was to end anyway.
         """
         self.failures += 1
         self.watcher.failed(error)
-        if self.stopped.is_set() or self.failures >= MOST_FAILURES:
+        if self.stopped.is_set() or not self.begun or self.failures >= MOST_FAILURES:
             raise error
         self.watcher.warning(f"{error}; trying again")
         self.stopped.wait(min(FIRST_REST * 2 ** (self.failures - 1), LONGEST_REST))
@@ -268,7 +265,6 @@ class _Stream:
             lambda wait: look_up(database, options.feeds, now=now, lock_timeout=wait, bound=bound)
         )
         self.service.forget(due.names())
-        self.watcher.due(due)
         if not due.feeds and not due.owed:
             return None
         folder = self.folder = self.staging.new_run(new_run_id())

@@ -283,10 +283,12 @@ def test_files_that_change_are_read_again_and_a_broken_edit_is_refused(
     assert "feeds.yaml:2" in running.said()
     polls = site.seen()["/first.xml"]
     running.until(lambda: site.seen()["/first.xml"] > polls)
+    running.feeds.unlink()
+    running.until(lambda: running.said().count("the old configuration stays in force") == 2)
     running.feeds.write_text(feeds_file(first, second), encoding="utf-8")
     running.until_it_has(2)
     assert running.end() == 0
-    assert running.said().count("the old configuration stays in force") == 1
+    assert running.said().count("the old configuration stays in force") == 2
 
 
 def test_a_file_that_is_wrong_from_the_start_ends_it_at_once(tmp_path: Path) -> None:
@@ -298,6 +300,17 @@ def test_a_file_that_is_wrong_from_the_start_ends_it_at_once(tmp_path: Path) -> 
     missing = newsbeam("stream", "--feeds", tmp_path / "no.yaml", "--database", database, expect=2)
     assert "no.yaml" in missing.stderr
     assert not database.exists()
+
+
+def test_a_file_that_is_no_database_of_newsbeam_ends_it_at_once(
+    room: Newsroom, tmp_path: Path
+) -> None:
+    database = tmp_path / "other.duckdb"
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("CREATE TABLE mine (n INTEGER)")
+    said = newsbeam("stream", "--feeds", room.feeds, "--database", database, expect=1).stderr
+    assert said.splitlines()[-1].endswith("not a newsbeam database")
+    assert "trying again" not in said
 
 
 # -- a database that others use --------------------------------------------------------------------
