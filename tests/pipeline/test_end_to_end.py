@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.conftest import Newsroom, StartNewsroom, content, rows, run_over
+from tests.pipeline.soak import fold, own
 
 KIND_OF_ERROR = {
     "not_a_feed": {"NotAFeed", "MalformedFeed"},
@@ -46,16 +47,6 @@ def ingested(start_newsroom: StartNewsroom, tmp_path_factory: pytest.TempPathFac
 
 def articles(ingested: Ingested, expect: str) -> list[dict[str, Any]]:
     return [item for item in ingested.truth["articles"] if item["expect"] == expect]
-
-
-def fold(text: str) -> str:
-    return " ".join(text.split())
-
-
-def own(text: str, told: dict[str, Any]) -> list[str]:
-    """The paragraphs of a text, without the lines that only stand inside the article's body."""
-    furniture = set(map(fold, told["furniture"]))
-    return [line for line in map(fold, text.splitlines()) if line not in furniture]
 
 
 def test_every_article_is_there_and_no_other(ingested: Ingested) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -75,6 +76,18 @@ class Stream:
             return rows(self.database, query)
         except duckdb.Error:
             return []
+
+    def held(self) -> duckdb.DuckDBPyConnection:
+        """A reader who holds the file, once it had its turn."""
+        held: list[duckdb.DuckDBPyConnection] = []
+
+        def hold() -> bool:
+            with contextlib.suppress(duckdb.Error):
+                held.append(duckdb.connect(str(self.database), read_only=True))
+            return bool(held)
+
+        self.until(hold)
+        return held[0]
 
     def until_it_has(self, count: int, of: str = "articles") -> None:
         self.until(lambda: self.finds(f"SELECT count(*) FROM {of}") >= [(count,)])
@@ -324,20 +337,11 @@ def test_a_reader_who_holds_the_file_is_waited_for(
     room.post("publish/1")
     running.until_it_has(1)
     running.until(lambda: bool(running.finds("SELECT 1")))
-    held: list[duckdb.DuckDBPyConnection] = []
-
-    def hold() -> bool:
-        try:
-            held.append(duckdb.connect(str(running.database), read_only=True))
-        except duckdb.Error:
-            return False
-        return True
-
-    running.until(hold)
+    reader = running.held()
     room.post("publish/1")
     running.until(lambda: "waiting" in running.said())
-    assert held[0].execute("SELECT count(*) FROM articles").fetchall() == [(1,)]
-    held[0].close()
+    assert reader.execute("SELECT count(*) FROM articles").fetchall() == [(1,)]
+    reader.close()
     running.until_it_has(2)
     assert running.end() == 0
     waited = "SELECT count(*) FROM runs WHERE lock_seconds >= 5"
@@ -351,20 +355,11 @@ def test_a_signal_while_the_file_is_held_leaves_what_is_fetched_staged(
     running = stream(room.feeds.read_text(encoding="utf-8"))
     room.post("publish/1")
     running.until_it_has(1)
-    held: list[duckdb.DuckDBPyConnection] = []
-
-    def hold() -> bool:
-        try:
-            held.append(duckdb.connect(str(running.database), read_only=True))
-        except duckdb.Error:
-            return False
-        return True
-
-    running.until(hold)
+    reader = running.held()
     room.post("publish/1")
     running.until(lambda: "waiting" in running.said())
     assert running.end() == 75
-    held[0].close()
+    reader.close()
     assert "waits staged" in running.said()
     newsbeam("commit", "--database", running.database)
     assert rows(running.database, "SELECT count(*) FROM articles") == [(2,)]
