@@ -5,6 +5,7 @@
 Each engine runs the graph with its worker in the launcher, with an external worker, and with an
 external worker that is killed by SIGKILL amid the pages; Prism once more with itself killed. A run
 that fails is followed by another, as on a schedule. FLINK_MASTER=host:port adds a Flink cluster.
+Then two launchers at once bring the same news to a DuckLake, one of them killed amid the pages.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,7 +30,10 @@ import psutil
 from apache_beam.options.pipeline_options import FlinkRunnerOptions
 
 from pipeline.runners import BEAM, ENGINES
+from sinks.database import create
+from sinks.where import DuckLake, Where, parse_lake
 from tests.conftest import content
+from tests.lakes import Postgres, programs
 
 PROGRAM = [sys.executable, "-m", "pipeline.cli"]
 LATENCY_MS, PAGES_BEFORE_KILL = 200, 60
@@ -138,17 +142,61 @@ def engines() -> Iterator[Engine]:
         yield Engine(f"Flink {version}, cluster", "FlinkRunner", cluster, local=False)
 
 
+@contextmanager
+def lakes(folder: Path) -> Iterator[Iterator[tuple[str, Where]]]:
+    """A DuckLake for each kind of catalogue that is here, in turn."""
+    with ExitStack() as stack:
+
+        def each() -> Iterator[tuple[str, Where]]:
+            yield "SQLite", parse_lake(f"ducklake:sqlite:{folder / 'lake.sqlite'}")
+            if place := programs():
+                server = Postgres(place)
+                stack.callback(server.stop)
+                lake = parse_lake(server.new_database())
+                create(lake, 60, str(folder / "lake"))
+                yield "Postgres", lake
+
+        yield each()
+
+
+def launch(room: Room, database: Where, options: list[str], home: Path | None = None) -> Any:
+    """Start a run, in a folder of its own where it shares a DuckLake."""
+    address, environment = str(database), dict(os.environ)
+    if isinstance(database, DuckLake):
+        address = database.address
+        environment["PGPASSWORD"] = database.password or ""
+    return psutil.Popen(
+        [*PROGRAM, "run", "--feeds", str(room.feeds), "--database", address, "--json",
+         "--allow-private-hosts", "--host-delay", "0", "--host-concurrency", "8", *options],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=home, env=environment,
+    )  # fmt: skip
+
+
+def run_two(room: Room, lake: Where, folder: Path) -> int:
+    """Two launchers at once, of which the second is killed, and runs again; how many runs."""
+    homes = [folder / "one", folder / "two"]
+    for home in homes:
+        home.mkdir(parents=True)
+    asked = room.asked()
+    first, second = (launch(room, lake, [], home) for home in homes)
+    while room.asked() < asked + 2 * PAGES_BEFORE_KILL and second.poll() is None:
+        time.sleep(0.05)
+    second.kill()
+    second.wait()
+    for process in (first, launch(room, lake, ["--now"], homes[1])):
+        _, err = process.communicate(timeout=300)
+        if process.returncode:
+            raise SystemExit(err)
+    return 3
+
+
 def run(
     room: Room, database: Path, options: list[str], amid: Callable[[psutil.Popen], None] | None
 ) -> int:
     """Run until it is done; how many runs that took. `amid` is called once, amid the pages."""
     for number in range(1, MOST_RUNS + 1):
         asked = room.asked()
-        process = psutil.Popen(
-            [*PROGRAM, "run", "--feeds", str(room.feeds), "--database", str(database), "--json",
-             "--allow-private-hosts", "--host-delay", "0", "--host-concurrency", "8", *options],
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        process = launch(room, database, options)
         if amid and number == 1:
             while room.asked() < asked + PAGES_BEFORE_KILL and process.poll() is None:
                 time.sleep(0.05)
@@ -203,19 +251,29 @@ def _trials(
         trials.append((engine.name, "external", "the worker", away, kill_worker(pool)))
         if engine.runner == "PrismRunner":
             trials.append((engine.name, "external", "Prism", away, kill_prism))
-    for number, (name, worker, killed, options, amid) in enumerate(trials):
-        database = folder / f"{number}.duckdb"
-        runs = run(room, database, options, amid)
+
+    def compare(name: str, worker: str, killed: str, runs: int, database: Where) -> bool:
         found = content(database)
-        expected = expected or found
+        expected.update(expected or found)
         rows = sum(map(len, found.values()))
         same = found == expected
         said = "yes" if same else "NO"
         table.append(f"| {name} | {worker} | {killed} | {runs} | {rows:,} | {said} |")
         print(table[-1], flush=True)
-        yield f"{name} {worker} {killed}", same
+        return same
+
+    for number, (name, worker, killed, options, amid) in enumerate(trials):
+        database = folder / f"{number}.duckdb"
+        runs = run(room, database, options, amid)
+        yield f"{name} {worker} {killed}", compare(name, worker, killed, runs, database)
         for child in pool.children(recursive=True):  # what a killed engine left behind
             child.kill()
+    with lakes(folder) as found:
+        for catalogue, lake in found:
+            name = f"FnApiRunner, DuckLake in {catalogue}"
+            runs = run_two(room, lake, folder / catalogue)
+            same = compare(name, "two launchers", "the second", runs, lake)
+            yield name, same
     record("engines", table)
 
 
