@@ -132,6 +132,7 @@ def test_a_lake_in_postgres_is_made_once(
 # Two at once
 
 
+@pytest.mark.parametrize("lake", ["sqlite", "postgres"], indirect=True)
 def test_two_launchers_at_once_bring_each_row_once(
     room: Newsroom, undisturbed: Rows, lake: DuckLake, tmp_path: Path
 ) -> None:
