@@ -23,7 +23,7 @@ from tests.conftest import (
     rows,
     run_over,
 )
-from tests.lakes import Postgres
+from tests.lakes import KINDS, Postgres
 from tests.pipeline.test_crash import kill_after
 
 SEED = 20261125
@@ -69,6 +69,7 @@ def holds(lake: DuckLake, expected: Rows) -> None:
     assert content(lake) == expected
 
 
+@pytest.mark.parametrize("lake", KINDS, indirect=True)
 def test_a_run_brings_a_lake_the_rows_of_a_file(
     room: Newsroom, undisturbed: Rows, lake: DuckLake, tmp_path: Path
 ) -> None:
@@ -132,7 +133,6 @@ def test_a_lake_in_postgres_is_made_once(
 # Two at once
 
 
-@pytest.mark.parametrize("lake", ["sqlite", "postgres"], indirect=True)
 def test_two_launchers_at_once_bring_each_row_once(
     room: Newsroom, undisturbed: Rows, lake: DuckLake, tmp_path: Path
 ) -> None:

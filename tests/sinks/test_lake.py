@@ -30,7 +30,7 @@ from sinks.selection import Selection
 from sinks.staging import Staging, beside
 from sinks.where import DuckLake, Where, local, parse_lake
 from tests.conftest import reading, rows, tables
-from tests.lakes import PASSWORD, Postgres
+from tests.lakes import KINDS, PASSWORD, Postgres
 from tests.sinks.samples import (
     FEED,
     LATER,
@@ -93,6 +93,7 @@ def text_of_articles(place: Where) -> list[tuple[Any, ...]]:
 # The same rows
 
 
+@pytest.mark.parametrize("lake", KINDS, indirect=True)
 def test_commits_bring_a_lake_the_rows_of_a_file(lake: DuckLake, tmp_path: Path) -> None:
     file = tmp_path / "news.duckdb"
     for place in (file, lake):
@@ -177,11 +178,6 @@ def test_a_lake_of_an_earlier_schema_is_brought_up_to_date(
 # Turns
 
 
-def not_of_a_file(lake: DuckLake) -> None:
-    if lake.kind == "duckdb":
-        pytest.skip("a catalogue in a DuckDB file is open in one place at a time")
-
-
 class Overtaken:
     """A commit of one run, which another commits while it is under way, so many times."""
 
@@ -205,7 +201,6 @@ class Overtaken:
 
 
 def test_who_is_overtaken_does_all_of_its_work_again(lake: DuckLake) -> None:
-    not_of_a_file(lake)
     overtaken = Overtaken(lake, times=2)
     with open_database(lake, read_only=False, lock_timeout=30) as opened:
         assert change(opened, lake, 30, overtaken.work) == 2
@@ -214,7 +209,6 @@ def test_who_is_overtaken_does_all_of_its_work_again(lake: DuckLake) -> None:
 
 
 def test_who_is_overtaken_for_too_long_says_so_and_changes_nothing(lake: DuckLake) -> None:
-    not_of_a_file(lake)
     overtaken = Overtaken(lake, times=99)
     with (
         open_database(lake, read_only=False, lock_timeout=0) as opened,
@@ -227,7 +221,6 @@ def test_who_is_overtaken_for_too_long_says_so_and_changes_nothing(lake: DuckLak
 
 def test_two_that_bring_the_same_article_leave_it_there_once(lake: DuckLake) -> None:
     """Plain inserts of two transactions do not conflict with each other in a DuckLake."""
-    not_of_a_file(lake)
     news = [poll(FEED, 0, [listed(FEED, 1)])], [page(1)]
     first, second = (new_run(lake, run_id) for run_id in (RUN, LATER))
     for folder in (first, second):
@@ -248,7 +241,6 @@ def test_two_that_bring_the_same_article_leave_it_there_once(lake: DuckLake) -> 
 
 
 def test_a_reader_sees_one_state_and_holds_nobody_up(lake: DuckLake) -> None:
-    not_of_a_file(lake)
     with reading(lake) as connection:
         before = connection.execute("SELECT count(*) FROM articles").fetchall()
         commit(lake, [poll(FEED, 0, [listed(FEED, 1)])], [page(1)])
@@ -275,7 +267,6 @@ def test_a_locked_catalogue_is_waited_for_then_everything_stays_staged(lake: Duc
 
 
 def test_an_older_program_leaves_alone_what_a_newer_one_has_changed(lake: DuckLake) -> None:
-    not_of_a_file(lake)
     with open_database(lake, read_only=False, lock_timeout=10) as opened:
         with open_database(lake, read_only=False, lock_timeout=10) as newer:
             newer.connection.execute("INSERT INTO newsbeam_schema (version) VALUES (99)")
