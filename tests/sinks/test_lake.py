@@ -20,8 +20,9 @@ from sinks.connector.connection import Opened
 from sinks.connector.tables import described
 from sinks.database import bring_up_to_date, change, create, open_database
 from sinks.export import export_articles
+from sinks.extensions import load_extension
 from sinks.info import describe_database
-from sinks.lake import open_at
+from sinks.lake import EXTENSIONS, open_at
 from sinks.prune import prune
 from sinks.publish import check_target
 from sinks.query import query
@@ -423,16 +424,10 @@ def test_a_large_query_may_spill_to_disk(lake: DuckLake, tmp_path: Path) -> None
 def test_a_plain_client_reads_the_lake(lake: DuckLake) -> None:
     """As docs/ducklake.md says; the extensions are loaded from their packages here."""
     bring_news(lake)
-    if lake.password:
-        os.environ["PGPASSWORD"] = lake.password
-    with open_at(lake, read_only=False, lock_timeout=10) as opened:
-        loaded = opened.connection.execute(
-            "SELECT extension_name, install_path FROM duckdb_extensions() WHERE loaded"
-        ).fetchall()
+    os.environ["PGPASSWORD"] = lake.password or ""
     with duckdb.connect() as client:
-        for name, path in loaded:
-            if name in ("ducklake", "sqlite_scanner", "postgres_scanner"):
-                client.execute(f"LOAD '{path}'")
+        for name in filter(None, ("ducklake", EXTENSIONS[lake.kind])):
+            load_extension(client, name)
         client.execute(f"ATTACH '{lake.address}' AS news (READ_ONLY)")
         found = client.execute("SELECT count(*) FROM news.topics_per_outlet").fetchall()
     assert found == rows(lake, "SELECT count(*) FROM topics_per_outlet")
