@@ -172,7 +172,7 @@ def test_launchers_bring_the_edits_of_articles_once(
     start_newsroom: StartNewsroom, lake: DuckLake, tmp_path: Path
 ) -> None:
     """The same articles changed at the same time by two: each gets one more version."""
-    room, file = start_newsroom("--articles", "24", "--kind"), tmp_path / "news.duckdb"
+    room, file = start_newsroom("--articles", "36", "--kind"), tmp_path / "news.duckdb"
     run_over(room, file)
     run_over(room, lake)
     room.post("edit")

@@ -31,7 +31,7 @@ from tests.transforms.test_service import Gate
 
 PATIENCE = 90.0
 """Seconds after which a test gives up; none of them decides a result."""
-MOST_MEMORY = 900e6
+MOST_MEMORY = 1.2e9
 ONE_PAGE = "<html><body><article><h1>{0}</h1><p>{1}</p></article></body></html>"
 TEXT = (
     "The harbour board met in the old customs house and spoke for two hours about the number {0} "
