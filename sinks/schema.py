@@ -151,7 +151,7 @@ TABLES = (
         interval_seconds  INTEGER      Time between polls as configured, in seconds; NULL where the feed's own rhythm decides.
         expect_entries    INTEGER      New entries that it should bring in each expect_seconds; NULL without an expectation.
         expect_seconds    INTEGER      Time in which it should bring them, in seconds.
-        position          INTEGER      Where in the feeds file, from 0.
+        position          INTEGER      Place in the feeds file, from 0.
         listed            BOOLEAN      Whether the feeds file of the last run lists it.
         state             VARCHAR      (active|broken|retired) Retired by the server (410); broken (failed for ten days, and not for a passing reason); or active.
         address           VARCHAR      Where it is polled, since permanent redirects moved it; NULL: at feed_url.
