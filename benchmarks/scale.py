@@ -29,7 +29,7 @@ from benchmarks.polling import serving
 from benchmarks.sink import RUN_ARTICLES, commits
 from benchmarks.year import table
 from config.models import Feed
-from pipeline.plan import Due, look_up, write_plan
+from pipeline.plan import Due, look_up, read_known, write_plan
 from sinks.database import open_database
 from transforms.records import FeedTask
 
@@ -167,7 +167,7 @@ def _database(folder: Path) -> dict[str, float]:
     plan = folder / "plan"
     plan.mkdir()
     task = FeedTask("https://planned.example/0", "", None, None, 0, None)
-    known = _cpu(lambda: write_plan(database, Due([task], []), plan, lock_timeout=0))
+    known = _cpu(lambda: write_plan(Due([task], []), read_known(database, 0), plan))
     ids = np.load(plan / "known.npy", mmap_mode="r").shape[1]
     return {
         "commit": commit * 1e3,

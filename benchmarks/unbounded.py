@@ -37,7 +37,15 @@ from benchmarks.engines import newsroom, record, versions, worker_pool
 from config.load import load_feeds, load_topics, shipped
 from config.models import ExtractSettings, FetchSettings
 from pipeline.graph import stage
-from pipeline.plan import Bound, look_up, read_feed_tasks, read_page_tasks, write_plan
+from pipeline.plan import (
+    NOTHING,
+    Bound,
+    look_up,
+    read_feed_tasks,
+    read_known,
+    read_page_tasks,
+    write_plan,
+)
 from pipeline.run import RunOptions, new_run_id, note_plan
 from pipeline.runners import engine
 from sinks.commit import commit_run
@@ -253,7 +261,7 @@ class Trial:
         due = due._replace(feeds=[task for task in due.feeds if task.name not in self.under_way])
         files = self.folder / "next"
         files.mkdir(exist_ok=True)
-        write_plan(self.database, due, files, lock_timeout=10)
+        write_plan(due, read_known(self.database, 10), files)
         for path in files.iterdir():  # whole: workers have what is known mapped into memory
             path.replace(self.job.plan / path.name)
         if due.names():
@@ -276,7 +284,7 @@ class Trial:
         topics = load_topics(shipped("topics.yaml"))
         options = RunOptions(self.database, self.feeds, topics)
         due = look_up(self.database, [], now=datetime.now(timezone.utc), lock_timeout=10)
-        plan = write_plan(self.database, due._replace(owed=[]), folder.plan, lock_timeout=10)
+        plan = write_plan(due._replace(owed=[]), NOTHING, folder.plan)
         note_plan(options, folder, plan, "PrismRunner", datetime.now(timezone.utc), 0)
         folder.write_json("finished.json", {"state": "done", "message": "unbounded"})
         for name in _answered(folder):

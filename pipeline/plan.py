@@ -186,7 +186,8 @@ def make_plan(
     due = look_up(
         database, catalogue, now=now, poll_all=poll_all, lock_timeout=lock_timeout, archive=archive
     )
-    return write_plan(database, due, folder, lock_timeout=lock_timeout, archive=archive)
+    known = read_known(database, lock_timeout) if due.feeds or due.owed else NOTHING
+    return write_plan(due, known, folder, archive)
 
 
 def look_up(
@@ -279,27 +280,14 @@ def read_known_since(
         return [id_ for (id_,) in opened.connection.execute(KNOWN_SINCE, asked).fetchall()]
 
 
-def write_plan(
-    database: Where,
-    due: Due,
-    folder: Path,
-    *,
-    lock_timeout: float,
-    archive: Path | None = None,
-    with_known: bool = True,
-) -> Plan:
-    """Write what is due to files in `folder`, and what is known, unless the workers know it.
-
-    Raises:
-        DatabaseLocked: another process held the database.
-    """
-    known = folder / "known.npy"
-    needed = with_known and (due.feeds or due.owed)
-    write_known(known, read_known(database, lock_timeout) if needed else NOTHING)
+def write_plan(due: Due, known: pa.ChunkedArray, folder: Path, archive: Path | None = None) -> Plan:
+    """Write what is due, and the ids that are known, to files in `folder`, for the workers."""
+    ids = folder / "known.npy"
+    write_known(ids, known)
     feeds, pages, rules, resting = (
         folder / f"{name}.jsonl" for name in ("feeds", "owed", "robots", "hosts")
     )
-    plan = Plan(feeds, pages, known, rules, resting, len(due.feeds), len(due.owed), archive)
+    plan = Plan(feeds, pages, ids, rules, resting, len(due.feeds), len(due.owed), archive)
     _write(plan.feeds, due.feeds)
     _write(plan.owed, due.owed)
     _write(plan.robots, due.robots)

@@ -189,7 +189,8 @@ class _Stream:
         self.options, self.configuration = options, configuration
         self.staging, self.lasting, self.watcher = staging, lasting, watcher
         self.service = lasting.service
-        self.knows_all = False
+        self.in_step = False
+        """Whether nothing is left staged, and all is known that the database knows."""
         self.chosen = engine("DirectRunner", [])
         self.folder: RunFolder | None = None
         self.asked = Asked()
@@ -253,12 +254,7 @@ class _Stream:
         logs.about(None)
         options = self._options()
         database = options.database
-        self._patiently(lambda wait: bring_up_to_date(database, wait))
-        taken_over = self._patiently(lambda wait: recover(database, self.staging, wait))
-        if taken_over or not self.knows_all:
-            ids = self._patiently(lambda wait: read_known(database, wait))
-            self.lasting.known = KnownIds.of(ids)
-            self.knows_all = True
+        taken_over = [] if self.in_step else self._catch_up()
         now, started = datetime.now(timezone.utc), monotonic()
         bound = Bound(MOST_FEEDS, MOST_PAGES, self.service.arrived(), self.service.under_way())
         due = self._patiently(
@@ -270,9 +266,7 @@ class _Stream:
         folder = self.folder = self.staging.new_run(new_run_id())
         if self.stopped.is_set():  # a signal that came before it had a folder to leave a sign in
             ask_to_stop(folder.signals)
-        plan = self._patiently(
-            lambda wait: write_plan(database, due, folder.plan, lock_timeout=wait, with_known=False)
-        )
+        plan = write_plan(due, NOTHING, folder.plan)  # the steps know it already
         note_plan(options, folder, plan, self.chosen.name, now, monotonic() - started)
         self.watcher.phase("run")
         end = run_graph(options, plan, folder, self.chosen, self.watcher, self.asked)
@@ -282,13 +276,23 @@ class _Stream:
         self.folder = None
         since = now - LONGEST_REQUEST
         new = self._patiently(lambda wait: read_known_since(database, folder.run_id, since, wait))
-        self.knows_all = self.lasting.known.add(filter(None, new)) < MOST_ADDED
+        self.in_step = self.lasting.known.add(filter(None, new)) < MOST_ADDED
         result = self._publish(options, RunResult(committed, taken_over, end.abandoned))
         update_index(options, self.watcher)
         self.watcher.ran(result)
         if end.failure is not None:
             raise RunFailed(failed_because(end.failure)) from end.failure
         return result
+
+    def _catch_up(self) -> list[Committed]:
+        """Take over what is staged, and read what is known: at the start, and after a failure."""
+        database = self.options.database
+        self._patiently(lambda wait: bring_up_to_date(database, wait))
+        taken_over = self._patiently(lambda wait: recover(database, self.staging, wait))
+        ids = self._patiently(lambda wait: read_known(database, wait))
+        self.lasting.known = KnownIds.of(ids)
+        self.in_step = True
+        return taken_over
 
     def _options(self) -> RunOptions:
         """What the next run works on: a broken edit leaves in force what was."""
