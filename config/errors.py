@@ -90,3 +90,11 @@ class SearchIndexBusy(SearchIndexError):
 
 class StagingError(NewsbeamError):
     """The staging folder is unusable or of an unknown version."""
+
+
+def first_line(error: BaseException) -> str:
+    """What went wrong: of a worker's traceback, its last line; of a lost connection, why."""
+    details = getattr(error, "details", None)  # gRPC's errors begin with the name of their class
+    said = str(details() if callable(details) else error)
+    lines = (said.strip() or type(error).__name__).splitlines()
+    return lines[-1 if "Traceback (most" in lines[0] else 0][:500]

@@ -24,7 +24,7 @@ from config.errors import DatabaseError, DatabaseLocked
 from config.models import Feed
 from pipeline.output import duration, safe, size
 from sinks.database import one_row, open_database
-from sinks.extensions import load_extension
+from sinks.extensions import load_extension, package_of
 from sinks.staging import LAYOUT, beside, layout_of
 from sinks.where import Where, is_there, local
 
@@ -128,7 +128,7 @@ def extensions() -> Iterator[Finding]:
             try:
                 load_extension(connection, name)
             except (DatabaseError, duckdb.Error):
-                package = f"duckdb-extension-{name.replace('_', '-')}"
+                package = package_of(name)
                 remedy = f"pip install {package}=={duckdb.__version__}"
                 has = _version(package)
                 other = f" ({package} {has} is for another DuckDB)" if has else ""

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from config.errors import DatabaseLocked, NewsbeamError, StagingError
+from config.errors import DatabaseLocked, NewsbeamError, StagingError, first_line
 from config.models import VERSION, Taxonomy
 from pipeline.lock import only_one
-from pipeline.run import RunFailed, defined, first_line, new_run_id
+from pipeline.run import RunFailed, defined, new_run_id
 from sinks.commit import Committed, commit_run, recover
 from sinks.connector.tables import Misfit
 from sinks.database import bring_up_to_date, open_database

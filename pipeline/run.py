@@ -14,7 +14,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
 
-from config.errors import NewsbeamError, PublishError
+from config.errors import NewsbeamError, PublishError, first_line
 from config.models import VERSION, ExtractSettings, Feed, FetchSettings, Taxonomy
 from pipeline import logs
 from pipeline.interrupt import Abandoned, Asked, finish, listening
@@ -387,11 +387,3 @@ def _progress(folder: RunFolder, report: Callable[[Counter[str]], None]) -> Iter
         ended.set()
         thread.join()
         report(counts(folder.signals))
-
-
-def first_line(error: BaseException) -> str:
-    """What went wrong: of a worker's traceback, its last line; of a lost connection, why."""
-    details = getattr(error, "details", None)  # gRPC's errors begin with the name of their class
-    said = str(details() if callable(details) else error)
-    lines = (said.strip() or type(error).__name__).splitlines()
-    return lines[-1 if "Traceback (most" in lines[0] else 0][:500]

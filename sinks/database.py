@@ -163,16 +163,24 @@ def schema_version(connection: duckdb.DuckDBPyConnection, path: str) -> int:
     return version or 0
 
 
+def all_rows(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    parameters: Sequence[Any] | Mapping[str, Any] = (),
+) -> list[dict[str, Any]]:
+    """The rows of a query's result by column."""
+    found = connection.execute(query, parameters)
+    names = [column[0] for column in found.description or []]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
 def one_row(
     connection: duckdb.DuckDBPyConnection,
     query: str,
     parameters: Sequence[Any] | Mapping[str, Any] = (),
 ) -> dict[str, Any]:
     """The first row of a query's result by column; empty where there is no row."""
-    found = connection.execute(query, parameters)
-    names = [column[0] for column in found.description or []]
-    row = found.fetchone()
-    return dict(zip(names, row, strict=True)) if row else {}
+    return next(iter(all_rows(connection, query, parameters)), {})
 
 
 def _too_new(path: Where, found: int) -> SchemaMismatch:

@@ -13,7 +13,7 @@ from pathlib import Path
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from config.errors import ConfigError, StagingError
+from config.errors import ConfigError, StagingError, first_line
 from sinks.connector.remote import (
     check_staging,
     fetch_shards,
@@ -133,8 +133,3 @@ class RemoteStore:
             raise StagingError(
                 f"{self.address}: {first_line(error)}; nothing is lost: mend it and run again"
             ) from error
-
-
-def first_line(error: Exception) -> str:
-    """What went wrong."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:500]

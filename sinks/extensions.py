@@ -28,9 +28,13 @@ def load_extension(connection: duckdb.DuckDBPyConnection, name: str) -> None:
         if Path(folder, file).exists():
             connection.execute(f"LOAD {quoted(str(Path(folder, file)))}")
             return
-    package = f"duckdb-extension-{name.replace('_', '-')}"
     raise DatabaseError(
         f"DuckDB {duckdb.__version__} has no extension {name} here: "
-        f"`pip install {package}=={duckdb.__version__}`, "
+        f"`pip install {package_of(name)}=={duckdb.__version__}`, "
         f"or `INSTALL {name}` in DuckDB"
     )
+
+
+def package_of(name: str) -> str:
+    """The package of Python that brings an extension."""
+    return f"duckdb-extension-{name.replace('_', '-')}"

@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-import duckdb
-
-from sinks.database import one_row, open_database
+from sinks.database import all_rows, one_row, open_database
 from sinks.info import sizes
 from sinks.staging import LAYOUT, layout_of, store_of, waiting
 from sinks.where import Where, shown
@@ -98,7 +96,7 @@ def read_status(
         connection = opened.connection
         now = datetime.now(timezone.utc)
         since = now - timedelta(days=1)
-        lags = _rows(connection, LAGS, since=since, fetched=since - LONGEST_RUN)
+        lags = all_rows(connection, LAGS, {"since": since, "fetched": since - LONGEST_RUN})
         whole = [row for row in lags if row["hour"] is None]
         found = {
             "path": shown(path),
@@ -108,15 +106,17 @@ def read_status(
                 **one_row(
                     connection, FEEDS, {"now": now, "overdue": now - timedelta(seconds=overdue)}
                 ),
-                "below_expectation": _rows(connection, BELOW),
+                "below_expectation": all_rows(connection, BELOW),
             },
             "pages": one_row(
                 connection,
                 PAGES,
                 {"now": now, "latest": now + timedelta(seconds=LONGEST_RETRY_AFTER)},
             ),
-            "resting_hosts": _rows(
-                connection, HOSTS, now=now, latest=now + timedelta(seconds=LONGEST_REST)
+            "resting_hosts": all_rows(
+                connection,
+                HOSTS,
+                {"now": now, "latest": now + timedelta(seconds=LONGEST_REST)},
             ),
             "last_day": {
                 **one_row(connection, DAY, {"since": since}),
@@ -133,9 +133,3 @@ def read_status(
             "staged": [run.run_id for run in waiting(place)],
             "staging_is_of_another_version": layout_of(place) not in (None, LAYOUT),
         }
-
-
-def _rows(connection: duckdb.DuckDBPyConnection, query: str, **values: Any) -> list[dict[str, Any]]:
-    found = connection.execute(query, values)
-    names = [column[0] for column in found.description or []]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
