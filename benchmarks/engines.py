@@ -10,7 +10,6 @@ Then two launchers at once bring the same news to a DuckLake, one of them killed
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shutil
@@ -25,17 +24,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import httpx
 import psutil
 from apache_beam.options.pipeline_options import FlinkRunnerOptions
 
 from pipeline.runners import BEAM, ENGINES
 from sinks.database import create
 from sinks.where import DuckLake, Where, parse_lake
-from tests.conftest import content
+from tests.conftest import PROGRAM, Newsroom, content, serving
 from tests.lakes import Postgres, programs
 
-PROGRAM = [sys.executable, "-m", "pipeline.cli"]
 LATENCY_MS, PAGES_BEFORE_KILL = 200, 60
 MOST_RUNS = 3
 RETRIES = "--number_of_execution_retries=3"
@@ -52,27 +49,9 @@ class Engine(NamedTuple):
     local: bool = True
 
 
-class Room(NamedTuple):
-    """A newsroom that serves."""
-
-    base: str
-    feeds: Path
-
-    def asked(self) -> int:
-        """Requests answered so far."""
-        return len(httpx.get(f"{self.base}/_control/log", timeout=30).json())
-
-
-@contextmanager
-def newsroom(folder: Path, *options: str) -> Iterator[Room]:
-    """A newsroom in a process of its own, with its feeds file in `folder`."""
-    command = [*PROGRAM, "newsroom", "--port", "0", "--json", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        room = Room(json.loads(process.stdout.readline())["base_url"], folder / "feeds.yaml")
-        room.feeds.write_text(httpx.get(f"{room.base}/_control/feeds.yaml", timeout=30).text)
-        yield room
-        process.terminate()
+def asked(room: Newsroom) -> int:
+    """Requests answered so far."""
+    return len(room.log())
 
 
 @contextmanager
@@ -159,7 +138,7 @@ def lakes(folder: Path) -> Iterator[Iterator[tuple[str, Where]]]:
         yield each()
 
 
-def launch(room: Room, database: Where, options: list[str], home: Path | None = None) -> Any:
+def launch(room: Newsroom, database: Where, options: list[str], home: Path | None = None) -> Any:
     """Start a run, in a folder of its own where it shares a DuckLake."""
     address, environment = str(database), dict(os.environ)
     if isinstance(database, DuckLake):
@@ -172,14 +151,14 @@ def launch(room: Room, database: Where, options: list[str], home: Path | None = 
     )  # fmt: skip
 
 
-def run_two(room: Room, lake: Where, folder: Path) -> int:
+def run_two(room: Newsroom, lake: Where, folder: Path) -> int:
     """Two launchers at once, of which the second is killed, and runs again; how many runs."""
     homes = [folder / "one", folder / "two"]
     for home in homes:
         home.mkdir(parents=True)
-    asked = room.asked()
+    before = asked(room)
     first, second = (launch(room, lake, [], home) for home in homes)
-    while room.asked() < asked + 2 * PAGES_BEFORE_KILL and second.poll() is None:
+    while asked(room) < before + 2 * PAGES_BEFORE_KILL and second.poll() is None:
         time.sleep(0.05)
     second.kill()
     second.wait()
@@ -191,14 +170,14 @@ def run_two(room: Room, lake: Where, folder: Path) -> int:
 
 
 def run(
-    room: Room, database: Path, options: list[str], amid: Callable[[psutil.Popen], None] | None
+    room: Newsroom, database: Path, options: list[str], amid: Callable[[psutil.Popen], None] | None
 ) -> int:
     """Run until it is done; how many runs that took. `amid` is called once, amid the pages."""
     for number in range(1, MOST_RUNS + 1):
-        asked = room.asked()
+        before = asked(room)
         process = launch(room, database, options)
         if amid and number == 1:
-            while room.asked() < asked + PAGES_BEFORE_KILL and process.poll() is None:
+            while asked(room) < before + PAGES_BEFORE_KILL and process.poll() is None:
                 time.sleep(0.05)
             amid(process)
         _, err = process.communicate(timeout=300)
@@ -229,13 +208,13 @@ def main() -> None:
     """Run all, print a row for each, and fail where rows differ."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        with newsroom(folder, "--latency-ms", str(LATENCY_MS)) as room, worker_pool() as there:
+        with serving(folder, "--latency-ms", str(LATENCY_MS)) as room, worker_pool() as there:
             differ = [name for name, same in _trials(room, folder, *there) if not same]
     sys.exit(f"rows differ: {', '.join(differ)}" if differ else 0)
 
 
 def _trials(
-    room: Room, folder: Path, pool: psutil.Popen, external: list[str]
+    room: Newsroom, folder: Path, pool: psutil.Popen, external: list[str]
 ) -> Iterator[tuple[str, bool]]:
     table = [f"{versions()}:", ""]
     table += ["| engine | worker | killed amid the pages | runs | rows | same |"]

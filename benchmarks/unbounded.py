@@ -26,14 +26,13 @@ from time import monotonic
 from typing import Any
 
 import apache_beam as beam
-import httpx
 import psutil
 from apache_beam.coders import StrUtf8Coder
 from apache_beam.options.pipeline_options import StandardOptions
 from apache_beam.transforms.periodicsequence import PeriodicImpulse
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 
-from benchmarks.engines import newsroom, record, versions, worker_pool
+from benchmarks.engines import record, versions, worker_pool
 from config.load import load_feeds, load_topics, shipped
 from config.models import ExtractSettings, FetchSettings
 from pipeline.graph import stage
@@ -51,6 +50,7 @@ from pipeline.runners import engine
 from sinks.commit import commit_run
 from sinks.database import bring_up_to_date, open_database
 from sinks.staging import RunFolder, open_staging
+from tests.conftest import serving
 from transforms.hosts import refused_rest
 from transforms.known import KnownIds
 from transforms.listing import poll_record, refused_poll
@@ -186,7 +186,7 @@ class Trial:
     def run(self) -> None:
         articles = round(self.minutes * 60 / PUBLISH_EVERY)
         with (
-            newsroom(
+            serving(
                 self.folder, "--articles", str(articles), "--publish-every", f"{PUBLISH_EVERY}s",
                 "--interval", f"{INTERVAL}s",
             ) as self.room,
@@ -307,8 +307,7 @@ class Trial:
             )
 
     def _judge(self) -> None:
-        answer = httpx.get(f"{self.room.base}/_control/truth", timeout=60)
-        truth = answer.json()["articles"]
+        truth = self.room.truth()["articles"]
         expected = {
             (item["canonical_url"], item["outlet"], item["title"], *item["topics"])
             for item in truth

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,12 +34,12 @@ class Newsroom:
     feeds: Path
 
     def get(self, path: str) -> httpx.Response:
-        answer = httpx.get(f"{self.base_url}/_control/{path}", timeout=30)
+        answer = httpx.get(f"{self.base_url}/_control/{path}", timeout=60)
         answer.raise_for_status()
         return answer
 
     def post(self, path: str) -> None:
-        httpx.post(f"{self.base_url}/_control/{path}", timeout=30).raise_for_status()
+        httpx.post(f"{self.base_url}/_control/{path}", timeout=60).raise_for_status()
 
     def truth(self) -> dict[str, Any]:
         return self.get("truth").json()
@@ -51,30 +51,32 @@ class Newsroom:
 StartNewsroom = Callable[..., Newsroom]
 
 
+@contextmanager
+def serving(folder: Path, *options: str) -> Iterator[Newsroom]:
+    """A newsroom in a process of its own, with its feeds file in a folder."""
+    process = subprocess.Popen(
+        [*PROGRAM, "newsroom", "--port", "0", "--json", *options],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        base_url = json.loads(process.stdout.readline())["base_url"]
+        room = Newsroom(base_url, folder / "feeds.yaml")
+        room.feeds.write_text(room.get("feeds.yaml").text, encoding="utf-8")
+        yield room
+    finally:
+        process.terminate()
+        assert process.wait(timeout=20) == 0, "the newsroom did not end cleanly"
+
+
 @pytest.fixture(scope="session")
 def start_newsroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartNewsroom]:
     """Start newsrooms with options of `newsbeam newsroom`; all end with the session."""
-    processes: list[subprocess.Popen[str]] = []
-
-    def start(*options: str) -> Newsroom:
-        process = subprocess.Popen(
-            [*PROGRAM, "newsroom", "--port", "0", "--json", *options],
-            stdout=subprocess.PIPE,
-            text=True,
+    with ExitStack() as stack:
+        yield lambda *options: stack.enter_context(
+            serving(tmp_path_factory.mktemp("newsroom"), *options)
         )
-        processes.append(process)
-        assert process.stdout is not None
-        base_url = json.loads(process.stdout.readline())["base_url"]
-        feeds = tmp_path_factory.mktemp("newsroom") / "feeds.yaml"
-        room = Newsroom(base_url, feeds)
-        feeds.write_text(room.get("feeds.yaml").text, encoding="utf-8")
-        return room
-
-    yield start
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        assert process.wait(timeout=20) == 0, "the newsroom did not end cleanly"
 
 
 @pytest.fixture(scope="session")

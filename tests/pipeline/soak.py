@@ -14,8 +14,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,10 +22,9 @@ from statistics import median, quantiles
 from typing import Any, NamedTuple
 
 import duckdb
-import httpx
 import psutil
 
-from tests.conftest import PROGRAM
+from tests.conftest import PROGRAM, rows, serving
 
 HOLD = """
 import duckdb, sys
@@ -146,24 +144,23 @@ class Soak:
 
     def run(self) -> Outcome:
         """The whole schedule, then as long as it takes to have everything, then SIGTERM."""
-        with self.newsroom() as base:
-            self.control = f"{base}/_control"
-            truth = httpx.get(f"{self.control}/truth", timeout=60).json()
-            feeds = httpx.get(f"{self.control}/feeds.yaml", timeout=60).text
-            (self.folder / "feeds.yaml").write_text(feeds, encoding="utf-8")
+        options = ["--kind", "--held", "--articles", str(self.schedule.articles),
+                   "--interval", self.schedule.interval]  # fmt: skip
+        with serving(self.folder, *options) as self.room:
+            truth = self.room.truth()
             slugs = sorted({feed["url"].split("/")[3] for feed in truth["feeds"]})
             try:
                 self.start()
                 for event in events(self.schedule, slugs):
                     self.wait_until(event.at)
                     self.happen(event)
-                httpx.post(f"{self.control}/publish/{self.schedule.articles}", timeout=60)
+                self.room.post(f"publish/{self.schedule.articles}")
                 wrong = self.drain(truth)
                 asked = time.monotonic()
                 self.stream.send_signal(signal.SIGTERM)
                 self.stream.wait(60)
                 ended_in = time.monotonic() - asked
-                published = httpx.get(f"{self.control}/published", timeout=60).json()
+                published = self.room.get("published").json()
                 return Outcome(
                     wrong or differences(self.database, truth),
                     self.stream.returncode,
@@ -172,7 +169,7 @@ class Soak:
                     self.samples,
                     lags(self.database, published),
                     time.monotonic() - self.began,
-                    ask(self.database, "SELECT count(*) FROM runs")[0][0],
+                    rows(self.database, "SELECT count(*) FROM runs")[0][0],
                     self.log.read_text(encoding="utf-8"),
                 )
             finally:
@@ -181,27 +178,12 @@ class Soak:
                         process.kill()
                         process.wait()
 
-    @contextmanager
-    def newsroom(self) -> Iterator[str]:
-        """A newsroom that lists nothing yet; its address."""
-        process = subprocess.Popen(
-            [*PROGRAM, "newsroom", "--port", "0", "--json", "--kind", "--held",
-             "--articles", str(self.schedule.articles), "--interval", self.schedule.interval],
-            stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert process.stdout is not None
-        try:
-            yield json.loads(process.stdout.readline())["base_url"]
-        finally:
-            process.terminate()
-            process.wait(20)
-
     def start(self) -> None:
         """Start a stream, or the next life of it."""
         self.lives += 1
         with open(self.log, "a", encoding="utf-8") as log:
             self.stream = subprocess.Popen(
-                [*PROGRAM, "stream", "--feeds", str(self.folder / "feeds.yaml"),
+                [*PROGRAM, "stream", "--feeds", str(self.room.feeds),
                  "--database", str(self.database), "--allow-private-hosts",
                  "--host-delay", "0.05", "--commit-every", self.schedule.commit_every],
                 stdout=log, stderr=subprocess.STDOUT, text=True,
@@ -241,12 +223,11 @@ class Soak:
             assert self.reader is not None
             self.reader.communicate("\n", timeout=20)
         elif event.what == "publish":
-            httpx.post(f"{self.control}/publish/1", timeout=60).raise_for_status()
+            self.room.post("publish/1")
         elif event.what == "edit":
-            httpx.post(f"{self.control}/edit", timeout=60).raise_for_status()
+            self.room.post("edit")
         else:
-            path = "/".join(("outlet", *event.words))
-            httpx.post(f"{self.control}/{path}", timeout=60).raise_for_status()
+            self.room.post("/".join(("outlet", *event.words)))
 
     def hold(self) -> None:
         """Let a reader hold the file, once it has its turn."""
@@ -273,13 +254,6 @@ class Soak:
         return wrong
 
 
-def ask(database: Path, query: str) -> list[tuple[Any, ...]]:
-    """What a query finds."""
-    with duckdb.connect(str(database), read_only=True) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        return connection.execute(query).fetchall()
-
-
 def fold(text: str) -> str:
     """Words with single spaces."""
     return " ".join(text.split())
@@ -293,7 +267,7 @@ def own(text: str, told: dict[str, Any]) -> list[str]:
 
 def differences(database: Path, truth: dict[str, Any]) -> list[str]:
     """Where a database, after the edits, differs from what its newsroom knows; each once."""
-    found = ask(database, "SELECT canonical_url, text, version FROM articles")
+    found = rows(database, "SELECT canonical_url, text, version FROM articles")
     expected = {item["canonical_url"]: item for item in truth["articles"]}
     wrong = [f"doubled: {url}" for url, n in Counter(url for url, *_ in found).items() if n > 1]
     wrong += [f"lost: {url}" for url in expected.keys() - {url for url, *_ in found}]
@@ -306,7 +280,7 @@ def differences(database: Path, truth: dict[str, Any]) -> list[str]:
             wrong.append(f"another text: {url}")
         if version > (2 if expected[url]["edited"] else 1):
             wrong.append(f"{version} versions: {url}")
-    ((entries, distinct, owed),) = ask(
+    ((entries, distinct, owed),) = rows(
         database,
         """
         SELECT count(*), count(DISTINCT (feed_url, url_id)),
@@ -320,7 +294,7 @@ def differences(database: Path, truth: dict[str, Any]) -> list[str]:
 
 def lags(database: Path, published: dict[str, str]) -> list[float]:
     """Seconds from the publication of articles to the commit of their first version."""
-    rows = ask(
+    found = rows(
         database,
         """
         SELECT canonical_url, r.committed_at FROM articles a
@@ -329,7 +303,7 @@ def lags(database: Path, published: dict[str, str]) -> list[float]:
     )
     return [
         (committed - datetime.fromisoformat(published[url])).total_seconds()
-        for url, committed in rows
+        for url, committed in found
         if url in published
     ]
 
