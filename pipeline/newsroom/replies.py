@@ -81,8 +81,9 @@ class Responder:
     def publish(self, count: int) -> int:
         """Let feeds list so many of the articles that are held back; how many these were."""
         new = [self._held.popleft() for _ in range(min(count, len(self._held)))]
-        changed_at = self._change()
-        self._published |= {article.number: changed_at for article in new}
+        self._change()
+        now = datetime.now(timezone.utc)  # the stamps of HTTP may run ahead of it
+        self._published |= {article.number: now for article in new}
         return len(new)
 
     def published(self) -> dict[str, str]:
@@ -101,14 +102,13 @@ class Responder:
         self._ill[outlet] = behaviour
         return True
 
-    def _change(self) -> datetime:
+    def _change(self) -> None:
         """What is listed is another from now on; a stamp of HTTP has whole seconds."""
         now = datetime.now(timezone.utc)
         if self._changed_at:
             now = max(now, self._changed_at + timedelta(seconds=1))
         self._changed_at = now
         self._cache = _Cache(_CACHE_BYTES)
-        return now
 
     # -- routes --------------------------------------------------------------------------------
 
