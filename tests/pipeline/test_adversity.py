@@ -49,13 +49,6 @@ def room(start_newsroom: StartNewsroom) -> Newsroom:
     return start_newsroom("--articles", "40", "--outlets", "5", "--kind")
 
 
-@pytest.fixture(scope="module")
-def undisturbed(room: Newsroom, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    database = tmp_path_factory.mktemp("undisturbed") / "news.duckdb"
-    run_over(room, database)
-    return content(database)
-
-
 def try_run(
     room: Newsroom,
     database: Path,

@@ -42,19 +42,6 @@ Rows = dict[str, list[str]]
 
 
 @pytest.fixture(scope="module")
-def room(start_newsroom: StartNewsroom) -> Newsroom:
-    return start_newsroom("--articles", "24", "--kind")
-
-
-@pytest.fixture(scope="module")
-def undisturbed(room: Newsroom, tmp_path_factory: pytest.TempPathFactory) -> Rows:
-    """The rows of a run that nobody disturbed."""
-    database = tmp_path_factory.mktemp("undisturbed") / "news.duckdb"
-    run_over(room, database)
-    return content(database)
-
-
-@pytest.fixture(scope="module")
 def unkind(start_newsroom: StartNewsroom) -> Newsroom:
     return start_newsroom("--articles", "12")
 

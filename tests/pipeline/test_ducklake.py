@@ -31,19 +31,6 @@ ROUNDS = 3
 Rows = dict[str, list[str]]
 
 
-@pytest.fixture(scope="module")
-def room(start_newsroom: StartNewsroom) -> Newsroom:
-    return start_newsroom("--articles", "24", "--kind")
-
-
-@pytest.fixture(scope="module")
-def undisturbed(room: Newsroom, tmp_path_factory: pytest.TempPathFactory) -> Rows:
-    """The rows of a run into a file that nobody disturbed."""
-    database = tmp_path_factory.mktemp("undisturbed") / "news.duckdb"
-    run_over(room, database)
-    return content(database)
-
-
 def given(lake: DuckLake) -> str:
     """The address as a user writes it."""
     return lake.address + (f" password='{lake.password}'" if lake.password else "")

@@ -22,7 +22,6 @@ from tests.conftest import (
     KIND_TO_LOOPBACK,
     PROGRAM,
     Newsroom,
-    StartNewsroom,
     content,
     newsbeam,
     rows,
@@ -110,19 +109,6 @@ def made_store(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Sto
     return Store(f"s3://{BUCKET}/{prefix}", listed, got, put)
 
 
-@pytest.fixture(scope="module")
-def room(start_newsroom: StartNewsroom) -> Newsroom:
-    return start_newsroom("--articles", "24", "--kind")
-
-
-@pytest.fixture(scope="module")
-def undisturbed(room: Newsroom, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database whose runs staged beside it."""
-    database = tmp_path_factory.mktemp("undisturbed") / "news.duckdb"
-    run_over(room, database)
-    return database
-
-
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
     return tmp_path / "news.duckdb"
@@ -139,10 +125,10 @@ def staged(store: Store, pattern: str) -> bool:
 
 @pytest.mark.parametrize("workers", [[], PROCESSES], ids=["threads", "processes"])
 def test_the_rows_are_those_of_a_run_that_staged_beside_its_database(
-    room: Newsroom, undisturbed: Path, database: Path, store: Store, workers: list[str]
+    room: Newsroom, undisturbed_database: Path, database: Path, store: Store, workers: list[str]
 ) -> None:
     run_over(room, database, "--staging", store.address, *workers)
-    assert content(database) == content(undisturbed)
+    assert content(database) == content(undisturbed_database)
     assert store.names() == [own(database, "VERSION")]
     assert not Path(f"{database}.staging").exists()
 
@@ -174,7 +160,7 @@ def waiting(room: Newsroom, database: Path, store: Store) -> Path:
 
 
 def test_two_commits_at_once_bring_what_a_dead_run_left_once(
-    waiting: Path, undisturbed: Path, store: Store
+    waiting: Path, undisturbed_database: Path, store: Store
 ) -> None:
     told = json.loads(store.program("db", "info", "--database", waiting, "--json").stdout)
     assert [run["files"] > 2 for run in told["staged"]] == [True]
@@ -183,7 +169,7 @@ def test_two_commits_at_once_bring_what_a_dead_run_left_once(
         for _ in range(2)
     ]
     assert sorted(commit.wait(timeout=120) for commit in commits) in ([0, 0], [0, 75])
-    assert content(waiting) == content(undisturbed)
+    assert content(waiting) == content(undisturbed_database)
     assert rows(waiting, "SELECT state FROM runs") == [("done",)]
     assert store.names() == [own(waiting, "VERSION")]
     again = store.program("commit", "--database", waiting)
@@ -191,21 +177,21 @@ def test_two_commits_at_once_bring_what_a_dead_run_left_once(
 
 
 def test_a_run_that_was_killed_on_the_way_is_taken_over_by_the_next(
-    room: Newsroom, undisturbed: Path, database: Path, store: Store
+    room: Newsroom, undisturbed_database: Path, database: Path, store: Store
 ) -> None:
     process = start(room, database, store)
     wait_until(process, lambda: staged(store, "polls-*.parquet"))
     killed(process)
     told = run_over(room, database, "--staging", store.address)
     assert len(told["recovered"]) == 1
-    assert content(database) == content(undisturbed)
+    assert content(database) == content(undisturbed_database)
     assert store.names() == [own(database, "VERSION")]
 
 
 def test_databases_share_an_address_and_nothing_else(
-    waiting: Path, undisturbed: Path, store: Store, tmp_path: Path
+    waiting: Path, undisturbed_database: Path, store: Store, tmp_path: Path
 ) -> None:
-    other = Path(shutil.copy(undisturbed, tmp_path / "other.duckdb"))
+    other = Path(shutil.copy(undisturbed_database, tmp_path / "other.duckdb"))
     assert "Nothing is staged" in store.program("commit", "--database", other).stdout
     assert store.program("commit", "--database", waiting).stdout.startswith("Took over ")
     assert content(other) == content(waiting)
@@ -233,20 +219,20 @@ def test_a_plan_that_is_damaged_is_named(waiting: Path, store: Store) -> None:
 
 @pytest.mark.parametrize("what", ["VERSION", "thesis.txt"])
 def test_a_folder_of_another_version_or_of_somebody_else_is_refused_and_kept(
-    undisturbed: Path, store: Store, what: str
+    undisturbed_database: Path, store: Store, what: str
 ) -> None:
-    store.write(own(undisturbed, what), b"99")
+    store.write(own(undisturbed_database, what), b"99")
     layout = "99" if what == "VERSION" else "none"
-    text = store.program("commit", "--database", undisturbed, expect=1).stderr
-    folder = f"{store.address}/{database_id(undisturbed, 0)}"
+    text = store.program("commit", "--database", undisturbed_database, expect=1).stderr
+    folder = f"{store.address}/{database_id(undisturbed_database, 0)}"
     assert f"{folder}: staging layout '{layout}', but this program knows '3'" in text
-    assert store.names() == [own(undisturbed, what)]
-    assert store.read(own(undisturbed, what)) == b"99"
+    assert store.names() == [own(undisturbed_database, what)]
+    assert store.read(own(undisturbed_database, what)) == b"99"
 
 
-def test_what_others_keep_at_the_address_stays(undisturbed: Path, store: Store) -> None:
+def test_what_others_keep_at_the_address_stays(undisturbed_database: Path, store: Store) -> None:
     store.write("thesis.txt", b"all of it")
-    store.program("commit", "--database", undisturbed)
+    store.program("commit", "--database", undisturbed_database)
     assert store.read("thesis.txt") == b"all of it"
 
 
@@ -282,15 +268,15 @@ def test_a_bucket_that_is_not_there_is_1_and_named(
 
 
 def test_options_of_beam_lead_to_the_file_system(
-    undisturbed: Path, bucket: Store, monkeypatch: pytest.MonkeyPatch
+    undisturbed_database: Path, bucket: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And those that it does not know, or that would say nothing, are refused."""
     endpoint = f"--s3_endpoint_url={os.environ['AWS_ENDPOINT_URL_S3']}"
     monkeypatch.delenv("AWS_ENDPOINT_URL_S3")
-    arguments = ("commit", "--database", undisturbed, "--staging", bucket.address, "--")
+    arguments = ("commit", "--database", undisturbed_database, "--staging", bucket.address, "--")
     assert "Nothing is staged" in newsbeam(*arguments, endpoint).stdout
     assert "Beam does not know --nonsense" in newsbeam(*arguments, "--nonsense", expect=2).stderr
-    text = newsbeam("commit", "--database", undisturbed, "--", endpoint, expect=2).stderr
+    text = newsbeam("commit", "--database", undisturbed_database, "--", endpoint, expect=2).stderr
     assert "options of Beam say how the file system of --staging is reached" in text
 
 

@@ -113,6 +113,18 @@ def stream(tmp_path: Path) -> Iterator[Callable[..., Stream]]:
             each.process.wait()
 
 
+@pytest.fixture
+def publishing(
+    start_newsroom: StartNewsroom, stream: Callable[..., Stream]
+) -> tuple[Newsroom, Stream]:
+    """A newsroom that has published one article, and a stream that has it."""
+    room = start_newsroom("--articles", "12", "--kind", "--held", "--interval", "1s")
+    running = stream(room.feeds.read_text(encoding="utf-8"))
+    room.post("publish/1")
+    running.until_it_has(1)
+    return room, running
+
+
 @pytest.fixture(scope="module")
 def room(start_newsroom: StartNewsroom) -> Newsroom:
     return start_newsroom("--articles", "24", "--kind", "--interval", "2s")
@@ -329,13 +341,8 @@ def test_a_file_that_is_no_database_of_newsbeam_ends_it_at_once(
 # -- a database that others use --------------------------------------------------------------------
 
 
-def test_a_reader_who_holds_the_file_is_waited_for(
-    start_newsroom: StartNewsroom, stream: Callable[..., Stream]
-) -> None:
-    room = start_newsroom("--articles", "12", "--kind", "--held", "--interval", "1s")
-    running = stream(room.feeds.read_text(encoding="utf-8"))
-    room.post("publish/1")
-    running.until_it_has(1)
+def test_a_reader_who_holds_the_file_is_waited_for(publishing: tuple[Newsroom, Stream]) -> None:
+    room, running = publishing
     running.until(lambda: bool(running.finds("SELECT 1")))
     reader = running.held()
     room.post("publish/1")
@@ -349,12 +356,9 @@ def test_a_reader_who_holds_the_file_is_waited_for(
 
 
 def test_a_signal_while_the_file_is_held_leaves_what_is_fetched_staged(
-    start_newsroom: StartNewsroom, stream: Callable[..., Stream]
+    publishing: tuple[Newsroom, Stream],
 ) -> None:
-    room = start_newsroom("--articles", "12", "--kind", "--held", "--interval", "1s")
-    running = stream(room.feeds.read_text(encoding="utf-8"))
-    room.post("publish/1")
-    running.until_it_has(1)
+    room, running = publishing
     reader = running.held()
     room.post("publish/1")
     running.until(lambda: "waiting" in running.said())
