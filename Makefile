@@ -77,7 +77,7 @@ engines: $(READY)  ## the newsroom on every engine that is here, against the loc
 	@$(BIN)/python -m benchmarks.engines
 
 docs: $(READY)  ## renew the data dictionary, and the answers in docs/sql.md
-	@$(BIN)/python -m sinks.dictionary > docs/data-dictionary.md
+	@$(BIN)/python -m sinks.tables.dictionary > docs/data-dictionary.md
 	@$(BIN)/python -m tests.test_sql_docs
 
 lock: $(READY)  ## renew requirements.lock for all supported versions of Python

@@ -6,7 +6,7 @@ import random
 import string
 from pathlib import Path
 
-from sinks.database import open_database
+from sinks.database.opening import open_database
 
 FEEDS = 300
 PARAGRAPHS = 4_000

@@ -27,9 +27,9 @@ from typing import Any, NamedTuple
 import psutil
 from apache_beam.options.pipeline_options import FlinkRunnerOptions
 
-from pipeline.runners import BEAM, ENGINES
-from sinks.database import create
-from sinks.where import DuckLake, Where, parse_lake
+from pipeline.run.runners import BEAM, ENGINES
+from sinks.database.opening import create
+from sinks.database.where import DuckLake, Where, parse_lake
 from tests.conftest import PROGRAM, Newsroom, content, serving
 from tests.lakes import Postgres, programs
 

@@ -29,7 +29,7 @@ import psutil
 import yaml
 
 from benchmarks.pipeline import PROGRAM, Measured, Watch
-from transforms.feeds import parse_feed
+from transforms.feeds.documents import parse_feed
 
 HOSTS, ENTRIES, LATENCY = 200, 30, 0.05
 AT_ONCE_BY_HOST, AT_ONCE = 2, 200

@@ -13,9 +13,9 @@ from collections import Counter
 from pathlib import Path
 
 from config.models import ExtractSettings
-from transforms import pool
-from transforms.feeds import parse_feed
+from transforms.feeds.documents import parse_feed
 from transforms.records import FeedDocument, Unreadable
+from transforms.workers import pool
 
 ROOT = Path(__file__).resolve().parents[1]
 EVAL = Path(os.environ.get("NEWSBEAM_EVAL", ROOT.parent / "shared" / "eval")) / "feeds"

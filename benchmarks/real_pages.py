@@ -27,7 +27,7 @@ from xml.sax.saxutils import escape
 import duckdb
 import trafilatura
 
-from transforms.feeds import parse_feed
+from transforms.feeds.documents import parse_feed
 from transforms.records import FeedDocument
 
 EVAL = Path(os.environ.get("NEWSBEAM_EVAL", "../shared/eval"))

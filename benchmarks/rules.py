@@ -1,6 +1,6 @@
 """The planner's rules over whole columns, for `make bench-year`.
 
-Each function says the same as one of transforms/schedule.py or pipeline/plan.py, which
+Each function says the same as one of transforms/feeds/schedule.py or pipeline/run/plan.py, which
 tests/benchmarks/test_rules.py holds against it row by row. Times are seconds since a Monday at
 midnight, in UTC.
 """
@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.plan import EARLY
-from transforms.schedule import (
+from pipeline.run.plan import EARLY
+from transforms.feeds.schedule import (
     BROKEN_AFTER,
     DEFAULT_INTERVAL,
     JITTER,
@@ -31,7 +31,7 @@ NEVER = np.inf
 
 
 class Turns(NamedTuple):
-    """`transforms.schedule.Turn` in columns; NaN for None, 0 for a hint that says nothing."""
+    """`transforms.feeds.schedule.Turn` in columns; NaN for None, 0 for a hint that says nothing."""
 
     interval: Floats
     gap: Floats

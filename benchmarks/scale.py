@@ -29,8 +29,8 @@ from benchmarks.polling import serving
 from benchmarks.sink import RUN_ARTICLES, commits
 from benchmarks.year import table
 from config.models import Feed
-from pipeline.plan import Due, look_up, read_known, write_plan
-from sinks.database import open_database
+from pipeline.run.plan import Due, look_up, read_known, write_plan
+from sinks.database.opening import open_database
 from transforms.records import FeedTask
 
 FEEDS, PAGES, ARTICLES, POLL_ROWS, PLANNED, COMMITS = 2_000, 400, 200_000, 500_000, 100_000, 6

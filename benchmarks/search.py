@@ -27,9 +27,9 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from sinks.database import open_database
-from sinks.search import Filters, search, update_index
-from sinks.search.index import folder_of
+from sinks.ask.search import Filters, search, update_index
+from sinks.ask.search.index import folder_of
+from sinks.database.opening import open_database
 
 NOW = datetime(2026, 3, 1, tzinfo=timezone.utc)
 DAYS = 365

@@ -23,16 +23,16 @@ import httpx
 
 from benchmarks.archive import make_archive
 from benchmarks.pipeline import PROGRAM
-from sinks.commit import commit_run
 from sinks.connector.commit import Shard, commit_shards
 from sinks.connector.connection import STORAGE_VERSION
 from sinks.connector.files import parquet, write_shard
 from sinks.connector.tables import Table, batches
-from sinks.database import open_database
-from sinks.shards import TABLES
-from sinks.staging import Staging
+from sinks.database.opening import open_database
+from sinks.load.run_commit import commit_run
+from sinks.staging.folder import Staging
+from sinks.staging.shards import TABLES
+from transforms.hashing import digest
 from transforms.records import Article, Evidence, Listed, Page, Poll, TopicMatch
-from transforms.urls import digest
 
 NOW = datetime(2026, 3, 1, tzinfo=timezone.utc)
 SHARD_ROWS = 5_000

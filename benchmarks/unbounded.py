@@ -35,8 +35,9 @@ from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 from benchmarks.engines import record, versions, worker_pool
 from config.load import load_feeds, load_topics, shipped
 from config.models import ExtractSettings, FetchSettings
-from pipeline.graph import stage
-from pipeline.plan import (
+from pipeline.run.batch import RunOptions, new_run_id, note_plan
+from pipeline.run.graph import stage
+from pipeline.run.plan import (
     NOTHING,
     Bound,
     look_up,
@@ -45,18 +46,13 @@ from pipeline.plan import (
     read_page_tasks,
     write_plan,
 )
-from pipeline.run import RunOptions, new_run_id, note_plan
-from pipeline.runners import engine
-from sinks.commit import commit_run
-from sinks.database import bring_up_to_date, open_database
-from sinks.staging import RunFolder, open_staging
+from pipeline.run.runners import engine
+from sinks.database.opening import bring_up_to_date, open_database
+from sinks.load.run_commit import commit_run
+from sinks.staging.folder import RunFolder, open_staging
 from tests.conftest import serving
-from transforms.hosts import refused_rest
-from transforms.known import KnownIds
-from transforms.listing import poll_record, refused_poll
-from transforms.pages import refused_page
+from transforms.feeds.polls import poll_record, refused_poll
 from transforms.records import Poll
-from transforms.robots import refused_robots
 from transforms.steps import (
     HOSTS,
     ROBOTS,
@@ -67,6 +63,10 @@ from transforms.steps import (
     ReadFeeds,
     TagTopics,
 )
+from transforms.text.pages import refused_page
+from transforms.web.hosts import refused_rest
+from transforms.web.robots import refused_robots
+from transforms.workers.known_ids import KnownIds
 
 TICK, ROUND, LEASE = 1.0, 2.0, 30.0
 """Seconds between ticks of the job, between commits, and for which a task is under way."""

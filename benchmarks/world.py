@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.rules import DAY, HOUR, Flags, Floats, Integers
-from transforms.schedule import RHYTHM_ENTRIES
+from transforms.feeds.schedule import RHYTHM_ENTRIES
 
 MEDIAN_RATE, SPREAD, MOST = 1.0, 2.0, 1_000.0
 """Entries a day: the median feed, the spread of the logarithm, the busiest feed."""

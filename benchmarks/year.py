@@ -1,6 +1,6 @@
 """`make bench-year`: a year of 100,000 feeds on a virtual clock, without a network.
 
-The planner's own rules (benchmarks/rules.py, held against transforms/schedule.py by tests) poll
+The planner's own rules (benchmarks/rules.py, held against feeds/schedule.py by tests) poll
 feeds that publish, fall silent, die, break down and flood (benchmarks/world.py), under a limit of
 polls and pages. The same entries are then met by planners with fixed intervals. CPU seconds are
 those of one core; all that is random has a seed.
@@ -35,8 +35,8 @@ from benchmarks.rules import (
     oldest_pages,
 )
 from benchmarks.world import FLAKY, FLOOD, TICK, TICKS, Day, World, ranges
-from transforms.listing import MOST_LISTED
-from transforms.schedule import LONGEST_WAIT, RHYTHM_ENTRIES, Turn, next_poll
+from transforms.feeds.polls import MOST_LISTED
+from transforms.feeds.schedule import LONGEST_WAIT, RHYTHM_ENTRIES, Turn, next_poll
 
 POLLS, PAGES = 30, 40
 """Polls and pages a second that 100,000 feeds may take; what is due beyond that waits."""
@@ -260,7 +260,7 @@ class Planner:
     def _decide(self, day: Day, feeds: Integers, at: Floats, until: Integers, well: Flags,
                 gone: Flags, dead: Flags, passing: Flags, changed: Flags, overflow: Flags,
                 cut: Flags) -> None:  # fmt: skip
-        """What transforms/listing.py does with an answer: the feed's next state."""
+        """What transforms/feeds/polls.py does with an answer: the feed's next state."""
         dated = changed & self.world.dated[feeds]
         rows, ends = feeds[dated], until[dated]
         places = ends[:, None] - 1 - np.arange(RHYTHM_ENTRIES)

@@ -16,20 +16,12 @@ import click
 from config.errors import ConfigError, NewsbeamError
 from config.load import load_feeds, load_topics, shipped
 from config.models import VERSION, FetchSettings
-from pipeline import logs
 from pipeline.commands.commit import commit
 from pipeline.commands.db import db
 from pipeline.commands.doctor import doctor
 from pipeline.commands.export import export
 from pipeline.commands.feeds import feeds as feeds_group
-from pipeline.commands.prune import prune
-from pipeline.commands.retag import retag
-from pipeline.commands.search import search
-from pipeline.commands.serve import serve
-from pipeline.commands.sql import sql
-from pipeline.commands.status import status
-from pipeline.commands.stream import stream
-from pipeline.options import (
+from pipeline.commands.options import (
     Span,
     beam_argument,
     database_option,
@@ -41,7 +33,15 @@ from pipeline.options import (
     staging_option,
     topics_option,
 )
-from sinks.where import Where
+from pipeline.commands.prune import prune
+from pipeline.commands.retag import retag
+from pipeline.commands.search import search
+from pipeline.commands.serve import serve
+from pipeline.commands.sql import sql
+from pipeline.commands.status import status
+from pipeline.commands.stream import stream
+from pipeline.run import logs
+from sinks.database.where import Where
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -53,7 +53,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except NewsbeamError as error:
-            from pipeline.output import safe
+            from pipeline.show.output import safe
 
             logs.say(safe(str(error)), logging.ERROR, "newsbeam: ")  # may quote stored text
             ctx.exit(error.exit_status)
@@ -154,8 +154,8 @@ def run(
     \b
       newsbeam run --feeds feeds.yaml --from-warc first.warc.gz second.warc.gz
     """
-    from pipeline.output import Screen, run_line, summary, summary_json
-    from pipeline.run import RunOptions, run_batch
+    from pipeline.run.batch import RunOptions, run_batch
+    from pipeline.show.output import Screen, run_line, summary, summary_json
 
     catalogue, taxonomy = _load(feeds, topics)
     if from_warc:
@@ -231,7 +231,7 @@ def check(feeds: Path | None, topics: Path | None, as_json: bool) -> None:
 )
 def demo(directory: Path) -> None:
     """Run the whole thing on the embedded newsroom, and ask the database first questions."""
-    from pipeline.demo import run_demo
+    from pipeline.commands.demo_run import run_demo
 
     run_demo(directory)
 
@@ -305,7 +305,7 @@ def _metrics(path: Path | None, database: Where) -> AbstractContextManager[Any]:
     """What counts for a file, if there is to be one."""
     if path is None:
         return nullcontext()
-    from pipeline.metrics import written
+    from pipeline.watch.metrics import written
 
     return written(path, database)
 

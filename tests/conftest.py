@@ -16,8 +16,8 @@ import duckdb
 import httpx
 import pytest
 
-from sinks.lake import open_at
-from sinks.where import DuckLake, Where
+from sinks.database.lake import open_at
+from sinks.database.where import DuckLake, Where
 from tests.lakes import lake, postgres  # noqa: F401 -- fixtures
 
 PROGRAM = [sys.executable, "-m", "pipeline.cli"]

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from sinks.database import create
-from sinks.where import DuckLake, parse_lake
+from sinks.database.opening import create
+from sinks.database.where import DuckLake, parse_lake
 
 KINDS = ("sqlite", "postgres", "duckdb")
 PASSWORD = "a secret of the tests"

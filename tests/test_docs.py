@@ -12,7 +12,7 @@ import yaml
 
 from config.load import load_feeds, load_topics, shipped
 from pipeline.cli import main
-from sinks.dictionary import markdown
+from sinks.tables.dictionary import markdown
 from tests.conftest import Newsroom, newsbeam, run_over
 
 ROOT = Path(__file__).parents[1]

@@ -17,9 +17,9 @@ import promql_parser
 import pytest
 import yaml
 
-from pipeline.metrics import start
-from pipeline.options import Address
-from pipeline.run import RunResult
+from pipeline.run.batch import RunResult
+from pipeline.watch.address import Address
+from pipeline.watch.metrics import start
 from tests.sinks.samples import FEED, LATER, OTHER, commit, failed_page, failed_poll, listed, page
 from tests.sinks.samples import poll as polled
 

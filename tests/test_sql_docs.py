@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from pipeline.newsroom import NewsroomServer, NewsroomSettings
-from pipeline.output import write_table
-from sinks.query import query
+from pipeline.show.output import write_table
+from sinks.ask.query import query
 from tests.conftest import Newsroom, run_over
 
 PAGE = Path(__file__).parents[1] / "docs" / "sql.md"

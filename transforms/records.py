@@ -5,6 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
+ARCHIVED = "warc"
+"""Kind of what a WARC file lists, which is never due again."""
+LONGEST_ERROR = 500
+"""Characters of an error that are kept."""
+
 
 class Hints(NamedTuple):
     """What a feed says about when to ask again."""

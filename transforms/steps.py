@@ -21,18 +21,12 @@ from apache_beam.utils.windowed_value import WindowedValue
 from pebble import ProcessFuture
 
 from config.models import ExtractSettings, FetchSettings, Taxonomy
-from transforms import pool
-from transforms.archive import Archive, parse_listing
-from transforms.extract import extract_content, extract_page
-from transforms.feeds import parse_feed
-from transforms.fetch import FEED_TYPES, Books, Request
-from transforms.files import local_file
-from transforms.hosts import load_hosts, rest_line, rest_of
-from transforms.known import KnownIds
-from transforms.lasting import what_lasts
-from transforms.listing import ARCHIVED, is_unchanged, page_tasks, poll_record
-from transforms.pages import page_record
+from transforms.feeds.documents import parse_feed
+from transforms.feeds.polls import is_unchanged, page_tasks, poll_record
+from transforms.feeds.sitemaps import parse_sitemap
+from transforms.hashing import digest
 from transforms.records import (
+    ARCHIVED,
     Extraction,
     FeedDocument,
     FeedTask,
@@ -43,12 +37,20 @@ from transforms.records import (
     Response,
     Unreadable,
 )
-from transforms.robots import load_robots
-from transforms.service import fetch_all
-from transforms.signals import Signals
-from transforms.sitemaps import parse_sitemap
-from transforms.tag import Tagger
-from transforms.urls import digest, host_of
+from transforms.text.extraction import extract_content, extract_page
+from transforms.text.pages import page_record
+from transforms.topics.tagger import Tagger
+from transforms.urls import host_of
+from transforms.web.archive import Archive, parse_listing
+from transforms.web.fetch import FEED_TYPES, Books, Request
+from transforms.web.hosts import load_hosts, rest_line, rest_of
+from transforms.web.robots import load_robots
+from transforms.web.service import fetch_all
+from transforms.workers import pool
+from transforms.workers.known_ids import KnownIds
+from transforms.workers.plan_files import local_file
+from transforms.workers.signals import Signals
+from transforms.workers.streaming import what_lasts
 
 NAMESPACE = "newsbeam"
 AHEAD = 4

@@ -8,7 +8,6 @@ AMP), never a parameter that might: two URLs too many cost a request, one too fe
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import ipaddress
 import re
 from functools import lru_cache
@@ -38,11 +37,6 @@ AMP_CACHE = re.compile(
 """Where others keep pages; s is for https."""
 SLUG = re.compile(r"[-\d]")
 """What the name of a story has, and that of a section seldom: /companies/amp is a section."""
-
-
-def digest(*parts: str) -> str:
-    """A stable 128-bit id of texts, as 32 hexadecimal digits."""
-    return hashlib.blake2b("\n".join(parts).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 def absolute(link: str | None, base: str) -> str | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from config.errors import DatabaseError, PublishError
-from pipeline.options import (
+from pipeline.commands.options import (
     beam_argument,
     check_reach,
     database_option,
@@ -16,7 +16,7 @@ from pipeline.options import (
     publish_option,
     staging_option,
 )
-from sinks.where import Where, is_there, local
+from sinks.database.where import Where, is_there, local
 
 NOTHING = "no such database, and nothing is staged for it"
 
@@ -44,8 +44,8 @@ def commit(
     \b
       newsbeam commit --staging s3://news/staging -- --s3_endpoint_url=https://s3.example.org
     """
-    from pipeline.lock import only_one
-    from pipeline.output import (
+    from pipeline.run.lock import only_one
+    from pipeline.show.output import (
         committed_json,
         dumps,
         published_json,
@@ -53,12 +53,12 @@ def commit(
         taken_over,
         warn,
     )  # fmt: skip
-    from sinks.commit import recover
-    from sinks.database import bring_up_to_date
-    from sinks.publish import check_target
-    from sinks.publish import publish as write_copy
-    from sinks.search import keep_index
-    from sinks.staging import open_staging
+    from sinks.ask.search import keep_index
+    from sinks.database.opening import bring_up_to_date
+    from sinks.keep.publish import check_target
+    from sinks.keep.publish import publish as write_copy
+    from sinks.load.run_commit import recover
+    from sinks.staging.folder import open_staging
 
     check_reach(staging, beam_options)
     if publish:

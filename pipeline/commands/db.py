@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from pipeline.options import (
+from pipeline.commands.options import (
     beam_argument,
     check_reach,
     database_option,
@@ -15,7 +15,7 @@ from pipeline.options import (
     option,
     staging_option,
 )
-from sinks.where import Where, as_file
+from sinks.database.where import Where, as_file
 
 
 @click.group(short_help="Look after a database: create, info, check, vacuum, migrate.")
@@ -39,8 +39,8 @@ def create(database: Where, data_path: str | None, lock_timeout: float, as_json:
     Runs make what is absent by themselves, but for a DuckLake in Postgres, or one whose data is to
     lie elsewhere than beside its catalogue.
     """
-    from pipeline.output import dumps
-    from sinks.database import create as make
+    from pipeline.show.output import dumps
+    from sinks.database.opening import create as make
 
     made = make(database, lock_timeout, data_path)
     if as_json:
@@ -63,10 +63,10 @@ def info(
     beam_options: tuple[str, ...],
 ) -> None:
     """Say what a database is: its size, versions, rows and runs, and what waits staged."""
-    from pipeline.lock import is_active
-    from pipeline.output import dumps
-    from pipeline.reports import info_lines
-    from sinks.info import describe_database
+    from pipeline.run.lock import is_active
+    from pipeline.show.output import dumps
+    from pipeline.show.reports import info_lines
+    from sinks.keep.info import describe_database
 
     check_reach(staging, beam_options)
     found = describe_database(database, lock_timeout, staging, beam_options)
@@ -84,9 +84,9 @@ def check(database: Where, lock_timeout: float, as_json: bool) -> None:
     Keys, references, evidence against the texts, counts against the rows and against the staged
     files that brought them; and each block of the file against its checksum. Nothing is changed.
     """
-    from pipeline.output import dumps
-    from pipeline.reports import finding_lines
-    from sinks.check import check_database
+    from pipeline.show.output import dumps
+    from pipeline.show.reports import finding_lines
+    from sinks.keep.check import check_database
 
     findings = check_database(database, lock_timeout)
     if as_json:
@@ -103,10 +103,10 @@ def check(database: Where, lock_timeout: float, as_json: bool) -> None:
 @json_option
 def vacuum(database: Where, lock_timeout: float, as_json: bool) -> None:
     """Write the database anew, without what was deleted; needs as much room again meanwhile."""
-    from pipeline.lock import only_one
-    from pipeline.output import dumps, size
-    from sinks.database import must_exist
-    from sinks.vacuum import vacuum as write_anew
+    from pipeline.run.lock import only_one
+    from pipeline.show.output import dumps, size
+    from sinks.database.opening import must_exist
+    from sinks.keep.vacuum import vacuum as write_anew
 
     path = as_file(database, "DuckDB itself tends it: see docs/ducklake.md, Maintenance")
     must_exist(path)
@@ -126,10 +126,10 @@ def vacuum(database: Where, lock_timeout: float, as_json: bool) -> None:
 @json_option
 def migrate(database: Where, lock_timeout: float, as_json: bool) -> None:
     """Bring a database of an earlier version up to date, in one transaction; runs do so as well."""
-    from pipeline.lock import only_one
-    from pipeline.output import dumps
-    from sinks.database import bring_up_to_date, must_exist
-    from sinks.schema import SCHEMA_VERSION
+    from pipeline.run.lock import only_one
+    from pipeline.show.output import dumps
+    from sinks.database.opening import bring_up_to_date, must_exist
+    from sinks.tables.schema import SCHEMA_VERSION
 
     must_exist(database)
     with only_one(database):

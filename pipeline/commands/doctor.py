@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from pipeline.options import contact_option, database_option, json_option, option
-from sinks.where import Where
+from pipeline.commands.options import contact_option, database_option, json_option, option
+from sinks.database.where import Where
 
 
 @click.command(short_help="Look an installation over; each finding has its remedy.")
@@ -27,8 +27,8 @@ def doctor(database: Where, contact: str | None, feeds: Path | None, as_json: bo
     if something must be mended; what is only noted may be as it should be.
     """
     from config.load import load_feeds
-    from pipeline.doctor import examine, finding_lines
-    from pipeline.output import dumps
+    from pipeline.show.output import dumps
+    from pipeline.watch.doctor import examine, finding_lines
 
     findings = list(examine(database, contact, load_feeds(feeds) if feeds else ()))
     wrong = any(one.state == "wrong" for one in findings)

@@ -12,15 +12,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.options import Several, database_option, json_option, lock_option, moment, option
-from sinks.where import DuckLake, Where
+from pipeline.commands.options import (
+    Several,
+    database_option,
+    json_option,
+    lock_option,
+    moment,
+    option,
+)
+from sinks.database.where import DuckLake, Where
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from sinks.export import Exported
-    from sinks.selection import Selection
+    from sinks.ask.selection import Selection
+    from sinks.give.export import Exported
 
 SUFFIXES = {
     "": "parquet", ".parquet": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl",
@@ -89,7 +96,7 @@ def export(
     several topics, outlets or languages an article fits any; in their variables they are separated
     by semicolons.
     """
-    from sinks.selection import Selection
+    from sinks.ask.selection import Selection
 
     ways = {"--output": output, "--snapshot": snapshot, "--verify": checked}
     given = [name for name, value in ways.items() if value is not None]
@@ -144,8 +151,8 @@ def _refuse_database(database: Where, output: Path) -> None:
 
 
 def _verify(folder: Path, as_json: bool) -> None:
-    from pipeline.output import safe
-    from sinks.snapshot import verify
+    from pipeline.show.output import safe
+    from sinks.give.snapshot import verify
 
     bundle_id, differences = verify(folder)
     if as_json:
@@ -171,8 +178,8 @@ def _snapshot(
     lock_timeout: float,
     as_json: bool,
 ) -> None:
-    from pipeline.output import size
-    from sinks.snapshot import write_snapshot
+    from pipeline.show.output import size
+    from sinks.give.snapshot import write_snapshot
 
     done = write_snapshot(
         database,
@@ -201,8 +208,8 @@ def _export(
     lock_timeout: float,
     as_json: bool,
 ) -> None:
-    from pipeline.output import size
-    from sinks.export import export_articles, export_table
+    from pipeline.show.output import size
+    from sinks.give.export import export_articles, export_table
 
     def write(place: Path) -> Exported:
         if table:

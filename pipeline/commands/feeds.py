@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pipeline.options import (
+from pipeline.commands.options import (
     allow_private_option,
     database_option,
     feeds_option,
@@ -16,7 +16,7 @@ from pipeline.options import (
     lock_option,
     option,
 )
-from sinks.where import Where
+from sinks.database.where import Where
 
 HEALTH = "SELECT * FROM feed_health"
 UNWELL = ("broken", "failing", "retired", "below expectation", "silent")
@@ -54,8 +54,8 @@ def feeds(
         return
     from collections import Counter
 
-    from pipeline.output import dumps, write_table
-    from sinks.query import query
+    from pipeline.show.output import dumps, write_table
+    from sinks.ask.query import query
 
     with query(database, HEALTH, lock_timeout) as found:
         every = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
@@ -77,7 +77,7 @@ def feeds(
 def import_(opml: Path, output: Path | None) -> None:
     """Turn an OPML file, as feed readers write it, into a feeds file; folders become tags."""
     from config.opml import read_opml, write_feeds
-    from pipeline.output import warn
+    from pipeline.show.output import warn
 
     found = read_opml(opml)
     for note in found.notes:
@@ -110,8 +110,8 @@ def find(url: str, allow_private_hosts: bool, as_json: bool) -> None:
     from config.load import feed_url
     from config.models import FetchSettings
     from config.opml import feed_values, write_feeds
-    from pipeline.find import find_feeds
-    from pipeline.output import dumps, safe, shown
+    from pipeline.run.find_feeds import find_feeds
+    from pipeline.show.output import dumps, safe, shown
 
     try:
         address = feed_url(url if "://" in url else f"https://{url}")
@@ -134,7 +134,7 @@ def find(url: str, allow_private_hosts: bool, as_json: bool) -> None:
 
 def _write(content: bytes, output: Path | None) -> None:
     """To standard output, where a terminal is spared what could steer it, or to a new file."""
-    from pipeline.output import safe
+    from pipeline.show.output import safe
 
     if output is None:
         shown = safe(content.decode()) if sys.stdout.isatty() else content

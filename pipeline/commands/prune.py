@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import click
 
-from pipeline.options import Several, Span, database_option, json_option, lock_option, option
-from sinks.where import Where
+from pipeline.commands.options import (
+    Several,
+    Span,
+    database_option,
+    json_option,
+    lock_option,
+    option,
+)
+from sinks.database.where import Where
 
 
 @click.command(short_help="Remove old articles; they are not fetched again.")
@@ -35,12 +42,12 @@ def prune(
     """
     from datetime import datetime, timedelta, timezone
 
-    from pipeline.lock import only_one
-    from pipeline.output import dumps, warn
-    from pipeline.reports import pruned_lines
-    from sinks.database import must_exist
-    from sinks.prune import prune as remove
-    from sinks.search import keep_index
+    from pipeline.run.lock import only_one
+    from pipeline.show.output import dumps, warn
+    from pipeline.show.reports import pruned_lines
+    from sinks.ask.search import keep_index
+    from sinks.database.opening import must_exist
+    from sinks.keep.prune import prune as remove
 
     text, seconds = older_than
     before = datetime.now(timezone.utc) - timedelta(seconds=seconds)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from config.load import load_topics, shipped
-from pipeline.options import (
+from pipeline.commands.options import (
     beam_argument,
     database_option,
     json_option,
@@ -16,7 +16,7 @@ from pipeline.options import (
     staging_option,
     topics_option,
 )
-from sinks.where import Where
+from sinks.database.where import Where
 
 
 @click.command(short_help="Tag all articles anew, after the topics have changed.")
@@ -41,9 +41,9 @@ def retag(
     What earlier topics said of them is replaced, in one commit; their definitions stay in the
     table topics. Articles that come later are tagged by the file that `newsbeam run` is given.
     """
-    from pipeline.output import committed_json, dumps, warn
-    from pipeline.retag import retag as tag_again
-    from sinks.search import keep_index
+    from pipeline.run.retag import retag as tag_again
+    from pipeline.show.output import committed_json, dumps, warn
+    from sinks.ask.search import keep_index
 
     taxonomy = load_topics(topics or shipped("topics.yaml"))
     committed = tag_again(database, taxonomy, lock_timeout, runner, beam_options, staging)

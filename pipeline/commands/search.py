@@ -11,12 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.options import Several, database_option, json_option, lock_option, moment, option
-from sinks.where import Where
+from pipeline.commands.options import (
+    Several,
+    database_option,
+    json_option,
+    lock_option,
+    moment,
+    option,
+)
+from sinks.database.where import Where
 
 if TYPE_CHECKING:
-    from sinks.search import Found, Hit, Passage
-    from sinks.search.index import Tell
+    from sinks.ask.search import Found, Hit, Passage
+    from sinks.ask.search.index import Tell
 
 COLUMNS = (
     "score", "published_at", "outlet", "country", "language", "title", "snippet", "url",
@@ -100,9 +107,9 @@ def search(
     The first search of a database makes its index, in NAME.search beside it; from then on runs
     keep it up to date.
     """
-    from pipeline.output import WRITERS, warn
-    from sinks.search import Filters
-    from sinks.search import search as ask
+    from pipeline.show.output import WRITERS, warn
+    from sinks.ask.search import Filters
+    from sinks.ask.search import search as ask
 
     filters = Filters(topic, outlet, country, language, since, until)
     with _progress() as tell:
@@ -124,7 +131,7 @@ def _write_list(found: Found) -> None:
     """For people: matches are bold on a terminal, in brackets elsewhere."""
     from rich.text import Text
 
-    from pipeline.output import console, safe, shown
+    from pipeline.show.output import console, safe, shown
 
     screen = console()
     for number, hit in enumerate(found.hits, 1):
@@ -146,7 +153,7 @@ def _write_list(found: Found) -> None:
 def _styled(passage: Passage, bold: bool) -> Any:
     from rich.text import Text
 
-    from pipeline.output import safe
+    from pipeline.show.output import safe
 
     if not bold:
         return Text(safe(passage.marked()).replace("\n", " "))
@@ -161,7 +168,7 @@ def _progress() -> Iterator[Tell]:
     """How far the index is, on standard error: a bar on a terminal, else a line now and then."""
     from rich.progress import Progress
 
-    from pipeline.output import PLAIN_EVERY, console
+    from pipeline.show.output import PLAIN_EVERY, console
 
     screen = console(sys.stderr)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bars:

@@ -12,7 +12,7 @@ from threading import Event
 import click
 
 from config.errors import ConfigError, DatabaseError
-from pipeline.options import option
+from pipeline.commands.options import option
 
 LOOK_EVERY = 1.0
 """Seconds between two looks for a newer copy."""
@@ -52,7 +52,7 @@ def serve(published: Path, port: int, token_file: Path | None, as_json: bool) ->
 
 
 def _serve(path: Path, port: int, token: str, made: bool, as_json: bool, stop: Event) -> None:
-    from sinks.serve import serving
+    from sinks.ask.serve import serving
 
     told = False
     while not stop.is_set():

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from pipeline.options import database_option, json_option, lock_option, option
-from sinks.where import Where, local
+from pipeline.commands.options import database_option, json_option, lock_option, option
+from sinks.database.where import Where, local
 
 
 @click.command(
@@ -58,15 +58,15 @@ def sql(
 
     Nothing can be changed, no file be read or written, unless --unsafe is given.
     """
-    from pipeline.session import Session
-    from sinks import named
+    from pipeline.show.session import Session
+    from sinks.ask import named
 
     _check_usage(words, plot, show, form, as_json)
     beside = local(database).parent / "queries"
     folders = [folder for folder in [queries or beside] if folder.is_dir()]
     session = Session(database, folders, lock_timeout, unsafe, "json" if as_json else form, plot)
     if not words:
-        from pipeline.prompt import run_shell
+        from pipeline.show.prompt import run_shell
 
         run_shell(session)
     elif show:

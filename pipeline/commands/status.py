@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from pipeline.options import (
+from pipeline.commands.options import (
     Span,
     database_option,
     json_option,
@@ -14,7 +14,7 @@ from pipeline.options import (
     option,
     staging_option,
 )
-from sinks.where import Where
+from sinks.database.where import Where
 
 
 @click.command(short_help="Is it healthy? For people, and for monitors.")
@@ -83,10 +83,10 @@ def status(
       1   not healthy, with the reasons; also if the database cannot be read
       75  the database stayed locked, so that nobody can tell
     """
-    from pipeline.health import Limits, reasons, status_lines
-    from pipeline.lock import is_active
-    from pipeline.output import dumps
-    from sinks.status import read_status
+    from pipeline.run.lock import is_active
+    from pipeline.show.output import dumps
+    from pipeline.watch.health import Limits, reasons, status_lines
+    from sinks.keep.status import read_status
 
     limits = Limits(
         most_overdue[1], most_owed[1], most_lag[1], most_failures, int(least_free * 1e9)

@@ -10,9 +10,7 @@ import click
 
 from config.load import shipped
 from config.models import FetchSettings
-from pipeline import logs
-from pipeline.options import (
-    Address,
+from pipeline.commands.options import (
     Span,
     database_option,
     feeds_option,
@@ -22,7 +20,9 @@ from pipeline.options import (
     publish_option,
     topics_option,
 )
-from sinks.where import Where
+from pipeline.run import logs
+from pipeline.watch.address import Address
+from sinks.database.where import Where
 
 
 @click.command(short_help="Go on polling and committing until told to stop.")
@@ -72,8 +72,8 @@ def stream(
     \b
       newsbeam stream --feeds feeds.yaml --topics topics.yaml --database news.duckdb
     """
-    from pipeline.output import StreamScreen
-    from pipeline.stream import StreamOptions, run_stream
+    from pipeline.run.stream import StreamOptions, run_stream
+    from pipeline.show.output import StreamScreen
 
     options = StreamOptions(
         database,
@@ -86,7 +86,7 @@ def stream(
     )
     measured = None
     if metrics:
-        from pipeline.metrics import start
+        from pipeline.watch.metrics import start
 
         measured, address = start(metrics, database)
         logs.say(f"Metrics at http://{address}/metrics")

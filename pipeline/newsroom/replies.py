@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import NamedTuple
 
-from pipeline.newsroom import feeds, unkind
+from pipeline.newsroom import formats, unkind
 from pipeline.newsroom.compose import EDITED_AT
 from pipeline.newsroom.model import Article, Edition, Feed, Outlet
 from pipeline.newsroom.pages import Renderer
@@ -188,7 +188,7 @@ class Responder:
         if feed is not None:
             held = {article.number for article in self._held}
             listed = tuple(item for item in feed.listings if item.article not in held)
-            document = feeds.render(
+            document = formats.render(
                 replace(feed, listings=listed), self._edition, self._site, self._edited
             )
             body, content_type, modified = document

@@ -20,10 +20,10 @@ from benchmarks.rules import (
     next_polls,
     oldest_pages,
 )
-from pipeline.plan import NEW, Bound, fair, is_due, look_up
-from sinks.database import open_database
+from pipeline.run.plan import NEW, Bound, fair, is_due, look_up
+from sinks.database.opening import open_database
+from transforms.feeds.schedule import Turn, median_gap, next_poll
 from transforms.records import FeedTask, Hints
-from transforms.schedule import Turn, median_gap, next_poll
 
 MONDAY = datetime(2026, 1, 5, tzinfo=timezone.utc)
 DAY = 86_400

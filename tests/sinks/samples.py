@@ -11,16 +11,16 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from sinks.commit import Committed, commit_run
 from sinks.connector.commit import Shard
 from sinks.connector.files import parquet, write_shard
 from sinks.connector.tables import batches
-from sinks.shards import TABLES
-from sinks.staging import RunFolder, Staging
-from sinks.where import Where
+from sinks.database.where import Where
+from sinks.load.run_commit import Committed, commit_run
+from sinks.staging.folder import RunFolder, Staging
+from sinks.staging.shards import TABLES
 from tests.conftest import tables
+from transforms.hashing import digest
 from transforms.records import Article, Evidence, Listed, Page, Poll, TopicMatch
-from transforms.urls import digest
 
 FEED, OTHER, THIRD = (f"https://{name}.example/feed" for name in ("dawn", "gazette", "herald"))
 FEEDS = (FEED, OTHER, THIRD)

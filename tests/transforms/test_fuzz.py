@@ -16,13 +16,13 @@ import pytest
 import zstandard
 
 from config.models import ExtractSettings, FetchSettings
-from tests.transforms.test_golden_feeds import FEEDS, URL, expected
-from transforms import pool
-from transforms.feeds import parse_feed
-from transforms.fetch import FEED_TYPES, Request
+from tests.transforms.feeds.test_golden_feeds import FEEDS, URL, expected
+from transforms.feeds.documents import parse_feed
+from transforms.feeds.sitemaps import parse_sitemap
 from transforms.records import FeedDocument, HttpFailure, Response, Unreadable
-from transforms.service import fetch_all
-from transforms.sitemaps import parse_sitemap
+from transforms.web.fetch import FEED_TYPES, Request
+from transforms.web.service import fetch_all
+from transforms.workers import pool
 
 SEED = 20260105
 MARKUP = [

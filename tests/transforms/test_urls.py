@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.urls import absolute, canonical, digest, host_of, page_identity
+from transforms.hashing import digest
+from transforms.urls import absolute, canonical, host_of, page_identity
 
 PAGE = "https://news.example/a"
 

@@ -1,0 +1,408 @@
+"""What is due: the feeds to poll, the pages still owed, and the ids that are known already."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+
+from config.models import Feed
+from sinks.database.opening import open_database
+from sinks.database.where import Where, is_there
+from transforms.feeds.polls import hints_of
+from transforms.records import ARCHIVED, FeedTask, Hints, HostRest, PageTask, RobotsFile
+from transforms.times import LONGEST_RETRY_AFTER
+from transforms.urls import host_of
+from transforms.web.archive import Archive
+from transforms.web.pace import LONGEST_REST
+from transforms.workers.known_ids import write_known
+
+EARLY = 30.0
+"""Seconds that a poll may be early, so that a feed of 30m is not missed every other time by a
+schedule of 30 minutes."""
+KNOWN = """
+SELECT unhex(id) AS id FROM (
+    SELECT listing_id AS id FROM entries WHERE listing_id IS NOT NULL
+    UNION ALL SELECT entry_id FROM entries
+    UNION ALL SELECT url_id FROM entries WHERE url_id IS NOT NULL
+)
+"""
+KNOWN_SINCE = """
+SELECT unnest([listing_id, entry_id, url_id]) AS id FROM entries
+WHERE run_id = $run OR changed_at >= $since
+"""
+NOTHING = pa.chunked_array([], pa.binary())
+EVER = datetime.min.replace(tzinfo=timezone.utc)
+"""Since when a feed is due that was never polled."""
+PROBE_AFTER = timedelta(days=1)
+"""A feed that has said nothing but 304 for so long has it put to the test."""
+STATES = """
+SELECT feed_url, state, etag, last_modified, body_hash, failures, last_polled_at, next_poll_at,
+       failing_since, address, moving_to, moves_seen, moving_since, gap_seconds, newest_entry_at,
+       hints, false_304, last_body_at, lasting_since
+FROM feeds
+"""
+# One task for a page that is pending, in the name of the feed that listed it first; one for a page
+# that could not be had, with the text of its feed; and one for an article whose listing, by
+# whichever feed, has changed since: then the page is read again as it was at first, so that two
+# feeds with two headlines do not make a change of each poll. What is to wait longer than anything
+# may was put down by a clock that was wrong. In turn for each host and each feed, so that a flood
+# from one waits behind what is new elsewhere.
+OWED = """
+WITH changed AS (
+    SELECT article_id, max(rechecks) AS rechecks FROM entries
+    WHERE state = 'fetched' AND (recheck_at <= $now OR recheck_at > $latest) GROUP BY ALL
+), owed AS (
+    SELECT *, url_id AS what, false AS other, attempts AS tries FROM entries
+    WHERE state = 'pending' AND (next_attempt_at <= $now OR next_attempt_at > $latest)
+      AND ($archived OR NOT starts_with(feed_url, 'warc:'))
+    UNION ALL
+    SELECT *, url_id, false, attempts FROM entries
+    WHERE feed_text_at <= $now OR feed_text_at > $latest
+    UNION ALL
+    SELECT e.*, article_id, (e.feed_url, e.url_id) <> (a.feed_url, a.url_id), c.rechecks
+    FROM changed c JOIN articles a USING (article_id) JOIN entries e USING (article_id)
+    WHERE e.state = 'fetched'
+), tasks AS (
+    SELECT e.*, f.position, coalesce(f.outlet, e.feed_url) AS outlet_or_url, f.country, f.language,
+           f.robots IS DISTINCT FROM 'ignore' AS obeys_robots,
+           regexp_extract(e.url, '^[^/]*//([^/?#]*)', 1) AS host
+    FROM owed e LEFT JOIN feeds f USING (feed_url)
+    QUALIFY row_number() OVER (PARTITION BY what ORDER BY other, e.run_id, f.position, e.url) = 1
+), ranked AS (
+    SELECT *, row_number() OVER (PARTITION BY feed_url ORDER BY tries, listed_at, url_id) AS of_feed
+    FROM tasks WHERE NOT list_contains($without, url_id)
+)
+SELECT url_id, url, feed_url, position, outlet_or_url, country, language, title, byline,
+       published_at, listed_at, tries, CASE WHEN feed_text_at IS NOT NULL THEN content END,
+       obeys_robots
+FROM ranked
+ORDER BY list_contains($first, url_id) DESC, greatest(
+    of_feed, row_number() OVER (PARTITION BY host ORDER BY of_feed, tries, listed_at, url_id)
+), url_id
+LIMIT $most
+"""
+
+
+ROBOTS = """
+SELECT origin, fetched_at, http_status, body, error, expires_at FROM robots
+WHERE fetched_at <= $now AND expires_at > $now
+"""
+# A longer rest was put down by a clock that was wrong.
+HOSTS = """
+SELECT host, noted_at, resting_until, failures, last_error FROM hosts
+WHERE resting_until > $now AND resting_until <= $latest
+"""
+
+
+class FeedState(NamedTuple):
+    """What the database remembers of a feed."""
+
+    state: str
+    etag: str | None
+    last_modified: str | None
+    body_hash: str | None
+    failures: int
+    last_polled_at: datetime | None
+    next_poll_at: datetime | None
+    failing_since: datetime | None = None
+    address: str | None = None
+    moving_to: str | None = None
+    moves_seen: int = 0
+    moving_since: datetime | None = None
+    gap_seconds: int | None = None
+    newest_entry_at: datetime | None = None
+    hints: str | None = None
+    false_304: bool = False
+    last_body_at: datetime | None = None
+    lasting_since: datetime | None = None
+
+
+NEW = FeedState("active", None, None, None, 0, None, None)
+
+
+class Plan(NamedTuple):
+    """The files of a plan, for the workers, and how much stands in them."""
+
+    feeds: Path
+    owed: Path
+    known: Path
+    robots: Path
+    hosts: Path
+    feeds_due: int
+    pages_owed: int
+    archive: Path | None = None
+    """The index of what answers in the place of the web."""
+
+
+class Due(NamedTuple):
+    """What is due, as far as the database knows."""
+
+    feeds: list[FeedTask]
+    owed: list[PageTask]
+    robots: Sequence[RobotsFile] = ()
+    hosts: Sequence[HostRest] = ()
+
+    def names(self) -> set[tuple[str, str]]:
+        """The names of all tasks."""
+        return {task.name for task in self.feeds} | {task.name for task in self.owed}
+
+
+class Bound(NamedTuple):
+    """How much one plan may hold, and what goes first."""
+
+    feeds: int
+    pages: int
+    first: Collection[tuple[str, str]] = ()
+    """Names of tasks whose answers are here."""
+    without: Collection[tuple[str, str]] = ()
+    """Names of tasks that are under way already."""
+
+
+def make_plan(
+    database: Where,
+    catalogue: Sequence[Feed],
+    folder: Path,
+    *,
+    now: datetime,
+    poll_all: bool,
+    lock_timeout: float,
+    archive: Path | None = None,
+) -> Plan:
+    """Look up what is due, and write it to files in `folder`; the database is only read.
+
+    With `archive`, an index of WARC files, these are all that is due: what they list, and those
+    pages owed that they have.
+
+    Raises:
+        DatabaseLocked: another process held the database.
+    """
+    due = look_up(
+        database, catalogue, now=now, poll_all=poll_all, lock_timeout=lock_timeout, archive=archive
+    )
+    known = read_known(database, lock_timeout) if due.feeds or due.owed else NOTHING
+    return write_plan(due, known, folder, archive)
+
+
+def look_up(
+    database: Where,
+    catalogue: Sequence[Feed],
+    *,
+    now: datetime,
+    lock_timeout: float,
+    poll_all: bool = False,
+    archive: Path | None = None,
+    bound: Bound | None = None,
+) -> Due:
+    """What is due; with `bound`, so much of it as a short run may take on, fair to all.
+
+    Raises:
+        DatabaseLocked: another process held the database.
+    """
+    states: dict[str, FeedState] = {}
+    due = Due([], [])
+    if is_there(database):
+        with open_database(database, read_only=True, lock_timeout=lock_timeout) as opened:
+            rows = opened.connection.execute(STATES).fetchall()
+            states = {url: FeedState(*state) for url, *state in rows}
+            latest = now + timedelta(seconds=LONGEST_RETRY_AFTER)
+            asked = {"now": latest if archive else now, "latest": latest,
+                     "archived": archive is not None, "most": bound.pages if bound else None,
+                     "first": [key for _, key in bound.first] if bound else [],
+                     "without": [key for _, key in bound.without] if bound else []}  # fmt: skip
+            owed = opened.connection.execute(OWED, asked).fetchall()
+            robots = opened.connection.execute(ROBOTS, {"now": now}).fetchall()
+            rests = {"now": now, "latest": now + timedelta(seconds=LONGEST_REST)}
+            hosts = opened.connection.execute(HOSTS, rests).fetchall()
+            due = Due(
+                [],
+                [PageTask(*row) for row in owed],
+                [RobotsFile(*row) for row in robots],
+                [HostRest(*row) for row in hosts],
+            )
+    if archive:
+        pages_there = Archive(archive)
+        feeds = list(archived_feeds(pages_there, catalogue, states))
+        pages = [task for task in due.owed if task.content or pages_there.has(task.url)]
+        pages_there.close()
+        return due._replace(feeds=feeds, owed=pages)
+    feeds = list(due_feeds(catalogue, states, now, poll_all))
+    if bound:
+        waits = {url: state.next_poll_at or EVER for url, state in states.items()}
+        free = [task for task in feeds if task.name not in bound.without]
+        feeds = fair(free, bound.first, lambda task: waits.get(task.url, EVER))[: bound.feeds]
+    return due._replace(feeds=feeds)
+
+
+def fair(
+    tasks: Sequence[FeedTask],
+    first: Collection[tuple[str, str]],
+    due_at: Callable[[FeedTask], datetime],
+) -> list[FeedTask]:
+    """Tasks in turn for each host, of a host the one that has waited longest first."""
+    ranks: Counter[str] = Counter()
+    ordered: list[tuple[bool, int, datetime, FeedTask]] = []
+    for task in sorted(tasks, key=due_at):
+        host = host_of(task.target)
+        ordered.append((task.name not in first, ranks[host], due_at(task), task))
+        ranks[host] += 1
+    return [task for *_, task in sorted(ordered, key=lambda turn: turn[:3])]
+
+
+def read_known(database: Where, lock_timeout: float) -> pa.ChunkedArray:
+    """All ids that are known: of entries, of their listings and of their pages.
+
+    Raises:
+        DatabaseLocked: another process held the database.
+    """
+    if not is_there(database):
+        return NOTHING
+    with open_database(database, read_only=True, lock_timeout=lock_timeout) as opened:
+        return opened.connection.sql(KNOWN).to_arrow_table().column(0)
+
+
+def read_known_since(
+    database: Where, run_id: str, since: datetime, lock_timeout: float
+) -> list[str]:
+    """The ids that a run has made known, whose polls were made since some time.
+
+    Raises:
+        DatabaseLocked: another process held the database.
+    """
+    with open_database(database, read_only=True, lock_timeout=lock_timeout) as opened:
+        asked = {"run": run_id, "since": since}
+        return [id_ for (id_,) in opened.connection.execute(KNOWN_SINCE, asked).fetchall()]
+
+
+def write_plan(due: Due, known: pa.ChunkedArray, folder: Path, archive: Path | None = None) -> Plan:
+    """Write what is due, and the ids that are known, to files in `folder`, for the workers."""
+    ids = folder / "known.npy"
+    write_known(ids, known)
+    feeds, pages, rules, resting = (
+        folder / f"{name}.jsonl" for name in ("feeds", "owed", "robots", "hosts")
+    )
+    plan = Plan(feeds, pages, ids, rules, resting, len(due.feeds), len(due.owed), archive)
+    _write(plan.feeds, due.feeds)
+    _write(plan.owed, due.owed)
+    _write(plan.robots, due.robots)
+    _write(plan.hosts, due.hosts)
+    return plan
+
+
+def due_feeds(
+    catalogue: Sequence[Feed], states: dict[str, FeedState], now: datetime, poll_all: bool
+) -> Iterator[FeedTask]:
+    """The feeds to poll now, in the order of the feeds file."""
+    for position, feed in enumerate(catalogue):
+        state = states.get(feed.url, NEW)
+        if poll_all or is_due(state, feed.interval, now):
+            yield FeedTask(
+                url=feed.url,
+                outlet=outlet_of(feed),
+                country=feed.country,
+                language=feed.language,
+                position=position,
+                interval=feed.interval,
+                etag=state.etag,
+                last_modified=state.last_modified,
+                body_hash=state.body_hash,
+                failures=state.failures,
+                failing_since=state.failing_since,
+                kind=feed.kind,
+                robots=feed.robots,
+                address=state.address,
+                moving_to=state.moving_to,
+                moves_seen=state.moves_seen,
+                moving_since=state.moving_since,
+                gap_seconds=state.gap_seconds,
+                newest_entry_at=state.newest_entry_at,
+                hints=hints_of(state.hints),
+                false_304=state.false_304,
+                last_body_at=state.last_body_at,
+                lasting_since=state.lasting_since,
+                probe=state.last_body_at is not None and now - state.last_body_at > PROBE_AFTER,
+            )
+
+
+def archived_feeds(
+    archive: Archive, catalogue: Sequence[Feed], states: dict[str, FeedState]
+) -> Iterator[FeedTask]:
+    """What WARC files list, by site; of a site of the feeds file, outlet and all are known."""
+    outlets: dict[str, Feed] = {}
+    for listed in catalogue:
+        outlets.setdefault(host_of(listed.url), listed)
+    for position, site in enumerate(archive.sites(), start=len(catalogue)):
+        feed = outlets.get(site.site)
+        yield FeedTask(
+            url=site.feed_url,
+            outlet=outlet_of(feed) if feed else site.site,
+            country=feed.country if feed else None,
+            language=feed.language if feed else None,
+            position=position,
+            interval=None,
+            body_hash=states.get(site.feed_url, NEW).body_hash,
+            kind=ARCHIVED,
+        )
+
+
+def is_due(state: FeedState, interval: int | None, now: datetime) -> bool:
+    """Whether a feed is due; a shorter interval in the feeds file counts at once."""
+    if state.state == "retired":
+        return False
+    if state.last_polled_at is None or state.next_poll_at is None:
+        return True
+    if state.last_polled_at > now:  # the clock was wrong then, or is now
+        return True
+    if state.failures:
+        return state.next_poll_at <= now
+    due = state.next_poll_at
+    if interval is not None:
+        due = min(due, state.last_polled_at + timedelta(seconds=interval))
+    wait = (due - state.last_polled_at).total_seconds()
+    return due <= now + timedelta(seconds=min(EARLY, wait / 10))
+
+
+def outlet_of(feed: Feed) -> str:
+    """Name of a feed's outlet: its host, where none is configured."""
+    return feed.outlet or urlsplit(feed.url).hostname or feed.url
+
+
+def read_feed_tasks(path: str) -> Iterator[FeedTask]:
+    """The due feeds of a plan file."""
+    with open(path, encoding="utf-8") as lines:
+        for line in lines:
+            task = FeedTask(*json.loads(line))
+            yield task._replace(
+                hints=Hints(*task.hints[:2], *map(tuple, task.hints[2:])),
+                failing_since=_time(task.failing_since),
+                moving_since=_time(task.moving_since),
+                newest_entry_at=_time(task.newest_entry_at),
+                last_body_at=_time(task.last_body_at),
+                lasting_since=_time(task.lasting_since),
+            )
+
+
+def read_page_tasks(path: str) -> Iterator[PageTask]:
+    """The owed pages of a plan file."""
+    with open(path, encoding="utf-8") as lines:
+        for line in lines:
+            task = PageTask(*json.loads(line))
+            yield task._replace(
+                published_at=_time(task.published_at), listed_at=_time(task.listed_at)
+            )
+
+
+def _write(path: Path, tasks: Iterable[FeedTask | PageTask | RobotsFile | HostRest]) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        for task in tasks:
+            file.write(json.dumps(task, default=datetime.isoformat) + "\n")
+
+
+def _time(value: Any) -> Any:
+    return datetime.fromisoformat(value) if value else None

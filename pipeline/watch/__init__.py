@@ -1,0 +1,1 @@
+"""Is it well? Health, installation, metrics, logs."""

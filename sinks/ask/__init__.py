@@ -1,0 +1,1 @@
+"""Read-only questions: SQL, named queries, full-text search."""

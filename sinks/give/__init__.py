@@ -1,0 +1,1 @@
+"""What leaves the database: exports, snapshots, a server for readers."""

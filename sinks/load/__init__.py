@@ -1,0 +1,1 @@
+"""Bringing staged rows into the database, and what follows that."""

@@ -1,0 +1,1 @@
+"""What workers wrote and the database has not taken over yet."""

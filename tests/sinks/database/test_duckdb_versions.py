@@ -1,0 +1,104 @@
+"""duckdb 1.5, which is locked, and 2.0: the same tests pass, each reads what the other wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sinks.keep.check import check_database
+from sinks.tables.schema import VIEWS
+from tests.conftest import KIND_TO_LOOPBACK, StartNewsroom, content, rows, run_over
+from tests.sinks.samples import FEED, LATER, LATEST, commit, listed, page, poll
+
+HERE, ROOT = Path(__file__).parent, Path(__file__).parents[3]
+OTHER = ROOT / ".venv" / "duckdb-2"
+"""Where the Makefile installs the other version."""
+APART = {
+    "test_connector_crash.py",  # slow
+    "test_connector_docs.py",  # about texts
+    "test_duckdb_versions.py",  # this file
+    "test_elsewhere.py",  # no database in it
+    "test_lake.py",  # its extensions are there for the locked version alone
+}
+SPLITS = "not any_split and not even_pages"
+"""Leaves out the two tests that take longest; the models of the protocols go further."""
+COMMIT = """
+import sys
+from pathlib import Path
+from tests.sinks.samples import FEED, commit, listed, page, poll
+number = int(sys.argv[2])
+commit(Path(sys.argv[1]), [poll(FEED, number, [listed(FEED, number)])], [page(number)],
+       run_id=sys.argv[3])
+"""
+
+pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="duckdb 2 needs Python 3.11")
+
+
+def with_other(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run Python with duckdb 2 in the place of the locked one."""
+    environment = {**os.environ, "PYTHONPATH": f"{OTHER}{os.pathsep}{ROOT}"}
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1800,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_other_version_is_the_other_version() -> None:
+    version = with_other("-c", "import duckdb; print(duckdb.__version__)")
+    assert version.stdout.startswith("2."), version.stderr
+
+
+@pytest.mark.slow
+def test_the_tests_of_the_sink_pass_on_the_other_version(tmp_path: Path) -> None:
+    files = [path for path in sorted(HERE.glob("test_*.py")) if path.name not in APART]
+    result = with_other(
+        "-m", "pytest", "-q", "-m", "not slow", "-k", SPLITS, "-p", "no:cacheprovider",
+        "-p", "no:warnings", "--tb=short", f"--basetemp={tmp_path / 'base'}", *files,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout[-5000:] + result.stderr[-1000:]
+
+
+@pytest.mark.slow
+def test_a_file_goes_to_and_fro(tmp_path: Path) -> None:
+    for order in ("this first", "other first"):
+        database = tmp_path / f"{order}.duckdb"
+        runs = [(1, "20260301T110000000000Z-000000"), (2, LATER), (3, LATEST)]
+        for step, (number, run_id) in enumerate(runs):
+            if (step % 2 == 0) == (order == "this first"):
+                commit(database, [poll(FEED, number, [listed(FEED, number)])], [page(number)],
+                       run_id=run_id)  # fmt: skip
+            else:
+                done = with_other("-c", COMMIT, database, number, run_id)
+                assert done.returncode == 0, done.stderr
+        assert rows(database, "SELECT count(*), max(sequence) FROM articles") == [(3, 3)]
+        for view in VIEWS:
+            rows(database, f'FROM "{view.name}"')
+
+
+@pytest.mark.slow
+def test_a_whole_run_on_the_other_version(start_newsroom: StartNewsroom, tmp_path: Path) -> None:
+    """Fetched, committed, asked and checked by the program itself; the rows are those of this."""
+    room = start_newsroom("--articles", "24", "--kind")
+    database, here = tmp_path / "news.duckdb", tmp_path / "here.duckdb"
+
+    def newsbeam(*arguments: object) -> str:
+        done = with_other("-m", "pipeline.cli", *arguments, "--database", database)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run = json.loads(newsbeam("run", "--feeds", room.feeds, *KIND_TO_LOOPBACK, "--json"))["run"]
+    assert run["articles_new"] > 10
+    told = newsbeam("sql", "--format", "json", "SELECT version() AS v, count(*) AS n FROM articles")
+    (answer,) = json.loads(told)
+    assert (answer["v"].startswith("v2."), answer["n"]) == (True, run["articles_new"])
+    newsbeam("run", "--now", "--feeds", room.feeds, *KIND_TO_LOOPBACK)
+    newsbeam("db", "check")
+    run_over(room, here)
+    assert content(database) == content(here)
+    assert [item for item in check_database(database, 0) if not item.warning] == []

@@ -1,0 +1,356 @@
+"""From a feed's answer to its poll record: pure functions, no clock, no I/O."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from transforms.feeds.schedule import (
+    GONE,
+    Turn,
+    explained,
+    freshness,
+    median_gap,
+    must_not_store,
+    next_poll,
+)
+from transforms.hashing import body_hash, digest
+from transforms.records import (
+    ARCHIVED,
+    LONGEST_ERROR,
+    Entry,
+    FeedDocument,
+    FeedTask,
+    Hints,
+    HttpFailure,
+    Listed,
+    PageTask,
+    Poll,
+    Response,
+    Unreadable,
+)
+from transforms.urls import canonical
+
+NOT_MODIFIED = 304
+IM_USED = 226
+"""Only what is new since the validators that were sent (RFC 3229)."""
+MOST_LISTED = 2_000
+"""Entries that one poll may bring; a feed that has more is read again for the others."""
+FUTURE = timedelta(days=1)
+"""A publication so much later than the poll is not believed."""
+MOVES_NEEDED, MOVES_OVER = 3, timedelta(days=1)
+"""So often, and so long, must permanent redirects lead to one place before a feed moves there."""
+
+
+def is_unchanged(task: FeedTask, response: Response) -> bool:
+    """Whether an answer says, or its body shows, that nothing is new (RFC 9110, 15.4.5)."""
+    return response.status == NOT_MODIFIED or body_hash(response.body) == task.body_hash
+
+
+def poll_record(
+    task: FeedTask,
+    answer: Response | HttpFailure,
+    document: FeedDocument | Unreadable | None,
+    known: Callable[[str], bool],
+) -> Poll:
+    """What a poll brought: only entries that are new or changed, and the feed's next state.
+
+    `document` is None when the answer failed or is unchanged. A failed poll keeps the validators
+    of the last good one, so that nothing it hid is taken for seen.
+    """
+    if isinstance(answer, HttpFailure):
+        problem = answer.error_type, answer.message
+        return _failed(task, answer, "poll", *problem, temporary=answer.temporary)
+    if isinstance(document, Unreadable):
+        problem = document.error_type, document.message
+        return _failed(task, answer, "read feed", *problem, temporary=document.temporary)
+    if answer.status == NOT_MODIFIED and not (task.etag or task.last_modified):
+        return _failed(task, answer, "poll", "BadNotModified", "304 where nothing was known")
+    poll = _good(task, answer, "unchanged" if document is None else "ok")
+    if document is not None:
+        poll = poll._replace(
+            entries=len(document.entries),
+            error=document.warning,
+            body_hash=body_hash(answer.body),
+            **_rhythm(task, document, answer.fetched_at),
+        )
+        poll = _listing(task, poll, document.entries, known, whole=answer.status != IM_USED)
+    poll = poll._replace(false_304=task.false_304 or (answer.after_304 and bool(poll.listed)))
+    if task.kind == ARCHIVED:
+        return poll._replace(schedule=json.dumps({"rule": "archive"}))
+    return _scheduled(task, answer, poll)
+
+
+def page_tasks(task: FeedTask, poll: Poll, known: Callable[[str], bool]) -> Iterator[PageTask]:
+    """The pages that a poll's new entries owe, but for those that another feed brought before."""
+    for entry in poll.listed:
+        if entry.state == "pending" and entry.url and entry.url_id and not known(entry.url_id):
+            yield PageTask(
+                entry.url_id,
+                entry.url,
+                task.url,
+                task.position,
+                task.outlet,
+                task.country,
+                task.language,
+                entry.title,
+                entry.byline,
+                entry.published_at,
+                poll.polled_at,
+                obeys_robots=task.robots == "obey",
+            )
+
+
+def _listing(
+    task: FeedTask,
+    poll: Poll,
+    entries: tuple[Entry, ...],
+    known: Callable[[str], bool],
+    whole: bool,
+) -> Poll:
+    """The poll with its new and changed entries, and whether new ones are all that the feed has.
+
+    A document that is not the whole feed shows new ones only, whatever there is. Where more are
+    new than a poll may bring, the newest go first, and nothing is noted that would keep the next
+    poll from reading the others.
+    """
+    found: dict[str, Listed] = {}
+    for entry in entries:
+        listed = _listed(task, entry, poll.polled_at)
+        found.setdefault(listed.entry_id, listed)
+    news = [listed for listed in found.values() if not known(listed.listing_id)]
+    new = sum(not known(listed.entry_id) for listed in news)
+    read_before = task.last_body_at is not None
+    poll = poll._replace(overflow=whole and read_before and 0 < new == len(found))
+    if len(news) <= MOST_LISTED or task.kind == ARCHIVED:
+        return poll._replace(listed=tuple(news))
+    taken = sorted(news, key=lambda listed: _rank(listed, known))[:MOST_LISTED]
+    told = f"cut: {len(news):,} entries are new or changed, {MOST_LISTED:,} were taken"
+    return poll._replace(
+        listed=tuple(taken),
+        error=f"{told}; {poll.error}" if poll.error else told,
+        etag=None,
+        last_modified=None,
+        body_hash=None,
+    )
+
+
+def _rank(listed: Listed, known: Callable[[str], bool]) -> tuple[bool, float]:
+    """New entries go before changed ones, the newest first, the undated last."""
+    at = listed.published_at
+    return known(listed.entry_id), -at.timestamp() if at else math.inf
+
+
+def _listed(task: FeedTask, entry: Entry, now: datetime) -> Listed:
+    """An entry is that a feed listed a page; without a page, its headline and date stand for it.
+
+    Guids are no help where there is anything else: some change with each poll, some are all the
+    same.
+    """
+    url_id = digest(canonical(entry.url)) if entry.url else None
+    dated = f"{entry.title}\n{entry.published_raw}"
+    told = f"{dated}\n{entry.summary}"
+    by_text = dated if entry.title and entry.published_raw else entry.guid or told
+    entry_id = digest(task.url, url_id or by_text)
+    believed = entry.published_at is None or entry.published_at <= now + FUTURE
+    return Listed(
+        entry_id=entry_id,
+        listing_id=digest(entry_id, f"{entry.title}\n{entry.updated_raw}"),
+        url_id=url_id,
+        url=entry.url,
+        guid=entry.guid,
+        title=entry.title,
+        byline=entry.byline,
+        summary=entry.summary,
+        published_at=entry.published_at if believed else None,
+        published_raw=entry.published_raw,
+        state="pending" if entry.url else "skipped",
+        reason=None if entry.url else "the entry has no link",
+        content=entry.content,
+    )
+
+
+def _good(task: FeedTask, answer: Response, status: str) -> Poll:
+    """A poll that went well: failures are forgotten, validators and moves noted."""
+    etag, last_modified = answer.headers.get("etag"), answer.headers.get("last-modified")
+    if must_not_store(answer.headers):
+        etag = last_modified = None
+    elif answer.status == NOT_MODIFIED:  # it need not repeat them (RFC 9110, 15.4.5)
+        etag, last_modified = etag or task.etag, last_modified or task.last_modified
+    return _poll(task, answer, status)._replace(
+        redirected_to=answer.url if answer.redirects else None,
+        etag=etag,
+        last_modified=last_modified,
+        failures=0,
+        failing_since=None,
+        lasting_since=None,
+        last_body_at=task.last_body_at if answer.status == NOT_MODIFIED else answer.fetched_at,
+        **_moves(task, answer),
+    )
+
+
+def _moves(task: FeedTask, answer: Response) -> dict[str, Any]:
+    """Where permanent redirects lead, and since when; a feed moves when they have persisted."""
+    to = answer.moved_to
+    if to is None:
+        return {"moving_to": None, "moves_seen": 0, "moving_since": None}
+    same = to == task.moving_to and task.moving_since is not None
+    seen = task.moves_seen + 1 if same else 1
+    since = task.moving_since if same and task.moving_since else answer.fetched_at
+    if seen >= MOVES_NEEDED and answer.fetched_at - since >= MOVES_OVER:
+        address = None if to == task.url else to
+        return {"address": address, "moving_to": None, "moves_seen": 0, "moving_since": None}
+    return {"moving_to": to, "moves_seen": seen, "moving_since": since}
+
+
+def _rhythm(task: FeedTask, document: FeedDocument, now: datetime) -> dict[str, Any]:
+    """What decides when to ask again, and cannot be seen in an answer without a body."""
+    times = [entry.published_at for entry in document.entries]
+    past = [at for at in times if at is not None and at <= now]
+    return {
+        "gap_seconds": median_gap(times, now) or task.gap_seconds,
+        "newest_entry_at": max(past, default=task.newest_entry_at),
+        "hints": hints_json(document.hints),
+    }
+
+
+def _scheduled(task: FeedTask, answer: Response | HttpFailure, poll: Poll) -> Poll:
+    """The poll with its feed's next state, and why."""
+    now = poll.polled_at
+    headers = answer.headers if isinstance(answer, Response) else {}
+    max_age, expires = freshness(headers, now)
+    turn = Turn(
+        interval=task.interval,
+        gap=poll.gap_seconds,
+        quiet=_seconds(poll.newest_entry_at, now),
+        hints=hints_of(poll.hints),
+        max_age=max_age,
+        expires=expires,
+        overflow=poll.overflow,
+        cut=poll.status == "ok" and poll.body_hash is None,
+        failures=poll.failures,
+        lasting=_seconds(poll.lasting_since, now),
+        gone=answer.status == GONE,
+        retry_after=answer.retry_after if isinstance(answer, HttpFailure) else None,
+        jitter=int(digest(task.url, now.isoformat())[:8], 16) / 2**32,
+    )
+    due = next_poll(now, turn)
+    return poll._replace(state=due.state, next_poll_at=due.at, schedule=explained(turn, due))
+
+
+def hints_json(hints: Hints) -> str | None:
+    """Those hints that there are, as a JSON object; None without any."""
+    told = {name: value for name, value in hints._asdict().items() if value}
+    return json.dumps(told) if told else None
+
+
+def hints_of(text: str | None) -> Hints:
+    """Hints from their JSON."""
+    told = json.loads(text or "{}")
+    lists = {name: tuple(value) for name, value in told.items() if isinstance(value, list)}
+    return Hints(**told | lists)
+
+
+def _seconds(since: datetime | None, now: datetime) -> int | None:
+    return None if since is None else max(0, round((now - since).total_seconds()))
+
+
+def _failed(
+    task: FeedTask,
+    answer: Response | HttpFailure,
+    stage: str,
+    error_type: str,
+    error: str,
+    temporary: bool = False,
+) -> Poll:
+    """A failed poll. Where a moved feed is not to be had, its own address is asked again."""
+    if isinstance(answer, HttpFailure) and not answer.asked:
+        return _left_alone(task, answer)
+    poll = _poll(task, answer, "failed")._replace(
+        stage=stage,
+        error_type=error_type,
+        error=error[:LONGEST_ERROR],
+        failures=task.failures + 1,
+        failing_since=task.failing_since or answer.fetched_at,
+        lasting_since=None if temporary else task.lasting_since or answer.fetched_at,
+        address=task.address if temporary else None,
+    )
+    return _scheduled(task, answer, poll)
+
+
+def _left_alone(task: FeedTask, answer: HttpFailure) -> Poll:
+    """A poll that asked nobody: no failure of its feed, which is due when its host may be asked."""
+    wait = answer.retry_after or 0
+    return _poll(task, answer, "failed")._replace(
+        stage="poll",
+        error_type=answer.error_type,
+        error=answer.message[:LONGEST_ERROR],
+        next_poll_at=answer.fetched_at + timedelta(seconds=wait),
+        schedule=json.dumps({"rule": "host-resting", "retry_after": wait}),
+    )
+
+
+def refused_poll(poll: Poll, reason: str) -> Poll:
+    """A failure in the place of a poll whose row does not fit; the feed is read again."""
+    return poll._replace(
+        status="failed",
+        http_status=None,
+        entries=None,
+        bytes=0,
+        milliseconds=0,
+        stage="stage",
+        error_type="Misfit",
+        error=reason[:LONGEST_ERROR],
+        etag=None,
+        last_modified=None,
+        body_hash=None,
+        failures=1,
+        failing_since=poll.polled_at,
+        state="active",
+        overflow=False,
+        listed=(),
+        redirected_to=None,
+        address=None,
+        moving_to=None,
+        hints=None,
+        last_body_at=None,
+        lasting_since=None,
+    )
+
+
+def _poll(task: FeedTask, answer: Response | HttpFailure, status: str) -> Poll:
+    """A poll that brought nothing and leaves what is known of the feed as it was."""
+    return Poll(
+        feed_url=task.url,
+        polled_at=answer.fetched_at,
+        status=status,
+        http_status=answer.status,
+        entries=None,
+        bytes=answer.received,
+        milliseconds=answer.milliseconds,
+        stage=None,
+        error_type=None,
+        error=None,
+        etag=task.etag,
+        last_modified=task.last_modified,
+        body_hash=task.body_hash,
+        failures=task.failures,
+        state="active",
+        next_poll_at=None,
+        overflow=False,
+        listed=(),
+        failing_since=task.failing_since,
+        address=task.address,
+        moving_to=task.moving_to,
+        moves_seen=task.moves_seen,
+        moving_since=task.moving_since,
+        gap_seconds=task.gap_seconds,
+        newest_entry_at=task.newest_entry_at,
+        hints=hints_json(task.hints),
+        false_304=task.false_304,
+        last_body_at=task.last_body_at,
+        lasting_since=task.lasting_since,
+    )

@@ -1,0 +1,87 @@
+"""News sitemaps as feeds: sitemaps.org/protocol, and the news extension of 0.9."""
+
+from __future__ import annotations
+
+import zlib
+
+from lxml import etree
+
+from transforms.feeds.depth import TOO_DEEP, is_too_deep
+from transforms.records import Entry, FeedDocument, Unreadable
+from transforms.times import parse_date
+from transforms.urls import absolute
+
+LARGEST = 50 * 2**20
+"""Bytes unpacked that a sitemap may have (sitemaps.org/protocol)."""
+GZIP = b"\x1f\x8b"
+
+
+def parse_sitemap(body: bytes, headers: dict[str, str], url: str) -> FeedDocument | Unreadable:
+    """Read a sitemap's bytes, packed or not; `url` is the base of its addresses.
+
+    The publication of news goes before the last change of the page.
+    """
+    if body.startswith(GZIP):  # a file that is packed, rather than an answer
+        try:
+            packer = zlib.decompressobj(31)
+            body = packer.decompress(body, LARGEST)
+        except zlib.error as error:
+            return Unreadable("MalformedFeed", f"not gzip: {error}")
+        if packer.unconsumed_tail or not packer.eof:
+            return Unreadable("MalformedFeed", "the packed sitemap is too large, or ends early")
+    if is_too_deep(body):
+        return Unreadable("MalformedFeed", TOO_DEEP)
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True)
+    try:
+        root = etree.fromstring(body, parser)
+        return _document(root, parser, url)
+    except (etree.XMLSyntaxError, ValueError) as error:  # or what it recovered is no text
+        return Unreadable("MalformedFeed", f"no XML: {error}")
+
+
+def _document(
+    root: etree._Element | None, parser: etree.XMLParser, url: str
+) -> FeedDocument | Unreadable:
+    name = None if root is None else str(root.tag).rpartition("}")[2]
+    if name == "sitemapindex":
+        first = _text(root, "{*}sitemap/{*}loc")
+        return Unreadable(
+            "NotAFeed", f"an index of sitemaps; list the one with the news, such as {first}"
+        )
+    if root is None or name != "urlset":
+        return Unreadable("NotAFeed", "the body is no sitemap")
+    entries = tuple(_entry(item, url) for item in root.iterfind("{*}url"))
+    problem = parser.error_log.last_error
+    languages = {text for item in root.iterfind("{*}url") if (text := _text(item, LANGUAGE))}
+    return FeedDocument(
+        "sitemap",
+        _text(root, f"{{*}}url/{PUBLICATION}/{{*}}name"),
+        languages.pop() if len(languages) == 1 else None,
+        entries,
+        str(problem.message) if problem else None,
+    )
+
+
+NEWS = "{*}news"
+PUBLICATION = f"{NEWS}/{{*}}publication"
+LANGUAGE = f"{PUBLICATION}/{{*}}language"
+
+
+def _entry(item: etree._Element, base: str) -> Entry:
+    changed = _text(item, "{*}lastmod")
+    raw = _text(item, f"{NEWS}/{{*}}publication_date") or changed
+    return Entry(
+        absolute(_text(item, "{*}loc"), base),
+        None,
+        _text(item, f"{NEWS}/{{*}}title"),
+        None,
+        None,
+        parse_date(raw),
+        raw,
+        changed,
+    )
+
+
+def _text(item: etree._Element, path: str) -> str | None:
+    found = item.findtext(path)
+    return " ".join(found.split()) or None if found else None

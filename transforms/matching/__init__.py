@@ -1,0 +1,1 @@
+"""Finding phrases in texts: the automaton, and the rules over what it finds."""

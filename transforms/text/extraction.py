@@ -1,0 +1,76 @@
+"""From a page's bytes to its text and what it says of itself, with trafilatura.
+
+Imports neither Beam nor anything that does, because the processes of the pool load it.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timezone
+from typing import Any
+
+import trafilatura
+
+from transforms.decoding import decode
+from transforms.records import Extraction, Unreadable
+from transforms.text.directives import directives
+from transforms.text.language import language_of
+
+EXTRACTOR = f"trafilatura {trafilatura.__version__}"
+PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain", "application/xml", "text/xml")
+ROBOTS = '//meta[translate(@name, "ROBTSN", "robtsn") = "robots"]/@content'
+CANONICAL = '//link[contains(concat(" ", normalize-space(@rel), " "), " canonical ")]/@href'
+
+logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # what fails is said by a value
+logging.getLogger("htmldate").setLevel(logging.CRITICAL)
+
+
+def extract_page(body: bytes, content_type: str | None, url: str) -> Extraction | Unreadable:
+    """The article of a page; comments, navigation and the like left out."""
+    kind = (content_type or "").partition(";")[0].strip().lower() or "text/html"
+    if kind not in PAGE_TYPES:
+        return Unreadable("NotAPage", f"content type {kind!r}")
+    tree = trafilatura.load_html(decode(body, content_type))
+    if tree is None:
+        return Unreadable("NotAPage", "the body is no HTML")
+    declared, links = tree.get("lang"), tree.xpath(CANONICAL)
+    robots = directives(", ".join(tree.xpath(ROBOTS)))
+    found: Any = trafilatura.bare_extraction(
+        tree, url=url, with_metadata=True, include_comments=False
+    )
+    text = (found.text or "").strip() if found else ""
+    if not text:
+        return Unreadable("NoText", "no article text found")
+    return Extraction(
+        title=_line(found.title),
+        byline=_line(found.author),
+        published_at=_day(found.date),
+        language=language_of(text, declared),
+        canonical_link=str(links[0]) if links else None,
+        text=text,
+        extractor=EXTRACTOR,
+        robots=robots,
+    )
+
+
+def extract_content(body: bytes, url: str) -> Extraction | Unreadable:
+    """The text of an entry that its feed carries whole, as HTML in UTF-8."""
+    html = f"<html><body><article>{body.decode(errors='replace')}</article></body></html>"
+    found: Any = trafilatura.bare_extraction(
+        html, url=url, include_comments=False, favor_recall=True
+    )
+    text = ((found.text if found else "") or trafilatura.html2txt(html)).strip()
+    if not text:
+        return Unreadable("NoText", "no text in what the feed carries")
+    return Extraction(None, None, None, language_of(text, None), None, text, EXTRACTOR)
+
+
+def _day(date: str | None) -> datetime | None:
+    try:
+        return datetime.fromisoformat(date).replace(tzinfo=timezone.utc) if date else None
+    except ValueError:
+        return None
+
+
+def _line(value: str | None) -> str | None:
+    return " ".join(value.split()) or None if value else None

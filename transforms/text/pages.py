@@ -1,0 +1,139 @@
+"""From a page's answer to its page record: pure functions, no clock, no I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+from transforms.folding import UNSPACED
+from transforms.hashing import body_hash, digest
+from transforms.records import (
+    LONGEST_ERROR,
+    Article,
+    Extraction,
+    HttpFailure,
+    Page,
+    PageTask,
+    Response,
+    TopicMatch,
+    Unreadable,
+)
+from transforms.text.directives import directives
+from transforms.urls import page_identity
+from transforms.web.attempts import Next, next_attempt
+
+# In scripts without spaces each character counts as a word, elsewhere each run of letters.
+WORDS = re.compile(rf"{UNSPACED.pattern}|(?:(?!{UNSPACED.pattern})\w)+")
+
+Tag = Callable[["str | None", str], "tuple[TopicMatch, ...]"]
+
+
+def page_record(
+    task: PageTask,
+    answer: Response | HttpFailure,
+    extraction: Extraction | Unreadable | None,
+    tag: Tag,
+) -> Page:
+    """What became of a page; `extraction` is None when the answer failed."""
+    if isinstance(answer, HttpFailure):
+        return _failed(task, answer, "fetch", answer.error_type, answer.message, answer.temporary)
+    if not isinstance(extraction, Extraction):
+        problem = extraction or Unreadable("NoText", "nothing extracted")
+        temporary = problem.temporary and not task.content
+        return _failed(task, answer, "extract", problem.error_type, problem.message, temporary)
+    article = _article(task, answer, extraction)
+    topics = tag(article.title, article.text)
+    return _page(task, answer, "fetched")._replace(article=article, topics=topics)
+
+
+def _article(task: PageTask, answer: Response, extraction: Extraction) -> Article:
+    identity = page_identity(answer.url, extraction.canonical_link)
+    published = task.published_at or extraction.published_at
+    in_header = directives(answer.headers.get("x-robots-tag"))
+    return Article(
+        article_id=digest(identity),
+        url_id=task.url_id,
+        url=task.url,
+        canonical_url=identity,
+        feed_url=task.feed_url,
+        outlet=task.outlet,
+        country=task.country,
+        title=task.title or extraction.title,
+        byline=extraction.byline or task.byline,
+        published_at=published,
+        published_source=("feed" if task.published_at else "page") if published else None,
+        listed_at=task.listed_at,
+        fetched_at=answer.fetched_at,
+        language=extraction.language or task.language,
+        text=extraction.text,
+        word_count=sum(1 for _ in WORDS.finditer(extraction.text)),
+        text_hash=body_hash(extraction.text.encode("utf-8", "replace")),
+        body_hash=body_hash(answer.body),
+        bytes=len(answer.body),
+        redirects=answer.redirects,
+        extractor=extraction.extractor,
+        robots=tuple(dict.fromkeys((*in_header, *extraction.robots))),
+        text_source="feed" if task.content else "page",
+    )
+
+
+def refused_page(page: Page, reason: str) -> Page:
+    """A failure in the place of a page whose row does not fit, and would not the next time."""
+    return page._replace(
+        state="failed",
+        attempts=1,
+        next_attempt_at=None,
+        stage="stage",
+        error_type="Misfit",
+        error=reason[:LONGEST_ERROR],
+        http_status=None,
+        milliseconds=0,
+        article=None,
+        topics=(),
+    )
+
+
+def _failed(
+    task: PageTask,
+    answer: Response | HttpFailure,
+    stage: str,
+    error_type: str,
+    error: str,
+    temporary: bool,
+) -> Page:
+    wait = answer.retry_after if isinstance(answer, HttpFailure) else None
+    if isinstance(answer, HttpFailure) and not answer.asked:
+        at = answer.fetched_at + timedelta(seconds=wait or 0)
+        due, attempts = Next("pending", at), task.attempts
+    else:
+        attempts = task.attempts + 1
+        due = next_attempt(answer.fetched_at, attempts, temporary, wait)
+    return _page(task, answer, due.state)._replace(
+        attempts=attempts,
+        next_attempt_at=due.at,
+        stage=stage,
+        error_type=error_type,
+        error=error[:LONGEST_ERROR],
+    )
+
+
+def _page(task: PageTask, answer: Response | HttpFailure, state: str) -> Page:
+    """What every try of a page leaves, whatever came of it."""
+    return Page(
+        url_id=task.url_id,
+        url=task.url,
+        feed_url=task.feed_url,
+        feed_position=task.feed_position,
+        fetched_at=answer.fetched_at,
+        state=state,
+        attempts=task.attempts + 1,
+        next_attempt_at=None,
+        stage=None,
+        error_type=None,
+        error=None,
+        http_status=answer.status,
+        milliseconds=answer.milliseconds,
+        article=None,
+        topics=(),
+    )

@@ -1,0 +1,1 @@
+"""Which topics a text is about, and why."""

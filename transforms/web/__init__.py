@@ -1,0 +1,1 @@
+"""Getting bytes: polite and bounded requests, robots.txt, guarded addresses, archives."""
