@@ -129,7 +129,7 @@ def migrate(database: Where, lock_timeout: float, as_json: bool) -> None:
     from pipeline.run.lock import only_one
     from pipeline.show.output import dumps
     from sinks.database.opening import bring_up_to_date, must_exist
-    from sinks.tables.schema import SCHEMA_VERSION
+    from sinks.tables.tables import SCHEMA_VERSION
 
     must_exist(database)
     with only_one(database):

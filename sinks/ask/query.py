@@ -17,7 +17,7 @@ from sinks.connector.connection import Opened
 from sinks.database.lake import data_path_of, is_lake, open_at
 from sinks.database.opening import must_exist, open_database, schema_version
 from sinks.database.where import Where
-from sinks.tables.schema import quoted
+from sinks.tables.ddl import quoted
 
 T = TypeVar("T")
 BATCH = 1_000

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from config.errors import ConfigError
-from sinks.tables.schema import quoted
+from sinks.tables.ddl import quoted
 
 PORTION = 20_000
 """Articles that are read at once; one day is never split."""

@@ -17,7 +17,7 @@ import duckdb
 from config.errors import DatabaseError
 from sinks.database.extensions import load_extension
 from sinks.database.opening import open_database
-from sinks.tables.schema import quoted
+from sinks.tables.ddl import quoted
 
 EXTENSIONS = ("httpfs", "quack")
 """Quack takes its random numbers from httpfs."""

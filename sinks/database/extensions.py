@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from config.errors import DatabaseError
-from sinks.tables.schema import quoted
+from sinks.tables.ddl import quoted
 
 
 def load_extension(connection: duckdb.DuckDBPyConnection, name: str) -> None:

@@ -22,7 +22,7 @@ from sinks.connector.commit import transaction
 from sinks.connector.connection import FIRST_WAIT, LOCKED, LONGEST_WAIT, Opened, open_file
 from sinks.database.extensions import load_extension
 from sinks.database.where import DuckLake, Where, local
-from sinks.tables.schema import quoted
+from sinks.tables.ddl import quoted
 
 T = TypeVar("T")
 EXTENSIONS = {"sqlite": "sqlite_scanner", "postgres": "postgres_scanner", "duckdb": ""}

@@ -10,7 +10,10 @@ import duckdb
 
 from sinks.connector.tables import described, identifier
 from sinks.database.lake import is_lake
-from sinks.tables.schema import SCHEMA_VERSION, TABLES, VIEWS, Table, create_table, describe
+from sinks.tables.columns import Table
+from sinks.tables.ddl import create_table, describe
+from sinks.tables.tables import SCHEMA_VERSION, TABLES
+from sinks.tables.views import VIEWS
 
 STEPS: dict[int, dict[str, str]] = {
     2: {

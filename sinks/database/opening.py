@@ -15,7 +15,8 @@ from sinks.connector.connection import Opened
 from sinks.database.lake import data_path_of, in_turn, is_lake, open_at
 from sinks.database.migrations import migrate
 from sinks.database.where import DuckLake, Where, folder_address, is_there
-from sinks.tables.schema import SCHEMA_VERSION, statements
+from sinks.tables.ddl import statements
+from sinks.tables.tables import SCHEMA_VERSION
 
 T = TypeVar("T")
 ABSENT = "no such database; name one with --database, or let `newsbeam run` make it"

@@ -27,7 +27,9 @@ from sinks.database.where import Where
 from sinks.give import gkg
 from sinks.give.formulas import defused_sql
 from sinks.give.target import new_file, new_folder
-from sinks.tables.schema import TABLES, VIEWS, quoted
+from sinks.tables.ddl import quoted
+from sinks.tables.tables import TABLES
+from sinks.tables.views import VIEWS
 
 MARKER = "_newsbeam.json"
 """Says that a folder is an export; readers of datasets pass over names that begin with _."""
@@ -157,7 +159,7 @@ def export_table(
     Raises:
         ExportError, ConfigError, DatabaseError: as of `export_articles`.
     """
-    names = [item.name for item in (*TABLES, *VIEWS)]
+    names = [*(known.name for known in TABLES), *(view.name for view in VIEWS)]
     if table not in names:
         raise unknown("table", table, names)
     query = f"FROM {identifier(table)}"

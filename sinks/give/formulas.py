@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import regex
 
-from sinks.tables.schema import quoted
+from sinks.tables.ddl import quoted
 
 FORMULA = r"""^[\s\p{Z}\p{C}"']*[=+\-@＝＋－＠]|^[\t\r\n]"""
 """Also after blanks, invisible signs and quotes; for Python's regex and for DuckDB alike."""

@@ -31,7 +31,7 @@ from sinks.database.where import Where
 from sinks.give.export import Progress, copy, reading
 from sinks.give.target import new_folder
 from sinks.tables.dictionary import markdown
-from sinks.tables.schema import SCHEMA_VERSION, TABLES
+from sinks.tables.tables import SCHEMA_VERSION, TABLES
 
 MANIFEST = "manifest.json"
 CITATION = "CITATION.cff"

@@ -15,7 +15,10 @@ from sinks.database.lake import is_lake
 from sinks.database.migrations import definition_of
 from sinks.database.opening import open_database
 from sinks.database.where import Where
-from sinks.tables.schema import TABLES, VIEWS, Table, quoted, statements
+from sinks.tables.columns import Table
+from sinks.tables.ddl import quoted, statements
+from sinks.tables.tables import TABLES
+from sinks.tables.views import VIEWS
 
 
 class Check(NamedTuple):

@@ -15,7 +15,7 @@ from sinks.database.migrations import definition_of
 from sinks.database.opening import one_row, open_database, schema_version
 from sinks.database.where import DuckLake, Where, local, shown
 from sinks.staging.folder import LAYOUT, RunFolder, layout_of, store_of, waiting
-from sinks.tables.schema import SCHEMA_VERSION, TABLES
+from sinks.tables.tables import SCHEMA_VERSION, TABLES
 
 RUNS = """
 SELECT count(*) AS runs, min(started_at) AS first_run, max(started_at) AS last_run,

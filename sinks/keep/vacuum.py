@@ -14,7 +14,7 @@ from config.errors import DatabaseError
 from sinks.connector.tables import identifier
 from sinks.database.opening import must_exist, open_database
 from sinks.database.replacing import replacing
-from sinks.tables.schema import quoted
+from sinks.tables.ddl import quoted
 
 COPY = "newsbeam_vacuum"
 DEFINITIONS = """

@@ -26,7 +26,7 @@ from sinks.database.sequence import next_sequence
 from sinks.database.where import DuckLake, Where
 from sinks.staging.folder import RunFolder, Staging
 from sinks.staging.shards import TABLES
-from sinks.tables.schema import quoted
+from sinks.tables.ddl import quoted
 
 CONFIGURED = pa.schema([
     ("feed_url", pa.string()), ("outlet", pa.string()), ("country", pa.string()),

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 import duckdb
 
-from sinks.tables.schema import SCHEMA_VERSION, TABLES, VIEWS, Column, Table, View, statements
+from sinks.tables.columns import Column, Table
+from sinks.tables.ddl import statements
+from sinks.tables.tables import SCHEMA_VERSION, TABLES
+from sinks.tables.views import VIEWS, View
 
 INTRODUCTION = f"""\
 # Data dictionary

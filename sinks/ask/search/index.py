@@ -27,7 +27,7 @@ from sinks.ask.search.words import GROUPS, analyzer, folded, group_of
 from sinks.connector.files import sync_folder
 from sinks.database.opening import open_database
 from sinks.database.where import Where, local
-from sinks.tables.schema import quoted
+from sinks.tables.ddl import quoted
 
 LAYOUT = f"1, tantivy {version('tantivy')}"
 """To be raised when fields or terms change; those of another tantivy may have other endings cut."""

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.run.lock import only_one
 from sinks.keep.check import check_database
-from sinks.tables.schema import SCHEMA_VERSION
+from sinks.tables.tables import SCHEMA_VERSION
 from tests.conftest import PROGRAM, StartNewsroom, newsbeam, rows, run_over
 from tests.pipeline.run.test_crash import kill_once
 from tests.sinks.database.test_migrations import OBJECTS, OF_THE_USER

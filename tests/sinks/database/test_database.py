@@ -11,7 +11,9 @@ import pytest
 from config.errors import DatabaseError, DatabaseLocked, SchemaMismatch
 from sinks.connector.connection import STORAGE_VERSION
 from sinks.database.opening import open_database
-from sinks.tables.schema import SCHEMA_VERSION, TABLES, VIEWS, Column
+from sinks.tables.columns import Column
+from sinks.tables.tables import SCHEMA_VERSION, TABLES
+from sinks.tables.views import VIEWS
 from tests.conftest import rows
 from tests.sinks.samples import FEED, commit, failed_page, held, listed, page, poll
 

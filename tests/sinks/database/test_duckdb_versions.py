@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sinks.keep.check import check_database
-from sinks.tables.schema import VIEWS
+from sinks.tables.views import VIEWS
 from tests.conftest import KIND_TO_LOOPBACK, StartNewsroom, content, rows, run_over
 from tests.sinks.samples import FEED, LATER, LATEST, commit, listed, page, poll
 

@@ -29,7 +29,7 @@ from sinks.keep.prune import prune
 from sinks.keep.publish import check_target
 from sinks.load.run_commit import commit_run, recover
 from sinks.staging.folder import Staging, beside
-from sinks.tables.schema import SCHEMA_VERSION, TABLES
+from sinks.tables.tables import SCHEMA_VERSION, TABLES
 from tests.conftest import reading, rows, tables
 from tests.lakes import KINDS, PASSWORD, Postgres
 from tests.sinks.samples import (

@@ -21,7 +21,8 @@ from sinks.connector import Table
 from sinks.connector.tables import identifier
 from sinks.database.opening import bring_up_to_date, open_database
 from sinks.keep.check import check_database
-from sinks.tables.schema import SCHEMA_VERSION, VIEWS
+from sinks.tables.tables import SCHEMA_VERSION
+from sinks.tables.views import VIEWS
 from tests.conftest import PROGRAM, Newsroom, StartNewsroom, newsbeam, rows, run_over
 from tests.pipeline.run.test_crash import kill_once
 from tests.sinks.shop import put

@@ -19,7 +19,8 @@ import pytest
 from config.errors import ConfigError, DatabaseError, DatabaseLocked, ExportError
 from sinks.ask.selection import PORTION, Selection, condition, portions
 from sinks.give.export import MARKER, WRITERS, Exported, export_articles, export_table
-from sinks.tables.schema import TABLES, VIEWS
+from sinks.tables.tables import TABLES
+from sinks.tables.views import VIEWS
 from tests.conftest import UNMEASURED, rows
 from tests.sinks.samples import (
     FEED,

@@ -20,7 +20,7 @@ from config.load import load_topics, shipped
 from config.models import VERSION
 from sinks.ask.selection import Selection
 from sinks.give.snapshot import Difference, Snapshot, verify, write_snapshot
-from sinks.tables.schema import TABLES
+from sinks.tables.tables import TABLES
 from tests.conftest import UNMEASURED, rows
 from tests.sinks.samples import (
     FEED,
