@@ -24,6 +24,36 @@ class Hints(NamedTuple):
     """0 for Monday, in UTC."""
 
 
+class FeedState(NamedTuple):
+    """What is remembered of a feed from one poll to the next."""
+
+    state: str = "active"
+    """active, broken or retired."""
+    etag: str | None = None
+    last_modified: str | None = None
+    body_hash: str | None = None
+    failures: int = 0
+    """Polls that failed in a row."""
+    failing_since: datetime | None = None
+    lasting_since: datetime | None = None
+    """Since when the failures have been of the kind that does not pass by itself."""
+    address: str | None = None
+    """Where it is polled, if permanent redirects have moved it."""
+    moving_to: str | None = None
+    """Where permanent redirects led at the last polls, if not there."""
+    moves_seen: int = 0
+    moving_since: datetime | None = None
+    gap_seconds: int | None = None
+    newest_entry_at: datetime | None = None
+    hints: str | None = None
+    """JSON of Hints."""
+    false_304: bool = False
+    """It once said 304 though it had changed."""
+    last_polled_at: datetime | None = None
+    last_body_at: datetime | None = None
+    next_poll_at: datetime | None = None
+
+
 class FeedTask(NamedTuple):
     """A feed that is due, with what the database remembers of it."""
 
@@ -35,37 +65,18 @@ class FeedTask(NamedTuple):
     """Its place in the feeds file; earlier feeds win a tie for an article."""
     interval: int | None
     """Seconds, as the feeds file says; None: its own rhythm decides."""
-    etag: str | None = None
-    last_modified: str | None = None
-    body_hash: str | None = None
-    failures: int = 0
-    """Polls that failed in a row."""
-    failing_since: datetime | None = None
+    before: FeedState = FeedState()
     kind: str = "feed"
     """feed, sitemap or warc."""
-    address: str | None = None
-    """Where it is polled, if permanent redirects have moved it."""
-    moving_to: str | None = None
-    """Where permanent redirects led at the last polls, if not there."""
-    moves_seen: int = 0
-    moving_since: datetime | None = None
-    gap_seconds: int | None = None
-    newest_entry_at: datetime | None = None
-    hints: Hints = Hints()
-    false_304: bool = False
-    """It once said 304 though it had changed."""
-    last_body_at: datetime | None = None
     probe: bool = False
     """Whether a 304 is to be put to the test."""
     robots: str = "obey"
     """obey or ignore: whether robots.txt must allow its pages."""
-    lasting_since: datetime | None = None
-    """Since when the failures have been of the kind that does not pass by itself."""
 
     @property
     def target(self) -> str:
         """The address to ask."""
-        return self.address or self.url
+        return self.before.address or self.url
 
     @property
     def name(self) -> tuple[str, str]:
@@ -280,34 +291,17 @@ class Poll(NamedTuple):
     """Entries in the document; None when it was not read."""
     bytes: int
     milliseconds: int
-    stage: str | None
+    after: FeedState
+    stage: str | None = None
     """Where it failed: poll, read feed, or stage."""
-    error_type: str | None
-    error: str | None
-    etag: str | None
-    last_modified: str | None
-    body_hash: str | None
-    failures: int
-    state: str
-    next_poll_at: datetime | None
-    overflow: bool
+    error_type: str | None = None
+    error: str | None = None
+    overflow: bool = False
     """Every entry is new, though the feed was read before."""
-    listed: tuple[Listed, ...]
+    listed: tuple[Listed, ...] = ()
     redirected_to: str | None = None
     schedule: str | None = None
     """JSON: the rule that gave next_poll_at, and its inputs."""
-    failing_since: datetime | None = None
-    address: str | None = None
-    moving_to: str | None = None
-    moves_seen: int = 0
-    moving_since: datetime | None = None
-    gap_seconds: int | None = None
-    newest_entry_at: datetime | None = None
-    hints: str | None = None
-    """JSON of Hints."""
-    false_304: bool = False
-    last_body_at: datetime | None = None
-    lasting_since: datetime | None = None
 
 
 class Article(NamedTuple):
@@ -359,3 +353,35 @@ class Page(NamedTuple):
     milliseconds: int
     article: Article | None
     topics: tuple[TopicMatch, ...]
+
+
+class RetaggedArticle(NamedTuple):
+    """An article of the database with its topics by another taxonomy."""
+
+    article_id: str
+    topics: tuple[TopicMatch, ...]
+
+
+class ConfiguredFeed(NamedTuple):
+    """A feed as the feeds file has it, for the database."""
+
+    feed_url: str
+    outlet: str
+    country: str | None
+    language: str | None
+    tags: tuple[str, ...]
+    interval_seconds: int | None
+    position: int
+    kind: str
+    robots: str
+    expect_entries: int | None
+    expect_seconds: int | None
+
+
+class DefinedTopic(NamedTuple):
+    """A topic as the topics file has it, for the database."""
+
+    topic: str
+    name: str
+    taxonomy_version: str
+    definition: tuple[str, ...]

@@ -30,21 +30,22 @@ from transforms.records import (
     Extraction,
     FeedDocument,
     FeedTask,
+    HostRest,
     HttpFailure,
     Page,
     PageTask,
     Poll,
     Response,
+    RobotsFile,
     Unreadable,
 )
+from transforms.shapes import line_of, read_lines, record_of
 from transforms.text.extraction import extract_content, extract_page
 from transforms.text.pages import page_record
 from transforms.topics.tagger import Tagger
 from transforms.urls import host_of
 from transforms.web.archive import Archive, parse_listing
 from transforms.web.fetch import FEED_TYPES, Books, Request
-from transforms.web.hosts import load_hosts, rest_line, rest_of
-from transforms.web.robots import load_robots
 from transforms.web.service import fetch_all
 from transforms.workers import pool
 from transforms.workers.known_ids import KnownIds
@@ -258,16 +259,17 @@ def _precedence(task: PageTask) -> tuple[int, int, str]:
 
 
 def _feed_request(task: FeedTask, limit: int, archive: Archive | None) -> Request | Response:
+    before = task.before
     if archive:
         return archive.listing(task.url)
-    if task.false_304 or not (task.etag or task.last_modified):
+    if before.false_304 or not (before.etag or before.last_modified):
         return Request(task.target, limit, FEED_TYPES)
     return Request(
         task.target,
         limit,
         FEED_TYPES,
-        task.etag,
-        task.last_modified,
+        before.etag,
+        before.last_modified,
         probe=task.probe,
         takes_difference=task.kind == "feed",
     )
@@ -318,9 +320,9 @@ class _Fetch(beam.DoFn):
         self.lasting = what_lasts()
         self.robots, self.hosts = self.lasting.service.books if self.lasting else Books.empty()
         with local_file(self.known_hosts) as path:
-            self.hosts.learn(load_hosts(path))
+            self.hosts.learn(read_lines(path, HostRest))
         with local_file(self.known_robots or os.devnull) as path:
-            self.robots.learn(load_robots(path))
+            self.robots.learn(read_lines(path, RobotsFile))
         self.archive = Archive(self.archive_index) if self.archive_index else None
 
     def process(self, group: tuple[str, Iterable[Any]]) -> Iterator[Answer | TaggedOutput]:
@@ -336,12 +338,12 @@ class _Fetch(beam.DoFn):
             else:  # what it takes is here
                 yield task, wanted
                 self.signals.count(self.what)
-        self.hosts.learn(map(rest_of, self.signals.told_rests()))
+        self.hosts.learn(record_of(line, HostRest) for line in self.signals.told_rests())
         for answer in self._answers(requests):
             yield answer
             yield from (TaggedOutput(ROBOTS, file) for file in self.robots.take())
             for rest in self.hosts.take():
-                self.signals.rests(rest_line(rest))
+                self.signals.rests(line_of(rest))
                 yield TaggedOutput(HOSTS, rest)
             self.signals.count(self.what)
         self.times.update(_now_ms())

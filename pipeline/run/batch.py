@@ -19,13 +19,15 @@ from config.models import VERSION, ExtractSettings, Feed, FetchSettings, Taxonom
 from pipeline.run import logs
 from pipeline.run.interrupt import Abandoned, Asked, finish, listening
 from pipeline.run.lock import only_one
-from pipeline.run.plan import Plan, make_plan, outlet_of, read_feed_tasks
+from pipeline.run.plan import Plan, make_plan, outlet_of
 from sinks.database.opening import bring_up_to_date
 from sinks.database.where import Where
 from sinks.keep.publish import Published, check_target, publish
-from sinks.load.run_commit import Committed, commit_run, recover
+from sinks.load.report import Committed
+from sinks.load.run_commit import commit_run, recover
 from sinks.staging.folder import RunFolder, Staging, open_staging
-from transforms.records import FeedTask
+from transforms.records import ConfiguredFeed, DefinedTopic, FeedTask
+from transforms.shapes import read_lines
 from transforms.web.archive import write_index
 from transforms.web.warc import finish_leftovers
 from transforms.workers.signals import ask_to_stop, counts
@@ -225,35 +227,38 @@ def note_plan(
             "feeds_due": plan.feeds_due,
             "plan_seconds": round(seconds, 3),
             "feeds": [
-                *(_configured(position, feed) for position, feed in enumerate(options.feeds)),
-                *(_archived(task) for task in _archived_tasks(plan)),
+                *(
+                    _configured(position, feed)._asdict()
+                    for position, feed in enumerate(options.feeds)
+                ),
+                *(_archived(task)._asdict() for task in _archived_tasks(plan)),
             ],
             **defined(options.taxonomy),
         },
     )
 
 
-def _configured(position: int, feed: Feed) -> dict[str, Any]:
-    return {
-        "feed_url": feed.url,
-        "outlet": outlet_of(feed),
-        "country": feed.country,
-        "language": feed.language,
-        "tags": feed.tags,
-        "interval_seconds": feed.interval,
-        "position": position,
-        "kind": feed.kind,
-        "robots": feed.robots,
-        "expect_entries": feed.expect.at_least if feed.expect else None,
-        "expect_seconds": feed.expect.per if feed.expect else None,
-    }
+def _configured(position: int, feed: Feed) -> ConfiguredFeed:
+    return ConfiguredFeed(
+        feed_url=feed.url,
+        outlet=outlet_of(feed),
+        country=feed.country,
+        language=feed.language,
+        tags=feed.tags,
+        interval_seconds=feed.interval,
+        position=position,
+        kind=feed.kind,
+        robots=feed.robots,
+        expect_entries=feed.expect.at_least if feed.expect else None,
+        expect_seconds=feed.expect.per if feed.expect else None,
+    )
 
 
 def _archived_tasks(plan: Plan) -> Iterator[FeedTask]:
-    return read_feed_tasks(str(plan.feeds)) if plan.archive else iter(())
+    return read_lines(plan.feeds, FeedTask) if plan.archive else iter(())
 
 
-def _archived(task: FeedTask) -> dict[str, Any]:
+def _archived(task: FeedTask) -> ConfiguredFeed:
     """What a WARC file lists of a site stands among the feeds, though in no feeds file."""
     feed = Feed(task.url, task.outlet, task.country, task.language, kind=task.kind)
     return _configured(task.position, feed)
@@ -265,8 +270,8 @@ def defined(taxonomy: Taxonomy) -> dict[str, Any]:
     return {
         "taxonomy_version": version,
         "topics": [
-            {"topic": t.id, "name": t.name, "taxonomy_version": version, "definition": t.any}
-            for t in taxonomy.topics
+            DefinedTopic(topic.id, topic.name, version, topic.any)._asdict()
+            for topic in taxonomy.topics
         ],
     }
 

@@ -8,11 +8,13 @@ from typing import Any
 import apache_beam as beam
 
 from config.models import ExtractSettings, FetchSettings, Taxonomy
-from pipeline.run.plan import Plan, read_feed_tasks, read_page_tasks
+from pipeline.run.plan import Plan
 from sinks.connector.write import MISFITS, StageRows
 from sinks.staging.folder import RunFolder
 from sinks.staging.shards import TABLES
 from transforms.feeds.polls import refused_poll
+from transforms.records import FeedTask, PageTask
+from transforms.shapes import read_lines
 from transforms.steps import (
     HOSTS,
     ROBOTS,
@@ -55,7 +57,7 @@ def ingest(
     polled = (
         pipeline
         | "Plan of feeds" >> beam.Create([folder.shared(plan.feeds)])
-        | "Due feeds" >> beam.FlatMap(_tasks, read_feed_tasks)
+        | "Due feeds" >> beam.FlatMap(_tasks, FeedTask)
         | "Feeds by host" >> ByHost(workers)
         | "Poll feeds" >> PollFeeds(fetching, signals, hosts, archive)
     )
@@ -69,7 +71,7 @@ def ingest(
     owed = (
         pipeline
         | "Plan of pages" >> beam.Create([folder.shared(plan.owed)])
-        | "Owed pages" >> beam.FlatMap(_tasks, read_page_tasks)
+        | "Owed pages" >> beam.FlatMap(_tasks, PageTask)
     )
     new = polls | "New pages" >> OwePages(known)
     fetched = (
@@ -89,9 +91,9 @@ def ingest(
     stage(pages, "pages", folder, refused_page)
 
 
-def _tasks(address: str, read: Callable[[str], Iterator[Any]]) -> Iterator[Any]:
+def _tasks(address: str, task: type[Any]) -> Iterator[Any]:
     with local_file(address) as path:
-        yield from read(path)
+        yield from read_lines(path, task)
 
 
 def stage(

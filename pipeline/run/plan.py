@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import pyarrow as pa
@@ -15,8 +14,8 @@ import pyarrow as pa
 from config.models import Feed
 from sinks.database.opening import open_database
 from sinks.database.where import Where, is_there
-from transforms.feeds.polls import hints_of
-from transforms.records import ARCHIVED, FeedTask, Hints, HostRest, PageTask, RobotsFile
+from transforms.records import ARCHIVED, FeedState, FeedTask, HostRest, PageTask, RobotsFile
+from transforms.shapes import write_lines
 from transforms.times import LONGEST_RETRY_AFTER
 from transforms.urls import host_of
 from transforms.web.archive import Archive
@@ -42,12 +41,7 @@ EVER = datetime.min.replace(tzinfo=timezone.utc)
 """Since when a feed is due that was never polled."""
 PROBE_AFTER = timedelta(days=1)
 """A feed that has said nothing but 304 for so long has it put to the test."""
-STATES = """
-SELECT feed_url, state, etag, last_modified, body_hash, failures, last_polled_at, next_poll_at,
-       failing_since, address, moving_to, moves_seen, moving_since, gap_seconds, newest_entry_at,
-       hints, false_304, last_body_at, lasting_since
-FROM feeds
-"""
+STATES = f"SELECT feed_url, {', '.join(FeedState._fields)} FROM feeds"
 # One task for a page that is pending, in the name of the feed that listed it first; one for a page
 # that could not be had, with the text of its feed; and one for an article whose listing, by
 # whichever feed, has changed since: then the page is read again as it was at first, so that two
@@ -101,30 +95,7 @@ WHERE resting_until > $now AND resting_until <= $latest
 """
 
 
-class FeedState(NamedTuple):
-    """What the database remembers of a feed."""
-
-    state: str
-    etag: str | None
-    last_modified: str | None
-    body_hash: str | None
-    failures: int
-    last_polled_at: datetime | None
-    next_poll_at: datetime | None
-    failing_since: datetime | None = None
-    address: str | None = None
-    moving_to: str | None = None
-    moves_seen: int = 0
-    moving_since: datetime | None = None
-    gap_seconds: int | None = None
-    newest_entry_at: datetime | None = None
-    hints: str | None = None
-    false_304: bool = False
-    last_body_at: datetime | None = None
-    lasting_since: datetime | None = None
-
-
-NEW = FeedState("active", None, None, None, 0, None, None)
+NEW = FeedState()
 
 
 class Plan(NamedTuple):
@@ -288,10 +259,10 @@ def write_plan(due: Due, known: pa.ChunkedArray, folder: Path, archive: Path | N
         folder / f"{name}.jsonl" for name in ("feeds", "owed", "robots", "hosts")
     )
     plan = Plan(feeds, pages, ids, rules, resting, len(due.feeds), len(due.owed), archive)
-    _write(plan.feeds, due.feeds)
-    _write(plan.owed, due.owed)
-    _write(plan.robots, due.robots)
-    _write(plan.hosts, due.hosts)
+    write_lines(plan.feeds, due.feeds)
+    write_lines(plan.owed, due.owed)
+    write_lines(plan.robots, due.robots)
+    write_lines(plan.hosts, due.hosts)
     return plan
 
 
@@ -309,23 +280,9 @@ def due_feeds(
                 language=feed.language,
                 position=position,
                 interval=feed.interval,
-                etag=state.etag,
-                last_modified=state.last_modified,
-                body_hash=state.body_hash,
-                failures=state.failures,
-                failing_since=state.failing_since,
+                before=state,
                 kind=feed.kind,
                 robots=feed.robots,
-                address=state.address,
-                moving_to=state.moving_to,
-                moves_seen=state.moves_seen,
-                moving_since=state.moving_since,
-                gap_seconds=state.gap_seconds,
-                newest_entry_at=state.newest_entry_at,
-                hints=hints_of(state.hints),
-                false_304=state.false_304,
-                last_body_at=state.last_body_at,
-                lasting_since=state.lasting_since,
                 probe=state.last_body_at is not None and now - state.last_body_at > PROBE_AFTER,
             )
 
@@ -346,7 +303,7 @@ def archived_feeds(
             language=feed.language if feed else None,
             position=position,
             interval=None,
-            body_hash=states.get(site.feed_url, NEW).body_hash,
+            before=FeedState(body_hash=states.get(site.feed_url, NEW).body_hash),
             kind=ARCHIVED,
         )
 
@@ -371,38 +328,3 @@ def is_due(state: FeedState, interval: int | None, now: datetime) -> bool:
 def outlet_of(feed: Feed) -> str:
     """Name of a feed's outlet: its host, where none is configured."""
     return feed.outlet or urlsplit(feed.url).hostname or feed.url
-
-
-def read_feed_tasks(path: str) -> Iterator[FeedTask]:
-    """The due feeds of a plan file."""
-    with open(path, encoding="utf-8") as lines:
-        for line in lines:
-            task = FeedTask(*json.loads(line))
-            yield task._replace(
-                hints=Hints(*task.hints[:2], *map(tuple, task.hints[2:])),
-                failing_since=_time(task.failing_since),
-                moving_since=_time(task.moving_since),
-                newest_entry_at=_time(task.newest_entry_at),
-                last_body_at=_time(task.last_body_at),
-                lasting_since=_time(task.lasting_since),
-            )
-
-
-def read_page_tasks(path: str) -> Iterator[PageTask]:
-    """The owed pages of a plan file."""
-    with open(path, encoding="utf-8") as lines:
-        for line in lines:
-            task = PageTask(*json.loads(line))
-            yield task._replace(
-                published_at=_time(task.published_at), listed_at=_time(task.listed_at)
-            )
-
-
-def _write(path: Path, tasks: Iterable[FeedTask | PageTask | RobotsFile | HostRest]) -> None:
-    with open(path, "w", encoding="utf-8") as file:
-        for task in tasks:
-            file.write(json.dumps(task, default=datetime.isoformat) + "\n")
-
-
-def _time(value: Any) -> Any:
-    return datetime.fromisoformat(value) if value else None

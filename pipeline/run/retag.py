@@ -14,7 +14,8 @@ from pipeline.run.lock import only_one
 from sinks.connector.tables import Misfit
 from sinks.database.opening import bring_up_to_date, open_database
 from sinks.database.where import DuckLake, Where
-from sinks.load.run_commit import Committed, commit_run, recover
+from sinks.load.report import Committed
+from sinks.load.run_commit import commit_run, recover
 from sinks.staging.folder import RunFolder, open_staging
 
 SHARD_ROWS = 10_000

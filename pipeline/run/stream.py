@@ -45,7 +45,8 @@ from pipeline.run.plan import (
 from sinks.database.opening import bring_up_to_date
 from sinks.database.where import Where
 from sinks.keep.publish import check_target
-from sinks.load.run_commit import Committed, commit_run, recover
+from sinks.load.report import Committed
+from sinks.load.run_commit import commit_run, recover
 from sinks.staging.folder import RunFolder, Staging, open_staging
 from transforms.web.service import FetchService
 from transforms.web.warc import finish_leftovers

@@ -35,7 +35,7 @@ from pipeline.run.batch import RunResult, Watcher
 from pipeline.run.stream import StreamWatcher
 from sinks.give.formulas import defused
 from sinks.keep.publish import Published
-from sinks.load.run_commit import Committed
+from sinks.load.report import Committed
 
 if TYPE_CHECKING:  # it needs packages that may be absent
     from pipeline.watch.metrics import Metrics

@@ -26,7 +26,8 @@ from pipeline.show.output import duration, safe, size
 from sinks.database.extensions import load_extension, package_of
 from sinks.database.opening import one_row, open_database
 from sinks.database.where import Where, is_there, local
-from sinks.staging.folder import LAYOUT, beside, layout_of
+from sinks.staging.folder import beside, layout_of
+from sinks.staging.shards import LAYOUTS
 
 NAME = "newsbeam"
 TOLD = ("duckdb", "apache-beam", "trafilatura", "httpx", "pyarrow")
@@ -159,7 +160,7 @@ def place(database: Where) -> Iterator[Finding]:
         yield Finding("folder", "wrong", f"{where}: {error.strerror or error}",
                       "give the user that runs newsbeam the right to write there")  # fmt: skip
     layout = layout_of(beside(database))
-    if layout not in (None, LAYOUT):
+    if layout not in (None, *LAYOUTS):
         yield Finding("staging", "wrong", f"{local(database)}.staging is of another version",
                       "`newsbeam commit` of the version that wrote it")  # fmt: skip
     free = shutil.disk_usage(folder).free

@@ -21,7 +21,7 @@ from pipeline.run.batch import RunResult
 from pipeline.watch.address import Address
 from sinks.connector.files import write_whole
 from sinks.database.where import Where, local
-from sinks.load.run_commit import LAG_BOUNDS, Committed
+from sinks.load.report import LAG_BOUNDS, Committed
 
 try:
     from opentelemetry.exporter.prometheus import PrometheusMetricReader

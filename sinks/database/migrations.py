@@ -15,6 +15,14 @@ from sinks.tables.ddl import create_table, describe
 from sinks.tables.tables import SCHEMA_VERSION, TABLES
 from sinks.tables.views import VIEWS
 
+SAID_BEFORE = """
+    SELECT article_id, version, replaced_run_id, unnest(from_json(topics, '[{
+        "topic": "VARCHAR", "score": "DOUBLE", "taxonomy_version": "VARCHAR", "evidence": [{
+            "field": "VARCHAR", "start": "INTEGER", "end": "INTEGER", "matched": "VARCHAR",
+            "phrase": "VARCHAR"}]
+    }]')) AS said FROM article_versions
+"""
+"""Topics and evidence of earlier versions, which were a document each until version 4."""
 STEPS: dict[int, dict[str, str]] = {
     2: {
         "articles": r"""SELECT *, 1 AS version, 1::BIGINT AS sequence, md5(regexp_replace(lower(
@@ -37,11 +45,21 @@ STEPS: dict[int, dict[str, str]] = {
         "runs": """SELECT *, (SELECT max(committed_at) FROM staged_shards s
                               WHERE s.run_id = r.run_id) AS committed_at FROM runs r""",
     },
+    5: {
+        "article_topics_history": f"""SELECT article_id, said.topic, said.score,
+            said.taxonomy_version, version, replaced_run_id FROM ({SAID_BEFORE})""",
+        "topic_evidence_history": f"""SELECT article_id, topic, place.*, version, replaced_run_id
+            FROM (SELECT article_id, said.topic AS topic, unnest(said.evidence) AS place, version,
+                         replaced_run_id FROM ({SAID_BEFORE}))""",
+        "article_versions": "SELECT * EXCLUDE topics FROM article_versions",
+    },
 }
 """What leads from the version before to each version: tables, and their rows from the old ones.
 
 Columns that no step fills become NULL.
 """
+SINCE = {5: "article_versions"}
+"""A table that a step starts from, though the first versions did not have it."""
 
 
 def migrate(connection: duckdb.DuckDBPyConnection, version: int) -> None:
@@ -49,9 +67,11 @@ def migrate(connection: duckdb.DuckDBPyConnection, version: int) -> None:
     for view in VIEWS:
         connection.execute(f'DROP VIEW IF EXISTS "{view.name}"')
     for step in range(version + 1, SCHEMA_VERSION + 1):
+        if step in SINCE and definition_of(connection, SINCE[step]) is None:
+            continue
         for name, query in STEPS[step].items():
             connection.execute(f"CREATE OR REPLACE TEMP TABLE earlier AS {query}")
-            connection.execute(f'DROP TABLE "{name}"')
+            connection.execute(f'DROP TABLE IF EXISTS "{name}"')
             connection.execute(f'CREATE TABLE "{name}" AS FROM earlier')
     for table in TABLES:
         _conform(connection, table)

@@ -31,15 +31,13 @@ from sinks.database.where import Where
 from sinks.give.export import Progress, copy, reading
 from sinks.give.target import new_folder
 from sinks.tables.dictionary import markdown
-from sinks.tables.tables import SCHEMA_VERSION, TABLES
+from sinks.tables.tables import OF_ARTICLES, SCHEMA_VERSION, TABLES
 
 MANIFEST = "manifest.json"
 CITATION = "CITATION.cff"
 IDENTIFYING = ("tables/", "topics/")
 """What the bundle id stands for."""
 LAYOUT = 1
-OF_ARTICLES = ("articles", "article_versions", "article_topics", "topic_evidence")
-"""Tables that hold only what was selected; the others are whole."""
 FACTS = """
 SELECT (SELECT any_value(database_id) FROM newsbeam_schema), count(*), min(run_id), max(run_id)
 FROM runs

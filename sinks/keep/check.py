@@ -17,7 +17,7 @@ from sinks.database.opening import open_database
 from sinks.database.where import Where
 from sinks.tables.columns import Table
 from sinks.tables.ddl import quoted, statements
-from sinks.tables.tables import TABLES
+from sinks.tables.tables import ARTICLE_TABLES, TABLES
 from sinks.tables.views import VIEWS
 
 
@@ -45,14 +45,9 @@ class Finding(NamedTuple):
 
 # Rules beyond keys and references, which the schema knows.
 RULES = (
-    ("reference", "article_topics", "article_id is in articles.article_id", """
-        SELECT article_id, topic FROM article_topics ANTI JOIN articles USING (article_id)"""),
     ("reference", "article_topics", "topic and taxonomy_version are a row of topics", """
         SELECT article_id, topic, taxonomy_version FROM article_topics
         ANTI JOIN topics USING (topic, taxonomy_version)"""),
-    ("reference", "topic_evidence", "article_id and topic are a row of article_topics", """
-        SELECT article_id, topic FROM topic_evidence
-        ANTI JOIN article_topics USING (article_id, topic)"""),
     ("reference", "entries", "a fetched entry leads to one of articles", """
         SELECT entry_id, article_id FROM (FROM entries WHERE state = 'fetched')
         ANTI JOIN articles USING (article_id)"""),
@@ -76,10 +71,6 @@ RULES = (
     ("state", "entries", "a pruned entry says nothing of its page", """
         SELECT entry_id FROM entries
         WHERE state = 'pruned' AND coalesce(title, byline, summary, content) IS NOT NULL"""),
-    ("evidence", "topic_evidence", "matched stands in the title or text from start to end", """
-        SELECT article_id, topic, field, start FROM topic_evidence JOIN articles USING (article_id)
-        WHERE "end" <= start OR matched IS DISTINCT FROM
-            substring(if(field = 'title', title, text), start + 1, "end" - start)"""),
     ("evidence", "topic_evidence", "the phrase is the topic's, in the version that decided", """
         SELECT article_id, topic, phrase FROM topic_evidence
         JOIN article_topics USING (article_id, topic) JOIN topics USING (topic, taxonomy_version)
@@ -146,6 +137,7 @@ RULES = (
         WHERE database_id IS DISTINCT FROM (SELECT min(database_id) FROM newsbeam_schema)
            OR database_id IS NULL"""),
 )  # fmt: skip
+MATCHED = "matched stands in the title or text from start to end"
 OWN_RULE = {("articles", "article_id"), ("entries", "article_id"), ("staged_shards", "run_id")}
 """References that a rule above holds to, because the schema's word for them is too simple."""
 VIEW_COLUMNS = """
@@ -167,6 +159,9 @@ def checks() -> Iterator[Check]:
     """All rules, table by table."""
     for table in TABLES:
         yield from _of_schema(table)
+    for table in ARTICLE_TABLES:
+        yield from _of_article(table, "articles", ("article_id",))
+        yield from _of_article(table.history, "article_history", ("article_id", "version"))
     for name, table_name, rule, query in RULES:
         yield Check(name, table_name, rule, query)
     for table in TABLES:
@@ -195,6 +190,28 @@ def _of_schema(table: Table) -> Iterator[Check]:
                 f'SELECT {key}, {column.name} FROM "{name}" t WHERE {column.name} IS NOT NULL AND '
                 f'NOT EXISTS (FROM "{target}" o WHERE o.{other} = t.{column.name})'
             ))  # fmt: skip
+
+
+def _of_article(table: Table, articles: str, version: tuple[str, ...]) -> Iterator[Check]:
+    """That the rows of a table of an article are of an article, or of one of its versions; that
+    those of a list in a list are of a row of the outer one; that what matched stands where it
+    should.
+    """
+    key, columns = _key(table), {column.name for column in table.columns}
+    owners = {one.rows: one for one in ARTICLE_TABLES}
+    outer = owners.get(table.rows[:-1])
+    target, names = (outer.name, outer.key) if outer else (articles, version)
+    if outer or articles != "articles":
+        told = f"a row of {target}" if outer else "a version of an article"
+        yield Check("reference", table.name, f"{' and '.join(names)} are {told}", (
+            f"SELECT {key} FROM {table.name} ANTI JOIN {target} USING ({', '.join(names)})"
+        ))  # fmt: skip
+    if {"field", "start", "end", "matched"} <= columns:
+        yield Check("evidence", table.name, MATCHED, (
+            f"SELECT {key} FROM {table.name} JOIN {articles} USING ({', '.join(version)}) "
+            'WHERE "end" <= start OR matched IS DISTINCT FROM '
+            """substring(if(field = 'title', title, text), start + 1, "end" - start)"""
+        ))  # fmt: skip
 
 
 def _key(table: Table) -> str:

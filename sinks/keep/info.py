@@ -14,7 +14,8 @@ from sinks.database.lake import data_path_of
 from sinks.database.migrations import definition_of
 from sinks.database.opening import one_row, open_database, schema_version
 from sinks.database.where import DuckLake, Where, local, shown
-from sinks.staging.folder import LAYOUT, RunFolder, layout_of, store_of, waiting
+from sinks.staging.folder import RunFolder, layout_of, store_of, waiting
+from sinks.staging.shards import LAYOUT
 from sinks.tables.tables import SCHEMA_VERSION, TABLES
 
 RUNS = """

@@ -14,6 +14,7 @@ from sinks.connector.connection import Opened
 from sinks.database.opening import change, must_exist, open_database
 from sinks.database.sequence import next_sequence
 from sinks.database.where import DuckLake, Where
+from sinks.tables.tables import OF_ARTICLES
 
 # $tagged: keep what has a topic; $topics: keep what has one of these.
 CONDEMNED = """
@@ -30,7 +31,6 @@ REMEMBER = """
 INSERT INTO pruned_articles BY NAME
 SELECT * EXCLUDE bytes, now() AS pruned_at, $sequence AS sequence FROM condemned
 """
-REMOVE_FROM = ("topic_evidence", "article_topics", "article_versions", "articles")
 EMPTY = """
 UPDATE entries
 SET state = 'pruned', reason = $reason, title = NULL, byline = NULL, summary = NULL,
@@ -96,7 +96,7 @@ def prune(
 
 def _remove(connection: duckdb.DuckDBPyConnection, reason: str) -> None:
     connection.execute(REMEMBER, {"sequence": next_sequence(connection)})
-    for table in REMOVE_FROM:
+    for table in OF_ARTICLES:
         connection.execute(
             f"DELETE FROM {table} WHERE article_id IN (SELECT article_id FROM condemned)"
         )

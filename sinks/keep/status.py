@@ -8,7 +8,8 @@ from typing import Any
 from sinks.database.opening import all_rows, one_row, open_database
 from sinks.database.where import Where, shown
 from sinks.keep.info import sizes
-from sinks.staging.folder import LAYOUT, layout_of, store_of, waiting
+from sinks.staging.folder import layout_of, store_of, waiting
+from sinks.staging.shards import LAYOUTS
 from transforms.times import LONGEST_RETRY_AFTER
 from transforms.web.pace import LONGEST_REST
 
@@ -131,5 +132,5 @@ def read_status(
         return {
             **found,
             "staged": [run.run_id for run in waiting(place)],
-            "staging_is_of_another_version": layout_of(place) not in (None, LAYOUT),
+            "staging_is_of_another_version": layout_of(place) not in (None, *LAYOUTS),
         }

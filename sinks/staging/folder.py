@@ -32,9 +32,8 @@ from sinks.connector.commit import Shard
 from sinks.connector.files import write_whole
 from sinks.database.opening import database_id
 from sinks.database.where import DuckLake, Where, launcher, local
-from sinks.staging.shards import TABLES
+from sinks.staging.shards import LAYOUT, LAYOUTS, TABLES
 
-LAYOUT = "3"
 RUN_ID = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{6}")
 
 
@@ -251,7 +250,8 @@ class Staging:
         try:
             self.store.make()
             found = layout_of(self.store)
-            if not found and not (self.store.folders() or self.store.files("")):
+            empty = not found and not (self.store.folders() or self.store.files(""))
+            if empty or found in LAYOUTS[:-1]:  # what an earlier program left is committed, too
                 self.store.write("VERSION", LAYOUT.encode())
                 found = LAYOUT
         except OSError as error:
@@ -331,7 +331,7 @@ def layout_of(store: Store) -> str | None:
 
 def waiting(store: Store) -> list[RunFolder]:
     """Runs that wait staged, oldest first; nothing is made or changed."""
-    if layout_of(store) != LAYOUT:
+    if layout_of(store) not in LAYOUTS:
         return []
     return [run for run in _runs(store) if "run.json" in store.files(run.run_id)]
 

@@ -1,61 +1,70 @@
-"""The staged rows of newsbeam: a poll, a page, a robots.txt, a resting host, new topics."""
+"""The staged rows of newsbeam: a poll, a page, a robots.txt, a resting host, new topics.
+
+Each shard names the layout of its rows. A commit takes those of every earlier layout, so that an
+upgrade strands nothing that a dead run left: what they lack is NULL.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from sinks.connector.tables import Table
+from sinks.staging.shapes import schema_of
+from transforms.records import FeedState, HostRest, Page, Poll, RetaggedArticle, RobotsFile
 
-TIME = pa.timestamp("us", tz="UTC")
-TEXT = pa.string()
-COUNT = pa.int64()
+LAYOUT = "4"
+LAYOUTS = ("1", "2", "3", LAYOUT)
+"""All that there ever were; shards name theirs since the fourth."""
+LAYOUT_KEY = b"newsbeam_layout"
 
 
-def _struct(**fields: pa.DataType) -> pa.DataType:
-    return pa.struct([pa.field(name, kind) for name, kind in fields.items()])
+def _table(name: str, key: str, record: type) -> Table:
+    return Table(name, key, schema_of(record).with_metadata({LAYOUT_KEY: LAYOUT.encode()}))
 
 
-_LISTED = _struct(
-    entry_id=TEXT, listing_id=TEXT, url_id=TEXT, url=TEXT, guid=TEXT, title=TEXT, byline=TEXT,
-    summary=TEXT, published_at=TIME, published_raw=TEXT, state=TEXT, reason=TEXT,
-    content=TEXT,
-)  # fmt: skip
-_EVIDENCE = _struct(field=TEXT, start=COUNT, end=COUNT, matched=TEXT, phrase=TEXT)
-_TOPIC = _struct(topic=TEXT, score=pa.float64(), evidence=pa.list_(_EVIDENCE))
-_ARTICLE = _struct(
-    article_id=TEXT, url_id=TEXT, url=TEXT, canonical_url=TEXT, feed_url=TEXT, outlet=TEXT,
-    country=TEXT, title=TEXT, byline=TEXT, published_at=TIME, published_source=TEXT,
-    listed_at=TIME, fetched_at=TIME, language=TEXT, text=TEXT, word_count=COUNT, text_hash=TEXT,
-    body_hash=TEXT, bytes=COUNT, redirects=pa.list_(TEXT), extractor=TEXT,
-    robots=pa.list_(TEXT), text_source=TEXT,
-)  # fmt: skip
 TABLES = {
     table.name: table
     for table in (
-        Table("polls", "feed_url", pa.schema(_struct(
-            feed_url=TEXT, polled_at=TIME, status=TEXT, http_status=COUNT, entries=COUNT,
-            bytes=COUNT, milliseconds=COUNT, stage=TEXT, error_type=TEXT, error=TEXT, etag=TEXT,
-            last_modified=TEXT, body_hash=TEXT, failures=COUNT, state=TEXT, next_poll_at=TIME,
-            overflow=pa.bool_(), listed=pa.list_(_LISTED), redirected_to=TEXT, schedule=TEXT,
-            failing_since=TIME, address=TEXT, moving_to=TEXT, moves_seen=COUNT, moving_since=TIME,
-            gap_seconds=COUNT, newest_entry_at=TIME, hints=TEXT, false_304=pa.bool_(),
-            last_body_at=TIME, lasting_since=TIME,
-        ))),
-        Table("pages", "url_id", pa.schema(_struct(
-            url_id=TEXT, url=TEXT, feed_url=TEXT, feed_position=COUNT, fetched_at=TIME, state=TEXT,
-            attempts=COUNT, next_attempt_at=TIME, stage=TEXT, error_type=TEXT, error=TEXT,
-            http_status=COUNT, milliseconds=COUNT, article=_ARTICLE, topics=pa.list_(_TOPIC),
-        ))),
-        Table("robots", "origin", pa.schema(_struct(
-            origin=TEXT, fetched_at=TIME, http_status=COUNT, body=TEXT, error=TEXT,
-            expires_at=TIME,
-        ))),
-        Table("hosts", "host", pa.schema(_struct(
-            host=TEXT, noted_at=TIME, resting_until=TIME, failures=COUNT, last_error=TEXT,
-        ))),
-        Table("tags", "article_id", pa.schema(_struct(
-            article_id=TEXT, topics=pa.list_(_TOPIC),
-        ))),
+        _table("polls", "feed_url", Poll),
+        _table("pages", "url_id", Page),
+        _table("robots", "origin", RobotsFile),
+        _table("hosts", "host", HostRest),
+        _table("tags", "article_id", RetaggedArticle),
     )
-}  # fmt: skip
-"""The first four with the fields of `records.Poll`, `Page`, `RobotsFile` and `HostRest`."""
+}
+"""By kind, which begins the names of its shards."""
+
+
+def read_shards(
+    connection: duckdb.DuckDBPyConnection, kind: str, paths: Sequence[Path]
+) -> duckdb.DuckDBPyRelation:
+    """The rows of shards of one kind, as today's records have them."""
+    earlier = {path for path in paths if _layout(path) != LAYOUT}
+    upgraded = [_upgraded(kind, path) for path in paths if path in earlier]
+    nothing = TABLES[kind].arrow.empty_table()
+    rows = connection.from_arrow(pa.concat_tables([nothing, *upgraded]))
+    today = [str(path) for path in paths if path not in earlier]
+    return rows.union(connection.read_parquet(today)) if today else rows
+
+
+def _layout(path: Path) -> str | None:
+    try:
+        found = (pq.read_schema(path).metadata or {}).get(LAYOUT_KEY)
+    except pa.ArrowInvalid:  # DuckDB will say what is wrong with the file
+        return LAYOUT
+    return found and found.decode()
+
+
+def _upgraded(kind: str, path: Path) -> pa.Table:
+    """The rows of a shard of an earlier layout; until the third, a poll was flat."""
+    rows = pq.read_table(path).to_pylist()
+    if kind == "polls":
+        for row in rows:
+            state = {name: row.get(name) for name in FeedState._fields}
+            row["after"] = state | {"last_polled_at": row["polled_at"]}
+    return pa.Table.from_pylist(rows, TABLES[kind].arrow)

@@ -32,12 +32,30 @@ class Table(NamedTuple):
     meaning: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
+    rows: tuple[str, ...] = ()
+    """Of a table of an article: the way to its rows, from a staged page through lists in lists."""
+
+    @property
+    def history(self) -> Table:
+        """What a table of an article said before, with the version that it said it of."""
+        return Table(
+            f"{self.name}_history",
+            f"What {self.name} said of an article before its text or the rules changed.",
+            (*self.key, *(column.name for column in HISTORY)),
+            (*self.columns, *HISTORY),
+        )
 
 
-def table(name: str, meaning: str, key: str, columns: str) -> Table:
-    """A table from the names of its key, and a line for each column."""
-    rows = (line.split(maxsplit=2) for line in columns.strip().splitlines())
-    return Table(name, meaning, tuple(key.split()), tuple(_column(*row) for row in rows))
+def table(name: str, meaning: str, key: str, columns: str, rows: str = "") -> Table:
+    """A table from the names of its key, a line for each column, and the way to its rows."""
+    lines = (line.split(maxsplit=2) for line in columns.strip().splitlines())
+    return Table(
+        name,
+        meaning,
+        tuple(key.split()),
+        tuple(_column(*line) for line in lines),
+        tuple(rows.split(".")) if rows else (),
+    )
 
 
 def _column(name: str, kind: str, meaning: str) -> Column:
@@ -48,3 +66,10 @@ def _column(name: str, kind: str, meaning: str) -> Column:
     return Column(
         name, kind, text, tuple(values[1].split("|")) if values else (), target[1] if target else ""
     )
+
+
+HISTORY = (
+    _column("version", "INTEGER", "Version of the article of which this was said."),
+    _column("replaced_run_id", "VARCHAR", "Run that replaced it. ->runs.run_id"),
+)
+"""The columns of a history beside those of its table."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from sinks.tables.columns import table
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
-TABLES = (
+DECLARED = (
     table("articles", "One article, as it was last read; `article_versions` keeps what it said before.", "article_id", """
         article_id        VARCHAR      Stable hash of canonical_url.
         url               VARCHAR      Address as the feed listed it.
@@ -55,7 +55,6 @@ TABLES = (
         bytes             BIGINT       Size of the page, unpacked.
         extractor         VARCHAR      Tool and version that found the text.
         run_id            VARCHAR      Run that brought it. ->runs.run_id
-        topics            JSON         Its topics with their evidence, as in article_topics and topic_evidence.
         replaced_run_id   VARCHAR      Run that brought the next version. ->runs.run_id
     """),
     table("article_topics", "One topic of an article.", "article_id topic", """
@@ -63,7 +62,7 @@ TABLES = (
         topic             VARCHAR      Topic id. ->topics.topic
         score             DOUBLE       w / (w + 3), where w counts the matches, those in the title three times.
         taxonomy_version  VARCHAR      Version of the topics that decided. ->topics.taxonomy_version
-    """),
+    """, rows="topics"),
     table("topic_evidence", "One place in an article that speaks for a topic.", "article_id topic field start", """
         article_id        VARCHAR      Article. ->articles.article_id
         topic             VARCHAR      Topic id. ->topics.topic
@@ -72,7 +71,7 @@ TABLES = (
         end               INTEGER      Offset after the last character; a reserved word, to be quoted in SQL.
         matched           VARCHAR      The words that matched, as they stand there.
         phrase            VARCHAR      The phrase of the topic that they matched.
-    """),
+    """, rows="topics.evidence"),
     table("topics", "One topic in one version of the taxonomy.", "topic taxonomy_version", """
         topic             VARCHAR      Topic id.
         name              VARCHAR      Name for people.
@@ -237,3 +236,13 @@ TABLES = (
         database_id       VARCHAR      Drawn when the database was made; what is derived from it, such as the search index, names it.
     """),
 )  # fmt: skip
+
+ARTICLE_TABLES = tuple(one for one in DECLARED if one.rows)
+"""Tables that belong to an article: a commit fills them from its page and keeps their history."""
+TABLES = tuple(
+    relation for one in DECLARED for relation in ((one, one.history) if one.rows else (one,))
+)
+(VERSIONS,) = (one for one in DECLARED if one.name == "article_versions")
+OF_ARTICLES = ("articles", VERSIONS.name, *(
+    name for one in ARTICLE_TABLES for name in (one.name, one.history.name)))  # fmt: skip
+"""All that goes with an article."""

@@ -15,12 +15,13 @@ from sinks.connector.commit import Shard
 from sinks.connector.files import parquet, write_shard
 from sinks.connector.tables import batches
 from sinks.database.where import Where
-from sinks.load.run_commit import Committed, commit_run
+from sinks.load.report import Committed
+from sinks.load.run_commit import commit_run
 from sinks.staging.folder import RunFolder, Staging
 from sinks.staging.shards import TABLES
 from tests.conftest import tables
 from transforms.hashing import digest
-from transforms.records import Article, Evidence, Listed, Page, Poll, TopicMatch
+from transforms.records import Article, Evidence, FeedState, Listed, Page, Poll, TopicMatch
 
 FEED, OTHER, THIRD = (f"https://{name}.example/feed" for name in ("dawn", "gazette", "herald"))
 FEEDS = (FEED, OTHER, THIRD)
@@ -60,6 +61,7 @@ def listed(feed: str, number: int, **changes: Any) -> Listed:
 
 
 def poll(feed: str, minute: float, found: Sequence[Listed] = (), **changes: Any) -> Poll:
+    """A poll; what of `changes` is of the feed's state after it goes there."""
     record = Poll(
         feed_url=feed,
         polled_at=at(minute),
@@ -68,27 +70,31 @@ def poll(feed: str, minute: float, found: Sequence[Listed] = (), **changes: Any)
         entries=len(found),
         bytes=4000,
         milliseconds=12,
-        stage=None,
-        error_type=None,
-        error=None,
-        etag=f'"{minute}"',
-        last_modified=None,
-        body_hash=hashlib.sha256(str(minute).encode()).hexdigest(),
-        failures=0,
-        state="active",
-        next_poll_at=at(minute + 30),
-        overflow=False,
+        after=FeedState(
+            etag=f'"{minute}"',
+            body_hash=hashlib.sha256(str(minute).encode()).hexdigest(),
+            next_poll_at=at(minute + 30),
+        ),
         listed=tuple(found),
     )
-    return record._replace(**changes)
+    return changed_poll(record, **changes)
+
+
+def changed_poll(record: Poll, **changes: Any) -> Poll:
+    """Another poll, by the fields of a poll or of the feed's state after it."""
+    state = {name: changes.pop(name) for name in FeedState._fields if name in changes}
+    record = record._replace(**changes)
+    state.setdefault("last_polled_at", record.polled_at)
+    return record._replace(after=record.after._replace(**state))
 
 
 def failed_poll(feed: str, minute: float, failures: int = 1, **changes: Any) -> Poll:
-    return poll(
+    failed = poll(
         feed, minute, status="failed", http_status=500, entries=None, stage="poll",
         error_type="Http500", error="the server failed", failures=failures, etag=None,
         body_hash=None, next_poll_at=at(minute + 60),
-    )._replace(**changes)  # fmt: skip
+    )  # fmt: skip
+    return changed_poll(failed, **changes)
 
 
 def article(number: int, **changes: Any) -> Article:

@@ -23,6 +23,7 @@ from transforms.records import (
     LONGEST_ERROR,
     Entry,
     FeedDocument,
+    FeedState,
     FeedTask,
     Hints,
     HttpFailure,
@@ -47,7 +48,7 @@ MOVES_NEEDED, MOVES_OVER = 3, timedelta(days=1)
 
 def is_unchanged(task: FeedTask, response: Response) -> bool:
     """Whether an answer says, or its body shows, that nothing is new (RFC 9110, 15.4.5)."""
-    return response.status == NOT_MODIFIED or body_hash(response.body) == task.body_hash
+    return response.status == NOT_MODIFIED or body_hash(response.body) == task.before.body_hash
 
 
 def poll_record(
@@ -67,18 +68,18 @@ def poll_record(
     if isinstance(document, Unreadable):
         problem = document.error_type, document.message
         return _failed(task, answer, "read feed", *problem, temporary=document.temporary)
-    if answer.status == NOT_MODIFIED and not (task.etag or task.last_modified):
+    if answer.status == NOT_MODIFIED and not (task.before.etag or task.before.last_modified):
         return _failed(task, answer, "poll", "BadNotModified", "304 where nothing was known")
     poll = _good(task, answer, "unchanged" if document is None else "ok")
     if document is not None:
-        poll = poll._replace(
-            entries=len(document.entries),
-            error=document.warning,
+        poll = _leaving(
+            poll._replace(entries=len(document.entries), error=document.warning),
             body_hash=body_hash(answer.body),
             **_rhythm(task, document, answer.fetched_at),
         )
         poll = _listing(task, poll, document.entries, known, whole=answer.status != IM_USED)
-    poll = poll._replace(false_304=task.false_304 or (answer.after_304 and bool(poll.listed)))
+    if answer.after_304 and poll.listed:
+        poll = _leaving(poll, false_304=True)
     if task.kind == ARCHIVED:
         return poll._replace(schedule=json.dumps({"rule": "archive"}))
     return _scheduled(task, answer, poll)
@@ -123,19 +124,14 @@ def _listing(
         found.setdefault(listed.entry_id, listed)
     news = [listed for listed in found.values() if not known(listed.listing_id)]
     new = sum(not known(listed.entry_id) for listed in news)
-    read_before = task.last_body_at is not None
+    read_before = task.before.last_body_at is not None
     poll = poll._replace(overflow=whole and read_before and 0 < new == len(found))
     if len(news) <= MOST_LISTED or task.kind == ARCHIVED:
         return poll._replace(listed=tuple(news))
     taken = sorted(news, key=lambda listed: _rank(listed, known))[:MOST_LISTED]
     told = f"cut: {len(news):,} entries are new or changed, {MOST_LISTED:,} were taken"
-    return poll._replace(
-        listed=tuple(taken),
-        error=f"{told}; {poll.error}" if poll.error else told,
-        etag=None,
-        last_modified=None,
-        body_hash=None,
-    )
+    poll = poll._replace(listed=tuple(taken), error=f"{told}; {poll.error}" if poll.error else told)
+    return _leaving(poll, etag=None, last_modified=None, body_hash=None)
 
 
 def _rank(listed: Listed, known: Callable[[str], bool]) -> tuple[bool, float]:
@@ -179,15 +175,18 @@ def _good(task: FeedTask, answer: Response, status: str) -> Poll:
     if must_not_store(answer.headers):
         etag = last_modified = None
     elif answer.status == NOT_MODIFIED:  # it need not repeat them (RFC 9110, 15.4.5)
-        etag, last_modified = etag or task.etag, last_modified or task.last_modified
-    return _poll(task, answer, status)._replace(
-        redirected_to=answer.url if answer.redirects else None,
+        etag = etag or task.before.etag
+        last_modified = last_modified or task.before.last_modified
+    poll = _poll(task, answer, status)
+    whole = answer.status != NOT_MODIFIED
+    return _leaving(
+        poll._replace(redirected_to=answer.url if answer.redirects else None),
         etag=etag,
         last_modified=last_modified,
         failures=0,
         failing_since=None,
         lasting_since=None,
-        last_body_at=task.last_body_at if answer.status == NOT_MODIFIED else answer.fetched_at,
+        last_body_at=answer.fetched_at if whole else task.before.last_body_at,
         **_moves(task, answer),
     )
 
@@ -197,9 +196,10 @@ def _moves(task: FeedTask, answer: Response) -> dict[str, Any]:
     to = answer.moved_to
     if to is None:
         return {"moving_to": None, "moves_seen": 0, "moving_since": None}
-    same = to == task.moving_to and task.moving_since is not None
-    seen = task.moves_seen + 1 if same else 1
-    since = task.moving_since if same and task.moving_since else answer.fetched_at
+    before = task.before
+    since = before.moving_since if to == before.moving_to else None
+    seen = before.moves_seen + 1 if since else 1
+    since = since or answer.fetched_at
     if seen >= MOVES_NEEDED and answer.fetched_at - since >= MOVES_OVER:
         address = None if to == task.url else to
         return {"address": address, "moving_to": None, "moves_seen": 0, "moving_since": None}
@@ -211,34 +211,35 @@ def _rhythm(task: FeedTask, document: FeedDocument, now: datetime) -> dict[str, 
     times = [entry.published_at for entry in document.entries]
     past = [at for at in times if at is not None and at <= now]
     return {
-        "gap_seconds": median_gap(times, now) or task.gap_seconds,
-        "newest_entry_at": max(past, default=task.newest_entry_at),
+        "gap_seconds": median_gap(times, now) or task.before.gap_seconds,
+        "newest_entry_at": max(past, default=task.before.newest_entry_at),
         "hints": hints_json(document.hints),
     }
 
 
 def _scheduled(task: FeedTask, answer: Response | HttpFailure, poll: Poll) -> Poll:
     """The poll with its feed's next state, and why."""
-    now = poll.polled_at
+    now, after = poll.polled_at, poll.after
     headers = answer.headers if isinstance(answer, Response) else {}
     max_age, expires = freshness(headers, now)
     turn = Turn(
         interval=task.interval,
-        gap=poll.gap_seconds,
-        quiet=_seconds(poll.newest_entry_at, now),
-        hints=hints_of(poll.hints),
+        gap=after.gap_seconds,
+        quiet=_seconds(after.newest_entry_at, now),
+        hints=hints_of(after.hints),
         max_age=max_age,
         expires=expires,
         overflow=poll.overflow,
-        cut=poll.status == "ok" and poll.body_hash is None,
-        failures=poll.failures,
-        lasting=_seconds(poll.lasting_since, now),
+        cut=poll.status == "ok" and after.body_hash is None,
+        failures=after.failures,
+        lasting=_seconds(after.lasting_since, now),
         gone=answer.status == GONE,
         retry_after=answer.retry_after if isinstance(answer, HttpFailure) else None,
         jitter=int(digest(task.url, now.isoformat())[:8], 16) / 2**32,
     )
     due = next_poll(now, turn)
-    return poll._replace(state=due.state, next_poll_at=due.at, schedule=explained(turn, due))
+    poll = poll._replace(schedule=explained(turn, due))
+    return _leaving(poll, state=due.state, next_poll_at=due.at)
 
 
 def hints_json(hints: Hints) -> str | None:
@@ -270,13 +271,15 @@ def _failed(
     if isinstance(answer, HttpFailure) and not answer.asked:
         return _left_alone(task, answer)
     poll = _poll(task, answer, "failed")._replace(
-        stage=stage,
-        error_type=error_type,
-        error=error[:LONGEST_ERROR],
-        failures=task.failures + 1,
-        failing_since=task.failing_since or answer.fetched_at,
-        lasting_since=None if temporary else task.lasting_since or answer.fetched_at,
-        address=task.address if temporary else None,
+        stage=stage, error_type=error_type, error=error[:LONGEST_ERROR]
+    )
+    before = task.before
+    poll = _leaving(
+        poll,
+        failures=before.failures + 1,
+        failing_since=before.failing_since or answer.fetched_at,
+        lasting_since=None if temporary else before.lasting_since or answer.fetched_at,
+        address=before.address if temporary else None,
     )
     return _scheduled(task, answer, poll)
 
@@ -284,18 +287,21 @@ def _failed(
 def _left_alone(task: FeedTask, answer: HttpFailure) -> Poll:
     """A poll that asked nobody: no failure of its feed, which is due when its host may be asked."""
     wait = answer.retry_after or 0
-    return _poll(task, answer, "failed")._replace(
+    poll = _poll(task, answer, "failed")._replace(
         stage="poll",
         error_type=answer.error_type,
         error=answer.message[:LONGEST_ERROR],
-        next_poll_at=answer.fetched_at + timedelta(seconds=wait),
         schedule=json.dumps({"rule": "host-resting", "retry_after": wait}),
     )
+    return _leaving(poll, next_poll_at=answer.fetched_at + timedelta(seconds=wait))
 
 
 def refused_poll(poll: Poll, reason: str) -> Poll:
     """A failure in the place of a poll whose row does not fit; the feed is read again."""
-    return poll._replace(
+    kept = poll.after
+    return Poll(
+        feed_url=poll.feed_url,
+        polled_at=poll.polled_at,
         status="failed",
         http_status=None,
         entries=None,
@@ -304,20 +310,18 @@ def refused_poll(poll: Poll, reason: str) -> Poll:
         stage="stage",
         error_type="Misfit",
         error=reason[:LONGEST_ERROR],
-        etag=None,
-        last_modified=None,
-        body_hash=None,
-        failures=1,
-        failing_since=poll.polled_at,
-        state="active",
-        overflow=False,
-        listed=(),
-        redirected_to=None,
-        address=None,
-        moving_to=None,
-        hints=None,
-        last_body_at=None,
-        lasting_since=None,
+        schedule=poll.schedule,
+        after=FeedState(
+            failures=1,
+            failing_since=poll.polled_at,
+            moves_seen=kept.moves_seen,
+            moving_since=kept.moving_since,
+            gap_seconds=kept.gap_seconds,
+            newest_entry_at=kept.newest_entry_at,
+            false_304=kept.false_304,
+            last_polled_at=poll.polled_at,
+            next_poll_at=kept.next_poll_at,
+        ),
     )
 
 
@@ -331,26 +335,12 @@ def _poll(task: FeedTask, answer: Response | HttpFailure, status: str) -> Poll:
         entries=None,
         bytes=answer.received,
         milliseconds=answer.milliseconds,
-        stage=None,
-        error_type=None,
-        error=None,
-        etag=task.etag,
-        last_modified=task.last_modified,
-        body_hash=task.body_hash,
-        failures=task.failures,
-        state="active",
-        next_poll_at=None,
-        overflow=False,
-        listed=(),
-        failing_since=task.failing_since,
-        address=task.address,
-        moving_to=task.moving_to,
-        moves_seen=task.moves_seen,
-        moving_since=task.moving_since,
-        gap_seconds=task.gap_seconds,
-        newest_entry_at=task.newest_entry_at,
-        hints=hints_json(task.hints),
-        false_304=task.false_304,
-        last_body_at=task.last_body_at,
-        lasting_since=task.lasting_since,
+        after=task.before._replace(
+            state="active", next_poll_at=None, last_polled_at=answer.fetched_at
+        ),
     )
+
+
+def _leaving(poll: Poll, **changes: Any) -> Poll:
+    """A poll that leaves something else of its feed."""
+    return poll._replace(after=poll.after._replace(**changes))

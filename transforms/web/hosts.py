@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -48,23 +47,3 @@ class HostBook:
 def refused_rest(rest: HostRest, reason: str) -> HostRest:
     """In the place of one whose row does not fit: the host is asked again."""
     return rest._replace(resting_until=rest.noted_at, failures=0, last_error=reason[:LONGEST_ERROR])
-
-
-def rest_line(rest: HostRest) -> str:
-    """A rest as a line of a file."""
-    return json.dumps(rest, default=datetime.isoformat)
-
-
-def rest_of(line: str) -> HostRest:
-    """The rest of a line."""
-    rest = HostRest(*json.loads(line))
-    return rest._replace(
-        noted_at=datetime.fromisoformat(str(rest.noted_at)),
-        resting_until=datetime.fromisoformat(str(rest.resting_until)),
-    )
-
-
-def load_hosts(path: str) -> Iterator[HostRest]:
-    """The rests of a plan."""
-    with open(path, encoding="utf-8") as lines:
-        yield from map(rest_of, lines)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -131,14 +130,3 @@ class RobotsBook:
         """What was read since the last call; another thread may go on noting."""
         while self._read:
             yield self._read.popleft()
-
-
-def load_robots(path: str) -> Iterator[RobotsFile]:
-    """The robots.txt files of a plan."""
-    with open(path, encoding="utf-8") as lines:
-        for line in lines:
-            file = RobotsFile(*json.loads(line))
-            yield file._replace(
-                fetched_at=datetime.fromisoformat(str(file.fetched_at)),
-                expires_at=datetime.fromisoformat(str(file.expires_at)),
-            )

@@ -26,6 +26,9 @@ FROM articles LEFT JOIN (
 UNION ALL
 SELECT article_id, v.version, false, outlet, url, v.title, v.byline, v.published_at,
        v.fetched_at, v.language, v.text,
-       coalesce(json_extract_string(topics, '$[*].topic'), []), v.text_hash, v.body_hash,
-       v.bytes, v.run_id
-FROM article_versions v JOIN articles USING (article_id)
+       coalesce(topics, []), v.text_hash, v.body_hash, v.bytes, v.run_id
+FROM article_versions v JOIN articles USING (article_id) LEFT JOIN (
+    SELECT article_id, version, replaced_run_id, list_sort(list(topic)) AS topics
+    FROM article_topics_history GROUP BY ALL
+) h ON h.article_id = v.article_id AND h.version = v.version
+    AND h.replaced_run_id = v.replaced_run_id

@@ -14,15 +14,12 @@ from config.errors import DatabaseLocked
 from config.models import Feed
 from pipeline.run.plan import (
     Bound,
-    FeedState,
     Plan,
     due_feeds,
     is_due,
     look_up,
     make_plan,
     outlet_of,
-    read_feed_tasks,
-    read_page_tasks,
 )
 from tests.sinks.samples import (
     FEED,
@@ -44,11 +41,13 @@ from tests.sinks.samples import (
     url_id,
 )
 from transforms.hashing import digest
-from transforms.records import FeedTask, Hints, Listed
+from transforms.records import FeedState, FeedTask, Listed, PageTask
+from transforms.shapes import read_lines
 from transforms.workers.known_ids import KnownIds
 
 HOUR = 3600
-POLLED = FeedState("active", '"v"', "then", "hash", 0, NOON, NOON + timedelta(hours=1))
+POLLED = FeedState(etag='"v"', last_modified="then", body_hash="hash", last_polled_at=NOON,
+                   next_poll_at=NOON + timedelta(hours=1))  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -105,7 +104,7 @@ def test_all_feeds_are_polled_on_request() -> None:
 def test_a_task_carries_what_is_remembered() -> None:
     states = {FEED: POLLED._replace(failures=3, next_poll_at=NOON)}
     first, second, _ = due_feeds(CATALOGUE, states, NOON, False)
-    assert first == FeedTask(FEED, "The Dawn", "NZ", "en", 0, 600, '"v"', "then", "hash", 3)
+    assert first == FeedTask(FEED, "The Dawn", "NZ", "en", 0, 600, states[FEED])
     assert second == FeedTask(OTHER, "gazette.example", None, None, 1, HOUR)
 
 
@@ -116,8 +115,7 @@ def test_a_task_carries_where_a_feed_moves_and_what_it_asked_for() -> None:
     )  # fmt: skip
     (task, *_) = due_feeds(CATALOGUE, {FEED: state}, NOON, True)
     assert task.target == "https://dawn.example/moved"
-    assert task.hints == Hints(ttl=60)
-    assert (task.gap_seconds, task.newest_entry_at, task.false_304) == (700, NOON, True)
+    assert task.before == state
 
 
 @pytest.mark.parametrize(("hours", "probe"), [(23, False), (25, True)])
@@ -142,8 +140,8 @@ def plan(tmp_path: Path, minutes: float, **options: Any) -> Plan:
 def test_without_a_database_all_is_due_and_nothing_known(tmp_path: Path) -> None:
     made = plan(tmp_path, 0)
     assert (made.feeds_due, made.pages_owed) == (3, 0)
-    assert [task.url for task in read_feed_tasks(str(made.feeds))] == [FEED, OTHER, THIRD]
-    assert list(read_page_tasks(str(made.owed))) == []
+    assert [task.url for task in read_lines(made.feeds, FeedTask)] == [FEED, OTHER, THIRD]
+    assert list(read_lines(made.owed, PageTask)) == []
     known = KnownIds.read(made.known)
     assert len(known) == 0
     assert url_id(1) not in known
@@ -160,14 +158,14 @@ def test_plan_files_give_back_the_tasks(tmp_path: Path) -> None:
         feeds=[FEED, OTHER],
     )
     made = plan(tmp_path, 25)
-    tasks = list(read_feed_tasks(str(made.feeds)))
+    tasks = list(read_lines(made.feeds, FeedTask))
     catalogue = {task.url: task for task in due_feeds(CATALOGUE, {}, at(25), True)}
     polled = poll(FEED, 0)
     assert tasks == [
-        catalogue[FEED]._replace(etag=polled.etag, body_hash=polled.body_hash),
+        catalogue[FEED]._replace(before=polled.after._replace(next_poll_at=at(30))),
         catalogue[THIRD],
     ]
-    owed = {task.url: task for task in read_page_tasks(str(made.owed))}
+    owed = {task.url: task for task in read_lines(made.owed, PageTask)}
     assert made.pages_owed == len(owed) == 2
     first, second = owed[address(1)], owed[address(2)]
     assert (first.title, first.byline) == (entry.title, entry.byline)
@@ -192,7 +190,7 @@ def test_a_page_that_could_not_be_had_is_owed_with_the_text_of_its_feed(tmp_path
     whole = listed(FEED, 1, content="<p>All of it</p>")
     found = [poll(FEED, 0, [whole, listed(FEED, 2)])]
     commit(tmp_path / "news.duckdb", found, [failed_page(1), failed_page(2)])
-    (task,) = read_page_tasks(str(plan(tmp_path, 1).owed))
+    (task,) = read_lines(plan(tmp_path, 1).owed, PageTask)
     assert (task.url, task.content, task.attempts) == (address(1), "<p>All of it</p>", 1)
 
 
@@ -218,7 +216,7 @@ def test_a_page_of_two_feeds_is_owed_once_in_the_name_of_the_first(tmp_path: Pat
     commit(database, [poll(OTHER, 0, [listed(OTHER, 1)])])
     commit(database, [poll(FEED, 60, [listed(FEED, 1)])], run_id=LATER)
     made = plan(tmp_path, 90)
-    (task,) = read_page_tasks(str(made.owed))
+    (task,) = read_lines(made.owed, PageTask)
     assert (task.feed_url, task.listed_at) == (OTHER, at(0))
 
 
@@ -234,11 +232,11 @@ def test_an_article_whose_listing_changed_is_owed_again(tmp_path: Path) -> None:
     assert plan(tmp_path, 61).pages_owed == 0
     commit(database, [poll(OTHER, 120, [changed(OTHER, 1, "Theirs")])], run_id=LATEST)
     assert plan(tmp_path, 119).pages_owed == 0
-    (task,) = read_page_tasks(str(plan(tmp_path, 120).owed))
+    (task,) = read_lines(plan(tmp_path, 120).owed, PageTask)
     assert (task.url, task.feed_url, task.title) == (address(1), FEED, "Headline 1")
     assert (task.listed_at, task.attempts) == (at(0), 0)
     commit(database, [poll(FEED, 130, [changed(FEED, 1, "Ours")])], run_id=f"{LATEST}d")
-    (task,) = read_page_tasks(str(plan(tmp_path, 130).owed))
+    (task,) = read_lines(plan(tmp_path, 130).owed, PageTask)
     assert (task.feed_url, task.title) == (FEED, "Ours")
 
 
@@ -252,7 +250,7 @@ def test_an_article_with_two_addresses_is_owed_once_at_its_own(tmp_path: Path) -
     edits = [changed(FEED, 1, "One"), listed(FEED, 2, title="Two", listing_id=digest("two"))]
     for number, shown in enumerate((edits[1:], edits)):
         commit(database, [poll(FEED, 60 + number, shown)], run_id=f"{LATER}{number}")
-        (task,) = read_page_tasks(str(plan(tmp_path, 120).owed))
+        (task,) = read_lines(plan(tmp_path, 120).owed, PageTask)
         assert task.url == address(1)
 
 
@@ -263,7 +261,7 @@ def test_a_recheck_that_failed_counts_as_an_attempt(tmp_path: Path) -> None:
     commit(database, [poll(FEED, 60, [changed(FEED, 1, "Edited")])], run_id=LATER)
     commit(database, [tried], run_id=LATEST)
     assert plan(tmp_path, 70).pages_owed == 0
-    (task,) = read_page_tasks(str(plan(tmp_path, 71).owed))
+    (task,) = read_lines(plan(tmp_path, 71).owed, PageTask)
     assert task.attempts == 1
 
 
@@ -307,7 +305,7 @@ def test_a_page_read_again_for_another_feed_keeps_the_headline_of_its_article(
     plan = make_plan(
         database, CATALOGUE, tmp_path, now=at(70), poll_all=False, lock_timeout=0
     )  # fmt: skip
-    (task,) = read_page_tasks(str(plan.owed))
+    (task,) = read_lines(plan.owed, PageTask)
     assert (task.feed_url, task.title) == (FEED, "Headline 1")
 
 

@@ -23,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pipeline.run.batch import RunResult
 from pipeline.watch.address import Address
 from pipeline.watch.metrics import Metrics, start
-from sinks.load.run_commit import LAG_BOUNDS
+from sinks.load.report import LAG_BOUNDS
 from tests.conftest import (
     KIND_TO_LOOPBACK,
     PROGRAM,

@@ -12,7 +12,7 @@ from config.errors import DatabaseError, DatabaseLocked, SchemaMismatch
 from sinks.connector.connection import STORAGE_VERSION
 from sinks.database.opening import open_database
 from sinks.tables.columns import Column
-from sinks.tables.tables import SCHEMA_VERSION, TABLES
+from sinks.tables.tables import ARTICLE_TABLES, SCHEMA_VERSION, TABLES
 from sinks.tables.views import VIEWS
 from tests.conftest import rows
 from tests.sinks.samples import FEED, commit, failed_page, held, listed, page, poll
@@ -79,6 +79,11 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("filled") / "news.duckdb"
     found = [listed(FEED, number) for number in (1, 2)]
     commit(path, [poll(FEED, 0, found)], [page(1), failed_page(2)])
+    with duckdb.connect(str(path)) as connection:
+        for table in ARTICLE_TABLES:
+            connection.execute(
+                f"INSERT INTO {table.history.name} SELECT *, 1, 'x' FROM {table.name}"
+            )
     return path
 
 

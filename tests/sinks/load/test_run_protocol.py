@@ -287,7 +287,7 @@ class RunProtocol(RuleBasedStateMachine):
             counted = (record.status, *map(len, shown[feed]))
             self.polls.setdefault((run_id, feed), counted)
             if feed not in self.feeds or self.feeds[feed][0] < record.polled_at:
-                self.feeds[feed] = (record.polled_at, record.etag)
+                self.feeds[feed] = (record.polled_at, record.after.etag)
         self.failures |= {(run_id, url) for url, record in (polls | pages).items() if record.error}
         counts = (sum(len(new) for new, _ in shown.values()), len(pages),
                   brought.count("new"), brought.count("revised"))  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -169,14 +168,14 @@ def test_a_changed_text_makes_a_version_and_keeps_the_old_one(database: Path) ->
     assert rows(database, "SELECT topic, field, matched FROM topic_evidence") == [
         ("iran", "title", "Iran")
     ]
-    ((kept, by, replaced_by),) = rows(
-        database, "SELECT topics, run_id, replaced_run_id FROM article_versions"
-    )
-    assert json.loads(kept) == [
-        {"topic": "taiwan", "score": 0.25, "taxonomy_version": "v1", "evidence": [
-            {"field": "text", "start": 0, "end": 6, "matched": "Taiwan", "phrase": "Taiwan"}]}
-    ]  # fmt: skip
-    assert (by, replaced_by) == (run(0), run(61))
+    kept = "SELECT run_id, replaced_run_id FROM article_versions"
+    assert rows(database, kept) == [(run(0), run(61))]
+    assert rows(database, "SELECT * EXCLUDE article_id FROM article_topics_history") == [
+        ("taiwan", 0.25, "v1", 1, run(61))
+    ]
+    assert rows(database, "SELECT * EXCLUDE article_id FROM topic_evidence_history") == [
+        ("taiwan", "text", 0, 6, "Taiwan", "Taiwan", 1, run(61))
+    ]
     assert rows(database, "SELECT run_id, listed_at, fetched_at, feed_url FROM articles") == [
         (run(61), at(0), at(61), FEED)
     ]

@@ -154,7 +154,7 @@ def test_a_poll_reaches_its_tables_with_every_field(tmp_path: Path) -> None:
             "newest_entry_at", "hints", "false_304", "last_body_at")  # fmt: skip
     columns = ", ".join(kept)
     assert rows(database, f"SELECT {columns} FROM feeds WHERE feed_url = '{FEED}'") == [
-        tuple(getattr(record, name) for name in kept)
+        tuple(getattr(record.after, name) for name in kept)
     ]
     state = "SELECT last_polled_at, last_ok_at, last_error FROM feeds WHERE feed_url = "
     assert rows(database, f"{state}'{FEED}'") == [(at(3), at(3), None)]

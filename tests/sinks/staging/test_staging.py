@@ -124,7 +124,7 @@ def test_an_unknown_layout_is_refused_and_not_eaten(tmp_path: Path, version: str
     if version is not None:
         (path / "VERSION").write_text(version)
     before = sorted(path.rglob("*"))
-    with pytest.raises(StagingError, match=r"staging layout .* knows '3'") as error:
+    with pytest.raises(StagingError, match=r"staging layout .* knows '4'") as error:
         Staging(tmp_path / "news.duckdb")
     assert str(path) in str(error.value)
     assert sorted(path.rglob("*")) == before

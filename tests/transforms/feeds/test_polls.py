@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
-from transforms.feeds.polls import MOST_LISTED, hints_of, is_unchanged, page_tasks, poll_record
+from transforms.feeds.polls import (
+    MOST_LISTED,
+    hints_json,
+    hints_of,
+    is_unchanged,
+    page_tasks,
+    poll_record,
+)
 from transforms.hashing import body_hash, digest
 from transforms.records import (
     ARCHIVED,
     LONGEST_ERROR,
     Entry,
     FeedDocument,
+    FeedState,
     FeedTask,
     Hints,
     HttpFailure,
@@ -24,11 +33,19 @@ from transforms.records import (
 )
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
-TASK = FeedTask("https://news.example/rss", "Gazette", "GB", "en", 3, 900, '"old"', "Sunday",
-                body_hash(b"old"), 2, last_body_at=NOW)  # fmt: skip
+TASK = FeedTask("https://news.example/rss", "Gazette", "GB", "en", 3, 900, FeedState(
+    etag='"old"', last_modified="Sunday", body_hash=body_hash(b"old"), failures=2,
+    last_body_at=NOW,
+))  # fmt: skip
 BLANK = Entry(None, None, None, None, None, None, None)
 A = BLANK._replace(url="https://news.example/a", guid="ga", title="A", byline="Ann Mole",
                    published_at=NOW - timedelta(hours=1), published_raw="an hour ago")  # fmt: skip
+
+
+def feed_task(**changes: Any) -> FeedTask:
+    """The task, by the fields of a task or of what is remembered."""
+    state = {name: changes.pop(name) for name in FeedState._fields if name in changes}
+    return TASK._replace(before=TASK.before._replace(**state), **changes)
 
 
 def answer(body: bytes = b"new", status: int = 200, **headers: str) -> Response:
@@ -50,9 +67,13 @@ def test_a_good_poll():
     assert (good.status, good.http_status, good.entries) == ("ok", 200, 2)
     assert (good.bytes, good.milliseconds) == (3, 7)
     assert (good.stage, good.error_type, good.error) == (None, None, "a stray byte")
-    assert (good.etag, good.last_modified, good.body_hash) == ('"new"', None, body_hash(b"new"))
-    assert (good.failures, good.state) == (0, "active")
-    assert good.next_poll_at == NOW + timedelta(seconds=900)
+    assert (good.after.etag, good.after.last_modified, good.after.body_hash) == (
+        '"new"',
+        None,
+        body_hash(b"new"),
+    )
+    assert (good.after.failures, good.after.state) == (0, "active")
+    assert good.after.next_poll_at == NOW + timedelta(seconds=900)
     assert [entry.title for entry in good.listed] == ["A", "B"]
 
 
@@ -72,16 +93,20 @@ def test_unchanged(response, unchanged):
 def test_an_unchanged_feed_keeps_what_the_server_does_not_renew():
     same = poll_record(TASK, answer(b"", 304, last_modified="Monday"), None, nothing)
     assert (same.status, same.entries, same.listed) == ("unchanged", None, ())
-    assert (same.etag, same.last_modified, same.body_hash) == ('"old"', "Monday", TASK.body_hash)
-    assert (same.failures, same.next_poll_at) == (0, NOW + timedelta(seconds=900))
+    assert (same.after.etag, same.after.last_modified, same.after.body_hash) == (
+        '"old"',
+        "Monday",
+        TASK.before.body_hash,
+    )
+    assert (same.after.failures, same.after.next_poll_at) == (0, NOW + timedelta(seconds=900))
 
 
 def test_unchanged_since_never_is_a_failure():
     """Else a feed that was never read would look healthy for ever."""
-    first = TASK._replace(etag=None, last_modified=None, body_hash=None)
+    first = feed_task(etag=None, last_modified=None, body_hash=None)
     poll = poll_record(first, answer(b"", 304), None, nothing)
     assert (poll.status, poll.stage, poll.error_type) == ("failed", "poll", "BadNotModified")
-    assert (poll.body_hash, poll.failures) == (None, TASK.failures + 1)
+    assert (poll.after.body_hash, poll.after.failures) == (None, TASK.before.failures + 1)
 
 
 @pytest.mark.parametrize(
@@ -101,16 +126,20 @@ def test_a_failed_poll_forgets_nothing(result, document, told, wait):
     failed = poll_record(TASK, result, document, nothing)
     assert failed.status == "failed"
     assert (failed.stage, failed.error_type, failed.error, failed.http_status) == told
-    assert (failed.etag, failed.last_modified) == ('"old"', "Sunday"), "else entries are lost"
-    assert failed.body_hash == TASK.body_hash
-    assert (failed.failures, failed.state) == (3, "active")
-    assert wait <= (failed.next_poll_at - NOW).total_seconds() <= 1.1 * wait, "with some jitter"
+    assert (failed.after.etag, failed.after.last_modified) == ('"old"', "Sunday"), (
+        "else entries are lost"
+    )
+    assert failed.after.body_hash == TASK.before.body_hash
+    assert (failed.after.failures, failed.after.state) == (3, "active")
+    assert wait <= (failed.after.next_poll_at - NOW).total_seconds() <= 1.1 * wait, (
+        "with some jitter"
+    )
     assert failed.listed == ()
 
 
 def test_a_feed_that_is_gone():
     gone = poll_record(TASK, HttpFailure("Http410", "gone", NOW, 9, 410), None, nothing)
-    assert (gone.status, gone.state, gone.next_poll_at) == ("failed", "retired", None)
+    assert (gone.status, gone.after.state, gone.after.next_poll_at) == ("failed", "retired", None)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +149,7 @@ def test_a_feed_that_is_gone():
 def test_validators_that_are_not_to_be_kept_are_not(headers, status):
     document = FeedDocument("rss20", "T", None, (A,), None) if status == 200 else None
     poll = poll_record(TASK, answer(b"new", status, etag='"x"', **headers), document, nothing)
-    assert (poll.etag, poll.last_modified) == (None, None)
+    assert (poll.after.etag, poll.after.last_modified) == (None, None)
 
 
 @pytest.mark.parametrize(("status", "overflow"), [(200, True), (226, False)])
@@ -133,11 +162,11 @@ def test_a_difference_holds_new_entries_only_and_is_no_overflow(status, overflow
 def test_a_304_that_was_false_is_remembered():
     document = FeedDocument("rss20", "T", None, (A,), None)
     body = answer()._replace(after_304=True)
-    assert poll_record(TASK, body, document, nothing).false_304
+    assert poll_record(TASK, body, document, nothing).after.false_304
     nothing_new = poll_record(TASK, body, document, lambda _: True)
-    assert not nothing_new.false_304, "only a date at its top may have changed"
-    doubted = TASK._replace(false_304=True)
-    assert poll_record(doubted, answer(), document, nothing).false_304
+    assert not nothing_new.after.false_304, "only a date at its top may have changed"
+    doubted = feed_task(false_304=True)
+    assert poll_record(doubted, answer(), document, nothing).after.false_304
 
 
 def moved(task: FeedTask, days: float, to: str | None = "https://new.example/rss") -> Poll:
@@ -148,23 +177,18 @@ def moved(task: FeedTask, days: float, to: str | None = "https://new.example/rss
 
 
 def carried(poll: Poll) -> FeedTask:
-    """The task of the next poll."""
-    return TASK._replace(
-        address=poll.address, moving_to=poll.moving_to, moves_seen=poll.moves_seen,
-        moving_since=poll.moving_since, failures=poll.failures, failing_since=poll.failing_since,
-        lasting_since=poll.lasting_since,
-    )  # fmt: skip
+    return TASK._replace(before=poll.after)
 
 
 def test_a_feed_moves_after_three_permanent_redirects_over_a_day():
     first = moved(TASK, 0)
-    assert (first.moving_to, first.moves_seen, first.address) == (
+    assert (first.after.moving_to, first.after.moves_seen, first.after.address) == (
         "https://new.example/rss", 1, None)  # fmt: skip
     second = moved(carried(first), 0.3)
     third = moved(carried(second), 0.6)
-    assert (third.moves_seen, third.address) == (3, None), "not yet a day"
+    assert (third.after.moves_seen, third.after.address) == (3, None), "not yet a day"
     fourth = moved(carried(third), 1)
-    assert (fourth.address, fourth.moves_seen) == ("https://new.example/rss", 0)
+    assert (fourth.after.address, fourth.after.moves_seen) == ("https://new.example/rss", 0)
     assert carried(fourth).target == "https://new.example/rss"
     assert fourth.feed_url == TASK.url, "it keeps its name"
 
@@ -172,73 +196,82 @@ def test_a_feed_moves_after_three_permanent_redirects_over_a_day():
 @pytest.mark.parametrize("to", [None, "https://other.example/rss"])
 def test_a_poll_that_led_elsewhere_begins_anew(to):
     second = moved(carried(moved(TASK, 0)), 1)
-    assert (moved(carried(second), 2, to).moves_seen, moved(carried(second), 2, to).address) == (
-        0 if to is None else 1, None)  # fmt: skip
+    after = moved(carried(second), 2, to).after
+    assert (after.moves_seen, after.address) == (0 if to is None else 1, None)
 
 
 def test_a_moved_feed_that_is_gone_there_is_asked_at_home_again():
-    task = TASK._replace(address="https://new.example/rss")
+    task = feed_task(address="https://new.example/rss")
     lost = HttpFailure("Http404", "the server answered 404", NOW, 9, 404)
-    assert poll_record(task, lost, None, nothing).address is None
+    assert poll_record(task, lost, None, nothing).after.address is None
     down = HttpFailure("Timeout", "too slow", NOW, 9, None, True)
-    assert poll_record(task, down, None, nothing).address == "https://new.example/rss"
+    assert poll_record(task, down, None, nothing).after.address == "https://new.example/rss"
 
 
 def test_failures_know_since_when_and_one_good_poll_clears_the_slate():
     lost = HttpFailure("Http404", "the server answered 404", NOW, 9, 404)
-    task = TASK._replace(failures=0)
+    task = feed_task(failures=0)
     first = poll_record(task, lost, None, nothing)
     later = lost._replace(fetched_at=NOW + timedelta(days=11))
     second = poll_record(carried(first), later, None, nothing)
-    assert (first.failing_since, first.state) == (NOW, "active")
-    assert (second.failing_since, second.failures, second.state) == (NOW, 2, "broken")
+    assert (first.after.failing_since, first.after.state) == (NOW, "active")
+    assert (second.after.failing_since, second.after.failures, second.after.state) == (
+        NOW,
+        2,
+        "broken",
+    )
     good = moved(carried(second), 12, None)
-    assert (good.failing_since, good.failures, good.state) == (None, 0, "active")
+    assert (good.after.failing_since, good.after.failures, good.after.state) == (None, 0, "active")
 
 
 def test_only_failures_of_the_lasting_kind_break_a_feed():
     down = HttpFailure("Http503", "the server answered 503", NOW, 9, 503, True)
-    first = poll_record(TASK._replace(failures=0), down, None, nothing)
-    assert (first.failing_since, first.lasting_since) == (NOW, None)
+    first = poll_record(feed_task(failures=0), down, None, nothing)
+    assert (first.after.failing_since, first.after.lasting_since) == (NOW, None)
     lost = HttpFailure("Http404", "gone", NOW + timedelta(days=11), 9, 404)
     second = poll_record(carried(first), lost, None, nothing)
-    assert (second.failing_since, second.lasting_since) == (NOW, lost.fetched_at)
-    assert second.state == "active", "one 404 after ten days of 503"
+    assert (second.after.failing_since, second.after.lasting_since) == (NOW, lost.fetched_at)
+    assert second.after.state == "active", "one 404 after ten days of 503"
     third = poll_record(
         carried(second), lost._replace(fetched_at=NOW + timedelta(days=21)), None, nothing
     )
-    assert (third.state, third.lasting_since) == ("broken", lost.fetched_at)
+    assert (third.after.state, third.after.lasting_since) == ("broken", lost.fetched_at)
     again = poll_record(carried(third), down, None, nothing)
-    assert (again.state, again.lasting_since) == ("active", None)
-    assert moved(carried(third), 22).lasting_since is None
+    assert (again.after.state, again.after.lasting_since) == ("active", None)
+    assert moved(carried(third), 22).after.lasting_since is None
 
 
 @pytest.mark.parametrize("error_type", ["ParserTimeout", "ParserLost"])
 def test_a_parser_that_was_lost_says_nothing_against_a_feed(error_type):
-    task = TASK._replace(address="https://new.example/rss", lasting_since=NOW - timedelta(days=20))
+    task = feed_task(address="https://new.example/rss", lasting_since=NOW - timedelta(days=20))
     failed = poll_record(task, answer(), Unreadable(error_type, "lost"), nothing)
-    assert (failed.status, failed.stage, failed.state) == ("failed", "read feed", "active")
-    assert failed.address == "https://new.example/rss"
+    assert (failed.status, failed.stage, failed.after.state) == ("failed", "read feed", "active")
+    assert failed.after.address == "https://new.example/rss"
     refused = poll_record(task, answer(), Unreadable("NotAFeed", "HTML"), nothing)
-    assert (refused.state, refused.address) == ("broken", None)
+    assert (refused.after.state, refused.after.address) == ("broken", None)
 
 
 def test_the_rhythm_of_a_feed_decides_and_is_kept_over_answers_without_a_body():
-    task = TASK._replace(interval=None)
+    task = feed_task(interval=None)
     entries = tuple(A._replace(url=f"https://news.example/{n}", guid=None,
                                published_at=NOW - timedelta(minutes=20 * n + 5))
                     for n in range(5))  # fmt: skip
     document = FeedDocument("rss20", "T", None, entries, None, Hints(ttl=600))
     good = poll_record(task, answer(), document, {digest("x")}.__contains__)
-    assert (good.gap_seconds, good.newest_entry_at) == (1_200, NOW - timedelta(minutes=5))
-    assert hints_of(good.hints) == Hints(ttl=600)
+    assert (good.after.gap_seconds, good.after.newest_entry_at) == (
+        1_200,
+        NOW - timedelta(minutes=5),
+    )
+    assert hints_of(good.after.hints) == Hints(ttl=600)
     assert json.loads(good.schedule)["rule"] == "overflow", "all of it was new"
     known = poll_record(task, answer(), document, lambda _: True)
     assert json.loads(known.schedule).items() >= {"rule": "rhythm", "gap": 1_200}.items()
-    assert 1_200 <= (known.next_poll_at - NOW).total_seconds() <= 1_320
-    later = task._replace(gap_seconds=1_200, newest_entry_at=NOW, hints=Hints(ttl=3_600))
+    assert 1_200 <= (known.after.next_poll_at - NOW).total_seconds() <= 1_320
+    later = feed_task(
+        interval=None, gap_seconds=1_200, newest_entry_at=NOW, hints=hints_json(Hints(ttl=3_600))
+    )
     same = poll_record(later, answer(b"", 304), None, nothing)
-    assert (same.gap_seconds, hints_of(same.hints)) == (1_200, Hints(ttl=3_600))
+    assert (same.after.gap_seconds, hints_of(same.after.hints)) == (1_200, Hints(ttl=3_600))
     assert json.loads(same.schedule)["rule"] == "ttl"
 
 
@@ -304,7 +337,7 @@ def test_a_feed_that_moved_on_past_all_that_was_known_says_so(
 ):
     shown = tuple(A._replace(url=f"https://news.example/{n}") for n in range(entries))
     had = {entry_id for entry in poll(*shown).listed[:known] for entry_id in ids(entry)}
-    task = TASK if read_before else TASK._replace(last_body_at=None)
+    task = TASK if read_before else feed_task(last_body_at=None)
     document = FeedDocument("rss20", "T", None, shown, None)
     brought = poll_record(task, answer(), document, had.__contains__)
     assert brought.overflow is overflow
@@ -331,21 +364,25 @@ def test_a_feed_of_too_many_entries_comes_in_over_several_polls(dated):
         for n in range(count)
     )  # fmt: skip
     document = FeedDocument("rss20", "T", None, shown[::-1] if dated else shown, "a stray byte")
-    task, had, came = TASK._replace(interval=None, last_body_at=None), set(), []
+    task, had, came = feed_task(interval=None, last_body_at=None), set(), []
     for left in (count, count - MOST_LISTED):
         cut = poll_record(task, answer(etag='"new"'), document, had.__contains__)
         assert (cut.status, cut.entries, cut.overflow) == ("ok", count, False)
-        assert (cut.etag, cut.last_modified, cut.body_hash) == (None, None, None)
+        assert (cut.after.etag, cut.after.last_modified, cut.after.body_hash) == (None, None, None)
         told = f"cut: {left:,} entries are new or changed, 2,000 were taken"
         assert cut.error == f"{told}; a stray byte"
         assert json.loads(cut.schedule)["rule"] == "cut"
-        assert (cut.next_poll_at - NOW).total_seconds() <= 330
+        assert (cut.after.next_poll_at - NOW).total_seconds() <= 330
         came += [entry.title for entry in cut.listed]
         had |= {id for entry in cut.listed for id in ids(entry)}
-        task = task._replace(etag=cut.etag, body_hash=cut.body_hash, last_body_at=cut.last_body_at)
+        task = task._replace(before=cut.after)
     last = poll_record(task, answer(etag='"new"'), document, had.__contains__)
     came += [entry.title for entry in last.listed]
-    assert (last.error, last.etag, last.body_hash) == ("a stray byte", '"new"', body_hash(b"new"))
+    assert (last.error, last.after.etag, last.after.body_hash) == (
+        "a stray byte",
+        '"new"',
+        body_hash(b"new"),
+    )
     assert json.loads(last.schedule)["rule"] != "cut"
     assert sorted(came) == sorted(entry.title for entry in shown)
     if dated:
@@ -362,7 +399,7 @@ def test_new_entries_go_before_changed_ones():
 
 
 def test_all_that_an_archive_lists_is_taken():
-    task = TASK._replace(kind=ARCHIVED)
+    task = feed_task(kind=ARCHIVED)
     shown = tuple(A._replace(url=f"https://news.example/{n}") for n in range(MOST_LISTED + 1))
     document = FeedDocument("warc", None, None, shown, None)
     brought = poll_record(task, answer(), document, nothing)
@@ -420,7 +457,7 @@ def test_which_entries_are_the_same(one, other, entries):
 
 
 def test_the_same_page_in_two_feeds_is_two_entries_of_one_page():
-    other = TASK._replace(url="https://news.example/other")
+    other = feed_task(url="https://news.example/other")
     document = FeedDocument("rss20", None, None, (A,), None)
     (one,), (two,) = (
         poll_record(task, answer(), document, nothing).listed for task in (TASK, other)

@@ -18,7 +18,7 @@ from config.models import ExtractSettings, FetchSettings, Taxonomy, Topic
 from tests.transforms.conftest import Reply
 from transforms.feeds.documents import parse_feed
 from transforms.hashing import body_hash, digest
-from transforms.records import FeedTask, PageTask, Response, RobotsFile
+from transforms.records import FeedState, FeedTask, PageTask, Response, RobotsFile
 from transforms.steps import (
     HOSTS,
     LEFT,
@@ -66,8 +66,9 @@ def feed(*links: str) -> Reply:
     return Reply(200, body.encode(), {"Content-Type": "application/rss+xml", "ETag": '"1"'})
 
 
-def feed_task(url: str, position: int = 0, **more: str) -> FeedTask:
-    return FeedTask(url, f"Outlet {position}", None, None, position, 900, **more)
+def feed_task(url: str, position: int = 0, **before: str) -> FeedTask:
+    state = FeedState(**before)
+    return FeedTask(url, f"Outlet {position}", None, None, position, 900, state)
 
 
 def page_task(url: str, position: int = 0, attempts: int = 0) -> PageTask:

@@ -6,8 +6,9 @@ import json
 from datetime import datetime, timedelta, timezone
 
 from transforms.feeds.polls import poll_record
-from transforms.records import FeedTask, HostRest, HttpFailure
-from transforms.web.hosts import HostBook, load_hosts, refused_rest, rest_line, rest_of
+from transforms.records import FeedState, FeedTask, HostRest, HttpFailure
+from transforms.shapes import line_of, read_lines, record_of, write_lines
+from transforms.web.hosts import HostBook, refused_rest
 from transforms.workers.signals import Signals
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
@@ -35,9 +36,9 @@ def test_of_two_rests_the_longer_one_holds():
 
 
 def test_rests_go_through_files(tmp_path):
-    assert rest_of(rest_line(REST)) == REST
-    (tmp_path / "hosts.jsonl").write_text(rest_line(REST) + "\n")
-    assert list(load_hosts(str(tmp_path / "hosts.jsonl"))) == [REST]
+    assert record_of(line_of(REST), HostRest) == REST
+    write_lines(tmp_path / "hosts.jsonl", [REST])
+    assert list(read_lines(tmp_path / "hosts.jsonl", HostRest)) == [REST]
 
 
 def test_workers_tell_each_other_of_rests(tmp_path):
@@ -59,13 +60,14 @@ def test_a_rest_that_fits_no_shard_is_none():
 def test_a_feed_whose_host_rests_has_not_failed():
     since = NOW - timedelta(days=1)
     task = FeedTask(
-        "https://news.example/rss", "Gazette", "GB", "en", 3, 900, '"old"', failures=2,
-        failing_since=since, address="https://news.example/moved",
+        "https://news.example/rss", "Gazette", "GB", "en", 3, 900,
+        FeedState(etag='"old"', failures=2, failing_since=since,
+                  address="https://news.example/moved"),
     )  # fmt: skip
     answer = HttpFailure("HostResting", "left alone", NOW, 0, None, True, 480.0, asked=False)
     poll = poll_record(task, answer, None, lambda _: False)
     assert (poll.status, poll.stage, poll.error_type) == ("failed", "poll", "HostResting")
-    assert (poll.failures, poll.failing_since, poll.etag) == (2, since, '"old"')
-    assert poll.address == "https://news.example/moved"
-    assert poll.next_poll_at == NOW + timedelta(seconds=480)
+    assert (poll.after.failures, poll.after.failing_since, poll.after.etag) == (2, since, '"old"')
+    assert poll.after.address == "https://news.example/moved"
+    assert poll.after.next_poll_at == NOW + timedelta(seconds=480)
     assert json.loads(poll.schedule or "") == {"rule": "host-resting", "retry_after": 480.0}
