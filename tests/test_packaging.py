@@ -17,9 +17,9 @@ from apache_beam.internal import cloudpickle_pickler
 
 import sinks.connector.read
 import sinks.connector.write
-import transforms.steps
 from config.models import ExtractSettings, FetchSettings, Taxonomy, Topic
 from sinks.connector import Table
+from transforms.steps import feeds, text, topics, web
 
 pytestmark = pytest.mark.slow
 
@@ -30,29 +30,28 @@ TAXONOMY = Taxonomy((Topic("taiwan", "Taiwan", ("Taiwan*", "臺灣")),))
 TABLE = Table("orders", "id", {"id": "BIGINT"})
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "ByHost": (2,),
-    "PollFeeds": (FETCHING, "signals", "hosts.jsonl"),
-    "FetchPages": (FETCHING, "signals", "hosts.jsonl", "robots.jsonl"),
+    "PollFeeds": (FETCHING, "signals"),
+    "FetchPages": (FETCHING, "signals"),
     "ReadFeeds": (EXTRACTING,),
-    "ExtractText": (EXTRACTING,),
+    "JudgePages": (EXTRACTING, TAXONOMY),
     "FindNewEntries": ("known.npy",),
     "OwePages": ("known.npy",),
-    "TagTopics": (TAXONOMY,),
     "TagAgain": (TAXONOMY,),
     "StageRows": (TABLE, "folder", "run"),
     "WriteToDuckDB": ("shop.duckdb", [TABLE]),
-    "_Fetch": (transforms.steps._feed_request, 100, FETCHING, "signals", "feeds", "hosts.jsonl"),
-    "_InPool": (transforms.steps._page_job, EXTRACTING),
+    "_Fetch": (web._feed_request, 100, FETCHING, "signals", "feeds", web.PlanFiles()),
+    "_Parse": (EXTRACTING,),
+    "_Judge": (EXTRACTING, TAXONOMY),
     "_FindNew": ("known.npy",),
     "_Owe": ("known.npy",),
-    "_Tag": (TAXONOMY,),
-    "_TagAgain": (TAXONOMY,),
+    "_TagAgain": (TAXONOMY, EXTRACTING),
     "_Stage": (TABLE, "folder", "run", 100, None, "newsbeam"),
     "_Commit": ("shop.duckdb", [TABLE], 1.0, "staging", "run"),
     "_Read": ("shop.duckdb", "orders", "FROM orders", 1.0),
 }
 STEPS = {
     name: kind
-    for module in (transforms.steps, sinks.connector.read, sinks.connector.write)
+    for module in (web, feeds, text, topics, sinks.connector.read, sinks.connector.write)
     for name, kind in vars(module).items()
     if isinstance(kind, type)
     and issubclass(kind, (beam.DoFn, beam.PTransform))

@@ -99,10 +99,11 @@ class PageTask(NamedTuple):
     published_at: datetime | None
     listed_at: datetime
     attempts: int = 0
-    content: str | None = None
-    """The text of the feed, to be read in the place of the page, which could not be had."""
     obeys_robots: bool = True
     """Whether robots.txt must allow it."""
+    text_span: tuple[int, ...] | None = None
+    """Where in a file of the plan the text of the feed stands, first byte and the byte after the
+    last, to be read in the place of the page, which could not be had."""
 
     @property
     def target(self) -> str:

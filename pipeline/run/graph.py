@@ -15,18 +15,9 @@ from sinks.staging.shards import TABLES
 from transforms.feeds.polls import refused_poll
 from transforms.records import FeedTask, PageTask
 from transforms.shapes import read_lines
-from transforms.steps import (
-    HOSTS,
-    ROBOTS,
-    ByHost,
-    ExtractText,
-    FetchPages,
-    FindNewEntries,
-    OwePages,
-    PollFeeds,
-    ReadFeeds,
-    TagTopics,
-)
+from transforms.steps.feeds import FindNewEntries, OwePages, ReadFeeds
+from transforms.steps.text import JudgePages
+from transforms.steps.web import HOSTS, ROBOTS, ByHost, FetchPages, PlanFiles, PollFeeds
 from transforms.text.pages import refused_page
 from transforms.web.hosts import refused_rest
 from transforms.web.robots import refused_robots
@@ -51,15 +42,18 @@ def ingest(
     shuffle, and each host is one worker's, but for redirects from elsewhere.
     """
     known, signals = folder.shared(plan.known), str(folder.signals)
-    archive = str(plan.archive) if plan.archive else None
-
-    hosts = folder.shared(plan.hosts)
+    files = PlanFiles(
+        hosts=folder.shared(plan.hosts),
+        robots=folder.shared(plan.robots),
+        texts=folder.shared(plan.texts),
+        archive=str(plan.archive) if plan.archive else None,
+    )
     polled = (
         pipeline
         | "Plan of feeds" >> beam.Create([folder.shared(plan.feeds)])
         | "Due feeds" >> beam.FlatMap(_tasks, FeedTask)
         | "Feeds by host" >> ByHost(workers)
-        | "Poll feeds" >> PollFeeds(fetching, signals, hosts, archive)
+        | "Poll feeds" >> PollFeeds(fetching, signals, files)
     )
     polls = (
         polled["answers"]
@@ -78,16 +72,12 @@ def ingest(
         (owed, new)
         | "All pages" >> beam.Flatten()
         | "Pages by host" >> ByHost(workers)
-        | "Fetch pages" >> FetchPages(fetching, signals, hosts, folder.shared(plan.robots), archive)
+        | "Fetch pages" >> FetchPages(fetching, signals, files)
     )
     stage(fetched[ROBOTS], "robots", folder, refused_robots)
     resting = (polled[HOSTS], fetched[HOSTS]) | "Resting hosts" >> beam.Flatten()
     stage(resting, "hosts", folder, refused_rest)
-    pages = (
-        fetched["answers"]
-        | "Extract text" >> ExtractText(extracting)
-        | "Tag topics" >> TagTopics(taxonomy)
-    )
+    pages = fetched["answers"] | "Judge pages" >> JudgePages(extracting, taxonomy)
     stage(pages, "pages", folder, refused_page)
 
 

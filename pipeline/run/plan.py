@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from transforms.times import LONGEST_RETRY_AFTER
 from transforms.urls import host_of
 from transforms.web.archive import Archive
 from transforms.web.pace import LONGEST_REST
+from transforms.workers.feed_texts import write_texts
 from transforms.workers.known_ids import write_known
 
 EARLY = 30.0
@@ -74,8 +75,8 @@ WITH changed AS (
     FROM tasks WHERE NOT list_contains($without, url_id)
 )
 SELECT url_id, url, feed_url, position, outlet_or_url, country, language, title, byline,
-       published_at, listed_at, tries, CASE WHEN feed_text_at IS NOT NULL THEN content END,
-       obeys_robots
+       published_at, listed_at, tries, obeys_robots,
+       CASE WHEN feed_text_at IS NOT NULL THEN content END
 FROM ranked
 ORDER BY list_contains($first, url_id) DESC, greatest(
     of_feed, row_number() OVER (PARTITION BY host ORDER BY of_feed, tries, listed_at, url_id)
@@ -106,6 +107,7 @@ class Plan(NamedTuple):
     known: Path
     robots: Path
     hosts: Path
+    texts: Path
     feeds_due: int
     pages_owed: int
     archive: Path | None = None
@@ -119,6 +121,8 @@ class Due(NamedTuple):
     owed: list[PageTask]
     robots: Sequence[RobotsFile] = ()
     hosts: Sequence[HostRest] = ()
+    texts: Mapping[str, str] = {}
+    """Texts of feeds, by the page's id, in the place of pages that could not be had."""
 
     def names(self) -> set[tuple[str, str]]:
         """The names of all tasks."""
@@ -193,14 +197,15 @@ def look_up(
             hosts = opened.connection.execute(HOSTS, rests).fetchall()
             due = Due(
                 [],
-                [PageTask(*row) for row in owed],
+                [PageTask(*row) for *row, _ in owed],
                 [RobotsFile(*row) for row in robots],
                 [HostRest(*row) for row in hosts],
+                {url_id: text for url_id, *_, text in owed if text is not None},
             )
     if archive:
         pages_there = Archive(archive)
         feeds = list(archived_feeds(pages_there, catalogue, states))
-        pages = [task for task in due.owed if task.content or pages_there.has(task.url)]
+        pages = [task for task in due.owed if task.url_id in due.texts or pages_there.has(task.url)]
         pages_there.close()
         return due._replace(feeds=feeds, owed=pages)
     feeds = list(due_feeds(catalogue, states, now, poll_all))
@@ -258,9 +263,12 @@ def write_plan(due: Due, known: pa.ChunkedArray, folder: Path, archive: Path | N
     feeds, pages, rules, resting = (
         folder / f"{name}.jsonl" for name in ("feeds", "owed", "robots", "hosts")
     )
-    plan = Plan(feeds, pages, ids, rules, resting, len(due.feeds), len(due.owed), archive)
+    texts = folder / "texts"
+    spans = dict(zip(due.texts, write_texts(texts, due.texts.values()), strict=True))
+    owed = [task._replace(text_span=spans.get(task.url_id)) for task in due.owed]
+    plan = Plan(feeds, pages, ids, rules, resting, texts, len(due.feeds), len(owed), archive)
     write_lines(plan.feeds, due.feeds)
-    write_lines(plan.owed, due.owed)
+    write_lines(plan.owed, owed)
     write_lines(plan.robots, due.robots)
     write_lines(plan.hosts, due.hosts)
     return plan

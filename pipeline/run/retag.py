@@ -89,7 +89,7 @@ def _execute(
     from sinks.connector.write import MISFITS, StageRows
     from sinks.give.export import copy
     from sinks.staging.shards import TABLES
-    from transforms.steps import TagAgain
+    from transforms.steps.topics import TagAgain
 
     pipeline = beam.Pipeline(runner=chosen.runner, options=chosen.options)
     columns = ["article_id", "title", "text"]

@@ -20,6 +20,7 @@ from transforms.records import (
     Unreadable,
 )
 from transforms.text.directives import directives
+from transforms.text.extraction import extract_content, extract_page
 from transforms.urls import page_identity
 from transforms.web.attempts import Next, next_attempt
 
@@ -29,22 +30,33 @@ WORDS = re.compile(rf"{UNSPACED.pattern}|(?:(?!{UNSPACED.pattern})\w)+")
 Tag = Callable[["str | None", str], "tuple[TopicMatch, ...]"]
 
 
-def page_record(
-    task: PageTask,
-    answer: Response | HttpFailure,
-    extraction: Extraction | Unreadable | None,
-    tag: Tag,
-) -> Page:
-    """What became of a page; `extraction` is None when the answer failed."""
-    if isinstance(answer, HttpFailure):
-        return _failed(task, answer, "fetch", answer.error_type, answer.message, answer.temporary)
-    if not isinstance(extraction, Extraction):
-        problem = extraction or Unreadable("NoText", "nothing extracted")
-        temporary = problem.temporary and not task.content
-        return _failed(task, answer, "extract", problem.error_type, problem.message, temporary)
+def judge(task: PageTask, answer: Response, tag: Tag) -> Page:
+    """What a page that was fetched comes to: its article with its topics, or why there is none."""
+    if task.text_span:
+        extraction = extract_content(answer.body, answer.url)
+    else:
+        extraction = extract_page(answer.body, answer.headers.get("content-type"), answer.url)
+    if isinstance(extraction, Unreadable):
+        return failed_page(task, answer, extraction)
+    return article_page(task, answer, extraction, tag)
+
+
+def article_page(task: PageTask, answer: Response, extraction: Extraction, tag: Tag) -> Page:
+    """A page with its article, and what belongs to it."""
     article = _article(task, answer, extraction)
     topics = tag(article.title, article.text)
     return _page(task, answer, "fetched")._replace(article=article, topics=topics)
+
+
+def failed_page(
+    task: PageTask, answer: Response | HttpFailure, problem: Unreadable | None = None
+) -> Page:
+    """A page that could not be fetched, or (with the problem) not be read."""
+    if isinstance(answer, HttpFailure):
+        return _failed(task, answer, "fetch", answer.error_type, answer.message, answer.temporary)
+    problem = problem or Unreadable("NoText", "nothing extracted")
+    temporary = problem.temporary and not task.text_span
+    return _failed(task, answer, "extract", problem.error_type, problem.message, temporary)
 
 
 def _article(task: PageTask, answer: Response, extraction: Extraction) -> Article:
@@ -74,7 +86,7 @@ def _article(task: PageTask, answer: Response, extraction: Extraction) -> Articl
         redirects=answer.redirects,
         extractor=extraction.extractor,
         robots=tuple(dict.fromkeys((*in_header, *extraction.robots))),
-        text_source="feed" if task.content else "page",
+        text_source="feed" if task.text_span else "page",
     )
 
 

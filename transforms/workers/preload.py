@@ -4,8 +4,9 @@ import tempfile
 
 from transforms.feeds.documents import parse_feed
 from transforms.text.language import language_of
+from transforms.workers.judging import judge_page
 
-__all__ = ["language_of", "parse_feed"]
+__all__ = ["judge_page", "language_of", "parse_feed"]
 
 try:
     language_of("The model of the languages is read from disk at its first use.", None)

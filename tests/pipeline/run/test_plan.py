@@ -43,6 +43,7 @@ from tests.sinks.samples import (
 from transforms.hashing import digest
 from transforms.records import FeedState, FeedTask, Listed, PageTask
 from transforms.shapes import read_lines
+from transforms.workers.feed_texts import FeedTexts
 from transforms.workers.known_ids import KnownIds
 
 HOUR = 3600
@@ -190,8 +191,10 @@ def test_a_page_that_could_not_be_had_is_owed_with_the_text_of_its_feed(tmp_path
     whole = listed(FEED, 1, content="<p>All of it</p>")
     found = [poll(FEED, 0, [whole, listed(FEED, 2)])]
     commit(tmp_path / "news.duckdb", found, [failed_page(1), failed_page(2)])
-    (task,) = read_lines(plan(tmp_path, 1).owed, PageTask)
-    assert (task.url, task.content, task.attempts) == (address(1), "<p>All of it</p>", 1)
+    made = plan(tmp_path, 1)
+    (task,) = read_lines(made.owed, PageTask)
+    assert (task.url, task.attempts) == (address(1), 1)
+    assert FeedTexts(made.texts)[task.text_span] == b"<p>All of it</p>"
 
 
 def test_a_page_put_off_by_a_wrong_clock_is_owed_at_once(tmp_path: Path) -> None:

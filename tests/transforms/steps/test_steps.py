@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 from datetime import datetime, timezone
 
@@ -16,28 +15,16 @@ from apache_beam.testing.util import assert_that, equal_to
 
 from config.models import ExtractSettings, FetchSettings, Taxonomy, Topic
 from tests.transforms.conftest import Reply
-from transforms.feeds.documents import parse_feed
 from transforms.hashing import body_hash, digest
-from transforms.records import FeedState, FeedTask, PageTask, Response, RobotsFile
-from transforms.steps import (
-    HOSTS,
-    LEFT,
-    NAMESPACE,
-    ROBOTS,
-    TIMEOUTS,
-    ByHost,
-    ExtractText,
-    FetchPages,
-    FindNewEntries,
-    OwePages,
-    PollFeeds,
-    ReadFeeds,
-    TagTopics,
-    _InPool,
-    once,
-)
+from transforms.records import FeedState, FeedTask, PageTask, RobotsFile
+from transforms.steps import NAMESPACE
+from transforms.steps.feeds import FindNewEntries, OwePages, ReadFeeds
+from transforms.steps.text import JudgePages
+from transforms.steps.topics import TagAgain
+from transforms.steps.web import HOSTS, ROBOTS, ByHost, FetchPages, PlanFiles, PollFeeds, once
 from transforms.urls import canonical
 from transforms.workers import pool
+from transforms.workers.feed_texts import write_texts
 from transforms.workers.known_ids import write_known
 from transforms.workers.signals import ask_to_stop, counts
 
@@ -93,15 +80,14 @@ def pipeline() -> beam.Pipeline:
 
 
 def polls(source: beam.Pipeline, tasks: list[FeedTask], known: str, signals: str = NOWHERE):
-    polled = source | beam.Create(tasks) | ByHost(2) | PollFeeds(FETCH, signals, os.devnull)
+    polled = source | beam.Create(tasks) | ByHost(2) | PollFeeds(FETCH, signals)
     return polled["answers"] | ReadFeeds(PARSE) | FindNewEntries(known)
 
 
-def pages(tasks: beam.PCollection, signals: str = NOWHERE):
-    fetched = (
-        tasks | "Pages by host" >> ByHost(2) | FetchPages(FETCH, signals, os.devnull, os.devnull)
-    )
-    return fetched["answers"] | ExtractText(PARSE) | TagTopics(TAXONOMY)
+def pages(tasks: beam.PCollection, signals: str = NOWHERE, plan: PlanFiles | None = None):
+    plan = plan or PlanFiles()
+    fetched = tasks | "Pages by host" >> ByHost(2) | FetchPages(FETCH, signals, plan)
+    return fetched["answers"] | JudgePages(PARSE, TAXONOMY)
 
 
 def count(result, name: str) -> int:
@@ -113,8 +99,12 @@ def test_the_text_of_a_feed_takes_the_place_of_a_page_without_a_request(site, tm
     """One text is an article, one is none, and neither is asked for."""
     text, empty = (page_task(site.base + path, attempts=1) for path in ("/text", "/empty"))
     with pipeline() as source:
-        tasks = [text._replace(content=f"<p>{TEXT}</p>"), empty._replace(content="<img src=x>")]
-        made = pages(source | beam.Create(tasks), str(tmp_path))
+        spans = write_texts(tmp_path / "texts", [f"<p>{TEXT}</p>", "<img src=x>"])
+        tasks = [
+            task._replace(text_span=span) for task, span in zip((text, empty), spans, strict=True)
+        ]
+        plan = PlanFiles(texts=str(tmp_path / "texts"))
+        made = pages(source | beam.Create(tasks), str(tmp_path), plan)
         seen = made | beam.Map(
             lambda page: (
                 page.url.rpartition("/")[2], page.state, page.attempts, page.error_type,
@@ -228,8 +218,9 @@ def states(site, tmp_path, tasks: list[PageTask], *known: RobotsFile) -> dict[st
     """The kind of failure of each page (None: fetched), and the robots.txt that were read."""
     with pipeline() as source:
         hosts = source | beam.Create(tasks) | ByHost(1)
-        fetched = hosts | FetchPages(FETCH, str(tmp_path), os.devnull, robots(tmp_path, *known))
-        made = fetched["answers"] | ExtractText(PARSE) | TagTopics(TAXONOMY)
+        plan = PlanFiles(robots=robots(tmp_path, *known))
+        fetched = hosts | FetchPages(FETCH, str(tmp_path), plan)
+        made = fetched["answers"] | JudgePages(PARSE, TAXONOMY)
         lines = made | beam.Map(lambda page: [page.url.rpartition("/")[2], page.error_type])
         told = fetched[ROBOTS] | beam.Map(lambda file: [file.origin, file.body, file.error])
         for name, found in (("pages", lines), ("told", told)):
@@ -293,7 +284,7 @@ def test_a_run_asked_to_stop_fetches_nothing_more(site, tmp_path):
     held = site.at("/", lambda handler: site.closing.wait() and None)
     with pipeline() as source:
         hosts = source | beam.Create([page_task(held)]) | ByHost(1)
-        fetched = hosts | FetchPages(FETCH, str(tmp_path), os.devnull, os.devnull)
+        fetched = hosts | FetchPages(FETCH, str(tmp_path))
         assert_that(fetched["answers"], equal_to([]))
 
 
@@ -332,52 +323,6 @@ def test_an_attempt_that_was_counted_is_not_forgotten():
     assert once([page_task(a, 0), page_task(a, 7, attempts=3)]) == [page_task(a, 7, attempts=3)]
 
 
-def hang_on_some(task: PageTask, response: Response):
-    if b"hang" in response.body:
-        return eval, "[0 for _ in iter(int, 1)]"
-    return parse_feed, feed("/a").body, {}, task.url
-
-
-def test_a_document_that_hangs_costs_itself_alone():
-    answers = [
-        (n, Response("http://x.example/", 200, {}, b"hang" if n == 2 else b"", (), NOW, 0, 0))
-        for n in range(12)
-    ]
-    answers = [(page_task(f"http://x.example/{n}"), response) for n, response in answers]
-    with pipeline() as source:
-        read = (
-            source
-            | beam.Create(answers)
-            | beam.ParDo(_InPool(hang_on_some, ExtractSettings(processes=2, timeout=1.0)))
-            | beam.Map(
-                lambda read: (read.task.url[-2:], getattr(read.document, "error_type", "fine"))
-            )
-        )
-        assert_that(read, equal_to([
-            (f"/{n}"[-2:], "ParserTimeout" if n == 2 else "fine") for n in range(12)
-        ]))  # fmt: skip
-
-
-def test_a_host_whose_documents_hang_again_and_again_is_left():
-    """Not by its whole number of documents, each to the end of its time; others are read."""
-    answers = [
-        (page_task(f"http://{host}.example/{n}"),
-         Response(f"http://{host}.example/{n}", 200, {}, body, (), NOW, 0, 0))
-        for host, body, many in (("slow", b"hang", 9), ("well", b"", 2)) for n in range(many)
-    ]  # fmt: skip
-    with pipeline() as source:
-        read = (
-            source
-            | beam.Create(answers)
-            | beam.ParDo(_InPool(hang_on_some, ExtractSettings(processes=2, timeout=1.0)))
-            | beam.Map(lambda read: getattr(read.document, "message", "fine"))
-        )
-        assert_that(read, equal_to(
-            [*["not done after 1 s; its process was ended"] * TIMEOUTS,
-             *[LEFT.message] * (9 - TIMEOUTS), "fine", "fine"]
-        ))  # fmt: skip
-
-
 def test_a_host_that_rests_is_known_to_the_steps_after(site, tmp_path):
     """What the polls found out, the pages heed, and both leave it for the next run."""
     site.at("/rss", Reply(429, b"", {"Retry-After": "600"}))
@@ -387,7 +332,7 @@ def test_a_host_that_rests_is_known_to_the_steps_after(site, tmp_path):
             source
             | "Feeds" >> beam.Create([feed_task(site.base + "/rss")])
             | "By host" >> ByHost(1)
-            | PollFeeds(FETCH, str(tmp_path), os.devnull)
+            | PollFeeds(FETCH, str(tmp_path))
         )
         rests = polled[HOSTS] | beam.Map(lambda rest: (rest.host, rest.last_error))
         told = "the server answered 429, with Retry-After"
@@ -402,8 +347,9 @@ def test_a_host_that_rests_is_known_to_the_steps_after(site, tmp_path):
 @pytest.mark.parametrize(
     "step",
     [
-        PollFeeds(FETCH, "s", "h"), FetchPages(FETCH, "s", "h", "r"), ReadFeeds(PARSE),
-        ExtractText(PARSE), FindNewEntries("k"), OwePages("k"), TagTopics(TAXONOMY), ByHost(2),
+        PollFeeds(FETCH, "s"), FetchPages(FETCH, "s", PlanFiles("h", "r")), ReadFeeds(PARSE),
+        FindNewEntries("k"), OwePages("k"), JudgePages(PARSE, TAXONOMY), TagAgain(TAXONOMY),
+        ByHost(2),
     ],
     ids=lambda step: type(step).__name__,
 )  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 
 from transforms.hashing import body_hash, digest
 from transforms.records import Extraction, HttpFailure, PageTask, Response, TopicMatch, Unreadable
-from transforms.text.pages import page_record
+from transforms.text.pages import article_page, failed_page
 from transforms.urls import canonical
 from transforms.web.attempts import MAX_ATTEMPTS
 
@@ -22,6 +22,13 @@ FOUND = Extraction("As printed", "Ann Mole", NOW, "de", None, "Zwei Wörter, 制
 
 def answer(url: str = LISTED, body: bytes = b"<html>", *redirects: str) -> Response:
     return Response(url, 200, {}, body, redirects, NOW, 7, 3)
+
+
+def page_record(task, result, extraction, tag):
+    """What the pool and the step behind it make of an answer and what was extracted."""
+    if isinstance(extraction, Extraction):
+        return article_page(task, result, extraction, tag)
+    return failed_page(task, result, extraction)
 
 
 def no_topics(title: str | None, text: str) -> tuple[TopicMatch, ...]:

@@ -1,0 +1,53 @@
+"""A taxonomy goes to the pool once; pages and articles are judged there, by the right one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timezone
+
+import pytest
+
+from config.models import Taxonomy, Topic
+from transforms.records import PageTask, Response
+from transforms.workers import pool
+from transforms.workers.judging import hand_over, judge_page, retag
+
+NOW = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
+URL = "https://news.example/a"
+TASK = PageTask("0" * 32, URL, "https://news.example/rss", 0, "Gazette", None, None, "Cranes",
+                None, None, NOW)  # fmt: skip
+TEXT = "The harbour of Taiwan waits for its cranes, said the minister of Iran. " * 9
+PAGE = f"<html><body><article><p>{TEXT}</p></article></body></html>".encode()
+TAXONOMIES = [Taxonomy((Topic(name.lower(), name, (name,)),)) for name in ("Taiwan", "Iran")]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def pools() -> Iterator[None]:
+    yield
+    pool.close_pools()
+
+
+def in_pool(function, *arguments):
+    return pool.outcome(pool.submit(1, 30, function, *arguments), 30)
+
+
+def test_a_page_is_judged_from_its_bytes_in_one_call_by_two_taxonomies_in_turn():
+    answer = Response(URL, 200, {}, PAGE, (), NOW, 0, 0)
+    for topic, taxonomy in (("taiwan", TAXONOMIES[0]), ("iran", TAXONOMIES[1])) * 2:
+        page = in_pool(judge_page, TASK, answer, hand_over(taxonomy))
+        assert page.article.text.startswith("The harbour of Taiwan")
+        assert [match.topic for match in page.topics] == [topic]
+
+
+def test_a_page_without_text_is_a_failure():
+    path = hand_over(TAXONOMIES[0])
+    page = in_pool(judge_page, TASK, Response(URL, 200, {}, b"<html>", (), NOW, 0, 0), path)
+    assert (page.state, page.error_type, page.article) == ("failed", "NoText", None)
+
+
+def test_articles_of_the_database_are_judged_by_the_same_rules():
+    articles = [{"article_id": "1", "title": "Iran", "text": TEXT},
+                {"article_id": "2", "title": None, "text": "Cranes"}]  # fmt: skip
+    first, second = in_pool(retag, articles, hand_over(TAXONOMIES[1]))
+    assert (first.article_id, [match.topic for match in first.topics]) == ("1", ["iran"])
+    assert second == ("2", ())
