@@ -29,7 +29,7 @@ format: $(READY)  ## mend what ruff can
 	@$(BIN)/ruff format .
 
 soak: $(READY)  ## thirty minutes of a stream under faults, its figures and a plot in newsbeam-soak/
-	@$(BIN)/python -m tests.pipeline.soak newsbeam-soak --plot newsbeam-soak/memory.png
+	@$(BIN)/python -m tests.kit.soak newsbeam-soak --plot newsbeam-soak/memory.png
 
 bench: bench-pipeline bench-polling bench-sink bench-search  ## all figures (an hour; let nothing else run)
 

@@ -30,8 +30,10 @@ from apache_beam.options.pipeline_options import FlinkRunnerOptions
 from pipeline.run.runners import BEAM, ENGINES
 from sinks.database.opening import create
 from sinks.database.where import DuckLake, Where, parse_lake
-from tests.conftest import PROGRAM, Newsroom, content, serving
-from tests.lakes import Postgres, programs
+from tests.kit.lakes import Postgres, programs
+from tests.kit.newsrooms import Newsroom, serving
+from tests.kit.program import PROGRAM
+from tests.kit.rows import content
 
 LATENCY_MS, PAGES_BEFORE_KILL = 200, 60
 MOST_RUNS = 3

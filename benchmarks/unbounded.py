@@ -50,7 +50,7 @@ from pipeline.run.runners import engine
 from sinks.database.opening import bring_up_to_date, open_database
 from sinks.load.run_commit import commit_run
 from sinks.staging.folder import RunFolder, open_staging
-from tests.conftest import serving
+from tests.kit.newsrooms import serving
 from transforms.feeds.polls import poll_record, refused_poll
 from transforms.records import Poll
 from transforms.steps import (

@@ -13,7 +13,8 @@ import yaml
 from config.load import load_feeds, load_topics, shipped
 from pipeline.cli import main
 from sinks.tables.dictionary import markdown
-from tests.conftest import Newsroom, newsbeam, run_over
+from tests.kit.newsrooms import Newsroom, run_over
+from tests.kit.program import newsbeam
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -20,8 +20,8 @@ import yaml
 from pipeline.run.batch import RunResult
 from pipeline.watch.address import Address
 from pipeline.watch.metrics import start
-from tests.sinks.samples import FEED, LATER, OTHER, commit, failed_page, failed_poll, listed, page
-from tests.sinks.samples import poll as polled
+from tests.kit.samples import FEED, LATER, OTHER, commit, failed_page, failed_poll, listed, page
+from tests.kit.samples import poll as polled
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "monitoring"

@@ -15,7 +15,7 @@ import pytest
 from pipeline.newsroom import NewsroomServer, NewsroomSettings
 from pipeline.show.output import write_table
 from sinks.ask.query import query
-from tests.conftest import Newsroom, run_over
+from tests.kit.newsrooms import Newsroom, run_over
 
 PAGE = Path(__file__).parents[1] / "docs" / "sql.md"
 EXAMPLE = re.compile(

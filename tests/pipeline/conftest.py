@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Newsroom, StartNewsroom, content, run_over
+from tests.kit.newsrooms import Newsroom, StartNewsroom, run_over
+from tests.kit.rows import content
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ import pytest
 import zstandard
 
 from config.models import ExtractSettings, FetchSettings
-from tests.transforms.feeds.test_golden_feeds import FEEDS, URL, expected
+from tests.kit.golden import FEEDS, URL, expected
 from transforms.feeds.documents import parse_feed
 from transforms.feeds.sitemaps import parse_sitemap
 from transforms.records import FeedDocument, HttpFailure, Response, Unreadable

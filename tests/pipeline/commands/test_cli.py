@@ -22,8 +22,10 @@ import pytest
 
 from pipeline.cli import main, run
 from pipeline.commands.db import db
-from tests.conftest import KIND_TO_LOOPBACK, PROGRAM, StartNewsroom, newsbeam, rows
-from tests.sinks.samples import FEED, article, commit, held, listed, new_run, page, poll
+from tests.kit.newsrooms import StartNewsroom
+from tests.kit.program import KIND_TO_LOOPBACK, PROGRAM, newsbeam
+from tests.kit.rows import rows
+from tests.kit.samples import FEED, article, commit, held, listed, new_run, page, poll
 
 PATIENCE = 60.0
 NO_FEED = "feeds:\n  - url: http://127.9.9.9:9999/nothing-listens-here\n"

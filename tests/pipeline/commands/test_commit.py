@@ -11,9 +11,21 @@ import pytest
 from pipeline.run.lock import only_one
 from sinks.keep.check import check_database
 from sinks.staging.folder import Staging
-from tests.conftest import newsbeam, rows
-from tests.sinks.keep.test_check import sound
-from tests.sinks.samples import FEED, LATER, LATEST, RUN, held, listed, new_run, page, poll, shard
+from tests.kit.program import newsbeam
+from tests.kit.rows import rows
+from tests.kit.samples import (
+    FEED,
+    LATER,
+    LATEST,
+    RUN,
+    held,
+    listed,
+    new_run,
+    page,
+    poll,
+    shard,
+    sound,
+)
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ import pytest
 from pipeline.run.lock import only_one
 from sinks.keep.check import check_database
 from sinks.tables.tables import SCHEMA_VERSION
-from tests.conftest import PROGRAM, StartNewsroom, newsbeam, rows, run_over
-from tests.pipeline.run.test_crash import kill_once
-from tests.sinks.database.test_migrations import OBJECTS, OF_THE_USER
-from tests.sinks.keep.test_check import fill
-from tests.sinks.samples import FEED, at, held, listed, new_run, poll, shard
+from tests.kit.kills import kill_once
+from tests.kit.newsrooms import StartNewsroom, run_over
+from tests.kit.program import PROGRAM, newsbeam
+from tests.kit.rows import OBJECTS, rows
+from tests.kit.samples import FEED, OF_THE_USER, at, fill, held, listed, new_run, poll, shard
 
 SEED = 20261124
 KILLS = 4

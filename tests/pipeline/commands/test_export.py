@@ -15,8 +15,8 @@ import click
 import pytest
 
 from pipeline.commands.options import moment
-from tests.conftest import PROGRAM, newsbeam
-from tests.sinks.samples import FEED, article, commit, held, listed, page, poll
+from tests.kit.program import PROGRAM, newsbeam
+from tests.kit.samples import FEED, article, commit, held, listed, page, poll
 
 
 @pytest.fixture(scope="module")

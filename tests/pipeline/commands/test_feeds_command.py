@@ -13,10 +13,9 @@ from pathlib import Path
 import pytest
 
 from config.load import load_feeds
-from tests.conftest import PROGRAM, newsbeam
-from tests.pipeline.run.test_polling import rss
-from tests.sinks.samples import FEED, OTHER, THIRD, at, commit, failed_poll, listed, poll
-from tests.transforms.conftest import Reply, Site
+from tests.kit.program import PROGRAM, newsbeam
+from tests.kit.samples import FEED, OTHER, THIRD, at, commit, failed_poll, listed, poll
+from tests.kit.sites import Reply, Site, rss
 from transforms.feeds.discovery import MOST
 
 

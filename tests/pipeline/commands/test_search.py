@@ -16,8 +16,10 @@ from filelock import FileLock
 
 from sinks.ask.search import has_index, update_index
 from sinks.ask.search.index import is_current, reading
-from tests.conftest import PROGRAM, Newsroom, newsbeam, rows, run_over
-from tests.sinks.samples import (
+from tests.kit.newsrooms import Newsroom, run_over
+from tests.kit.program import PROGRAM, newsbeam
+from tests.kit.rows import rows
+from tests.kit.samples import (
     FEED,
     LATER,
     article,

@@ -19,8 +19,8 @@ import pytest
 from config.errors import DatabaseError
 from sinks.ask.serve import EXTENSIONS, TABLE_FUNCTIONS, load_extension
 from sinks.keep.publish import publish
-from tests.conftest import PROGRAM, newsbeam
-from tests.sinks.samples import FEED, LATER, commit, listed, page, poll
+from tests.kit.program import PROGRAM, newsbeam
+from tests.kit.samples import FEED, LATER, commit, listed, page, poll
 
 PATIENCE = 60.0
 TOKEN = "correct horse battery staple"

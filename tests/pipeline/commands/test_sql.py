@@ -13,8 +13,10 @@ import pytest
 
 from pipeline.commands.sql import sql
 from sinks.ask import named
-from tests.conftest import PROGRAM, Newsroom, newsbeam, rows, run_over
-from tests.sinks.samples import FEED, commit, listed, page, poll
+from tests.kit.newsrooms import Newsroom, run_over
+from tests.kit.program import PROGRAM, newsbeam
+from tests.kit.rows import rows
+from tests.kit.samples import FEED, commit, listed, page, poll
 
 
 @pytest.fixture(scope="module")

@@ -20,19 +20,10 @@ from config.errors import DatabaseError
 from sinks.keep.check import check_database
 from sinks.load.run_commit import commit_run, recover
 from sinks.staging.folder import Staging
-from tests.conftest import (
-    KIND_TO_LOOPBACK,
-    PROGRAM,
-    UNMEASURED,
-    Newsroom,
-    StartNewsroom,
-    content,
-    newsbeam,
-    rows,
-    run_over,
-)
-from tests.sinks.keep.test_check import sound
-from tests.sinks.samples import FEED, LATER, commit, listed, new_run, page, poll, shard
+from tests.kit.newsrooms import Newsroom, StartNewsroom, run_over
+from tests.kit.program import KIND_TO_LOOPBACK, PROGRAM, UNMEASURED, newsbeam
+from tests.kit.rows import content, rows
+from tests.kit.samples import FEED, LATER, commit, listed, new_run, page, poll, shard, sound
 
 BLOCK = 262_144
 ROOT = os.geteuid() == 0

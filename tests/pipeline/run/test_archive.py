@@ -7,9 +7,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.conftest import KIND_TO_LOOPBACK, StartNewsroom, newsbeam, rows, run_over
-from tests.transforms.conftest import Reply, Site
-from tests.transforms.web.test_warc import HTML, MONDAY, warc
+from tests.kit.newsrooms import StartNewsroom, run_over
+from tests.kit.program import KIND_TO_LOOPBACK, newsbeam
+from tests.kit.rows import rows
+from tests.kit.sites import Reply, Site
+from tests.kit.warcs import HTML, MONDAY, warc
 
 SAME = """article_id, canonical_url, outlet, country, text, text_hash, body_hash, bytes, redirects,
     byline, robots"""

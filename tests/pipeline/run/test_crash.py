@@ -10,10 +10,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import chain, count, cycle, islice
 from pathlib import Path
-from threading import Event
 from typing import Any, NamedTuple
 
 import duckdb
@@ -21,23 +20,14 @@ import psutil
 import pytest
 
 from sinks.database.opening import open_database
-from tests.conftest import (
-    KIND_TO_LOOPBACK,
-    PROGRAM,
-    UNMEASURED,
-    Newsroom,
-    StartNewsroom,
-    content,
-    newsbeam,
-    rows,
-    run_over,
-)
+from tests.kit.kills import PATIENCE, kill_after, wait_until
+from tests.kit.newsrooms import Newsroom, StartNewsroom, run_over, start
+from tests.kit.program import KIND_TO_LOOPBACK, PROGRAM, UNMEASURED, newsbeam
+from tests.kit.rows import content, rows
 from transforms.workers.signals import counts
 
 SEED = 20261123
 PROCESSES = ["--", "--direct_running_mode=multi_processing", "--direct_num_workers=2"]
-PATIENCE = 60.0
-"""Seconds after which a test gives up; none of them decides a result."""
 Rows = dict[str, list[str]]
 
 
@@ -65,23 +55,6 @@ def edited(start_newsroom: StartNewsroom, tmp_path_factory: pytest.TempPathFacto
     run_over(room, Path(shutil.copy(noted, after)))
     assert rows(after, "SELECT count(*) > 1 FROM article_versions") == [(True,)]
     return Edited(room, before, noted, content(after))
-
-
-def start(room: Newsroom, database: Path, *more: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*PROGRAM, "run", "--feeds", str(room.feeds), "--database", str(database),
-         *KIND_TO_LOOPBACK, *more],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-
-
-def wait_until(process: subprocess.Popen[str], happened: Callable[[], bool]) -> None:
-    """Look often, until something happened or the process ended."""
-    pause, looked = Event(), 0.0
-    while process.poll() is None and not happened():
-        pause.wait(0.002)
-        looked += 0.002
-        assert looked < PATIENCE
 
 
 def run_folders(database: Path) -> set[Path]:
@@ -161,30 +134,6 @@ def kill_at(
     wait_until(run.process, lambda: reached(run))
     orphans = kill_after(run.process, chance.uniform(0, longest))
     return orphans if run.process.returncode == -signal.SIGKILL else None
-
-
-def kill_after(process: subprocess.Popen[str], seconds: float) -> list[psutil.Process]:
-    """SIGKILL, unless the process ends before; the processes that it leaves behind."""
-    try:
-        process.wait(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        children = psutil.Process(process.pid).children(recursive=True)
-        process.kill()
-        process.wait()
-        return children
-    return []
-
-
-def kill_once(
-    command: Sequence[object], seen: Callable[[subprocess.Popen[str]], bool], seconds: float
-) -> bool:
-    """Start a command and kill it so long after something is seen of it; False: it ended before."""
-    process = subprocess.Popen(
-        [*map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
-    )
-    wait_until(process, lambda: seen(process))
-    kill_after(process, seconds)
-    return process.returncode == -signal.SIGKILL
 
 
 KILLS = 6
@@ -310,7 +259,7 @@ def test_workers_that_outlive_a_killed_run_do_no_harm_to_the_next_one(
 def strike(room: Newsroom, database: Path, fault: str, name: str) -> tuple[int, str]:
     """A run in which the disk fails: its exit status, and what it says last."""
     result = subprocess.run(
-        [sys.executable, "-m", "tests.pipeline.faults", fault, name, "run",
+        [sys.executable, "-m", "tests.kit.faults", fault, name, "run",
          "--feeds", str(room.feeds), "--database", str(database), *KIND_TO_LOOPBACK],
         capture_output=True, text=True, timeout=PATIENCE, env=UNMEASURED,
     )  # fmt: skip

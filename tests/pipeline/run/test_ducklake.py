@@ -13,18 +13,11 @@ import pytest
 
 from sinks.database.where import DuckLake, parse_lake
 from sinks.keep.check import check_database
-from tests.conftest import (
-    KIND_TO_LOOPBACK,
-    PROGRAM,
-    Newsroom,
-    StartNewsroom,
-    content,
-    newsbeam,
-    rows,
-    run_over,
-)
-from tests.lakes import KINDS, Postgres
-from tests.pipeline.run.test_crash import kill_after
+from tests.kit.kills import kill_after
+from tests.kit.lakes import KINDS, Postgres
+from tests.kit.newsrooms import Newsroom, StartNewsroom, run_over
+from tests.kit.program import KIND_TO_LOOPBACK, PROGRAM, newsbeam
+from tests.kit.rows import content, rows
 
 SEED = 20261125
 ROUNDS = 3

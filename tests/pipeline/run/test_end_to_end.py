@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.conftest import Newsroom, StartNewsroom, content, rows, run_over
-from tests.pipeline.soak import fold, own
+from tests.kit.newsrooms import Newsroom, StartNewsroom, run_over
+from tests.kit.rows import content, rows
+from tests.kit.soak import fold, own
 
 KIND_OF_ERROR = {
     "not_a_feed": {"NotAFeed", "MalformedFeed"},

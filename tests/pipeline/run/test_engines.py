@@ -21,18 +21,12 @@ from config.errors import ConfigError
 from config.load import load_feeds, load_topics, shipped
 from config.models import FetchSettings
 from pipeline.cli import main
-from pipeline.run.batch import RunOptions, run_batch, runners
+from pipeline.run import runners
+from pipeline.run.batch import RunOptions, run_batch
 from pipeline.run.runners import BEAM, ENGINES, engine
-from tests.conftest import (
-    KIND_TO_LOOPBACK,
-    PROGRAM,
-    Newsroom,
-    StartNewsroom,
-    content,
-    newsbeam,
-    rows,
-    run_over,
-)
+from tests.kit.newsrooms import Newsroom, StartNewsroom, run_over
+from tests.kit.program import KIND_TO_LOOPBACK, PROGRAM, newsbeam
+from tests.kit.rows import content, rows
 
 BINARY = ENGINES / f"prism-{BEAM}"
 needs_prism = pytest.mark.skipif(

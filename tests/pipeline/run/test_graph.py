@@ -8,8 +8,8 @@ import apache_beam as beam
 
 from pipeline.run.graph import stage
 from sinks.load.run_commit import commit_run
-from tests.conftest import rows
-from tests.sinks.samples import FEED, OTHER, RUN, listed, new_run, page, poll
+from tests.kit.rows import rows
+from tests.kit.samples import FEED, OTHER, RUN, listed, new_run, page, poll
 from transforms.feeds.polls import refused_poll
 from transforms.text.pages import refused_page
 

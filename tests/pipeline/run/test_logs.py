@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import KIND_TO_LOOPBACK, PROGRAM, Newsroom, StartNewsroom, newsbeam
+from tests.kit.newsrooms import Newsroom, StartNewsroom
+from tests.kit.program import KIND_TO_LOOPBACK, PROGRAM, newsbeam
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from pipeline.run.plan import (
     make_plan,
     outlet_of,
 )
-from tests.sinks.samples import (
+from tests.kit.samples import (
     FEED,
     LATER,
     LATEST,

@@ -17,24 +17,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.conftest import newsbeam, rows
-from tests.transforms.conftest import Reply, Site
-
-NOW = datetime.now(timezone.utc)
-
-
-def rss(count: int, *, minutes: int = 20, channel: str = "", **headers: str) -> Reply:
-    """A feed of entries that came so many minutes apart; their pages are not there."""
-    dates = [format_datetime(NOW - timedelta(minutes=minutes * (n + 1))) for n in range(count)]
-    items = "".join(
-        f"<item><title>Tide table {count - n}</title><link>/story/{count - n}</link>"
-        f"<pubDate>{date}</pubDate></item>"
-        for n, date in enumerate(dates)
-    )
-    body = f'<rss version="2.0"><channel><title>Quay</title>{channel}{items}</channel></rss>'
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Reply(200, body.encode(), {"Content-Type": "application/rss+xml", **named})
-
+from tests.kit.program import newsbeam
+from tests.kit.rows import rows
+from tests.kit.sites import NOW, Reply, Site, rss
 
 SY = 'xmlns:sy="http://purl.org/rss/1.0/modules/syndication/"'
 TWICE_AN_HOUR = (

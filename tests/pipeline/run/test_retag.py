@@ -16,9 +16,10 @@ from pipeline.run.retag import failure_of
 from pipeline.run.runners import engine
 from sinks.connector.connection import open_file
 from sinks.staging.folder import Staging
-from tests.conftest import PROGRAM, Newsroom, newsbeam, rows, run_over
-from tests.sinks.keep.test_check import sound
-from tests.sinks.samples import FEED, commit, held, listed, page, poll
+from tests.kit.newsrooms import Newsroom, run_over
+from tests.kit.program import PROGRAM, newsbeam
+from tests.kit.rows import rows
+from tests.kit.samples import FEED, commit, held, listed, page, poll, sound
 
 TOPICS = """topics:
   - id: ports

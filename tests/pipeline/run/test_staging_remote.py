@@ -18,17 +18,11 @@ import pytest
 
 from sinks.connector.remote import is_installed
 from sinks.database.opening import database_id
-from tests.conftest import (
-    KIND_TO_LOOPBACK,
-    PROGRAM,
-    Newsroom,
-    content,
-    newsbeam,
-    rows,
-    run_over,
-)
-from tests.pipeline.run.test_crash import wait_until
-from tests.sinks.samples import held
+from tests.kit.kills import wait_until
+from tests.kit.newsrooms import Newsroom, run_over
+from tests.kit.program import KIND_TO_LOOPBACK, PROGRAM, newsbeam
+from tests.kit.rows import content, rows
+from tests.kit.samples import held
 
 PROCESSES = ["--", "--direct_running_mode=multi_processing", "--direct_num_workers=2"]
 BUCKET = "news"
@@ -54,7 +48,7 @@ def s3() -> Iterator[Any]:
     with (
         pytest.MonkeyPatch.context() as patch,
         subprocess.Popen(
-            [sys.executable, "-m", "tests.s3"],
+            [sys.executable, "-m", "tests.kit.s3"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         ) as server,
     ):  # fmt: skip

@@ -15,19 +15,11 @@ import duckdb
 import psutil
 import pytest
 
-from tests.conftest import (
-    KIND_TO_LOOPBACK,
-    PROGRAM,
-    Newsroom,
-    StartNewsroom,
-    content,
-    newsbeam,
-    rows,
-    run_over,
-)
-from tests.pipeline.soak import SHORT, Soak, summary
-from tests.transforms.conftest import Reply, Site, site, sites  # noqa: F401 (fixtures)
-from tests.transforms.web.test_service import Gate
+from tests.kit.newsrooms import Newsroom, StartNewsroom, run_over
+from tests.kit.program import KIND_TO_LOOPBACK, PROGRAM, newsbeam
+from tests.kit.rows import content, rows
+from tests.kit.sites import Gate, Reply, Site
+from tests.kit.soak import SHORT, Soak, summary
 
 PATIENCE = 90.0
 """Seconds after which a test gives up; none of them decides a result."""
@@ -222,8 +214,8 @@ def test_new_articles_are_there_while_it_runs(
 
 
 def test_a_feed_that_takes_its_time_holds_up_no_other(
-    site: Site,  # noqa: F811
-    sites: Callable[..., Site],  # noqa: F811
+    site: Site,
+    sites: Callable[..., Site],
     stream: Callable[..., Stream],
 ) -> None:
     gate, quick = Gate(), sites("127.0.0.2")
@@ -243,7 +235,7 @@ def test_a_feed_that_takes_its_time_holds_up_no_other(
 
 
 def test_a_page_that_takes_its_time_holds_up_no_other(
-    site: Site,  # noqa: F811
+    site: Site,
     stream: Callable[..., Stream],
 ) -> None:
     gate = Gate()
@@ -263,8 +255,8 @@ def test_a_page_that_takes_its_time_holds_up_no_other(
 
 @pytest.mark.slow
 def test_a_flood_in_one_feed_starves_no_other_and_fills_no_memory(
-    site: Site,  # noqa: F811
-    sites: Callable[..., Site],  # noqa: F811
+    site: Site,
+    sites: Callable[..., Site],
     stream: Callable[..., Stream],
 ) -> None:
     """50,000 entries, whose pages take their time: they are brought in turn with the others."""
@@ -294,7 +286,7 @@ def test_a_flood_in_one_feed_starves_no_other_and_fills_no_memory(
 
 
 def test_files_that_change_are_read_again_and_a_broken_edit_is_refused(
-    site: Site,  # noqa: F811
+    site: Site,
     stream: Callable[..., Stream],
 ) -> None:
     first = site.at("/first.xml", rss(site.base, range(1)))

@@ -15,8 +15,8 @@ from rich.cells import cell_len
 
 from pipeline.run.batch import RunResult
 from pipeline.show.output import TABLE_ROWS, WRITERS, duration, safe, shown, summary, summary_json
-from tests.sinks.give.test_export import FORMULAS, HARMLESS
-from tests.sinks.samples import (
+from tests.kit.formulas import FORMULAS, HARMLESS
+from tests.kit.samples import (
     FEED,
     LATER,
     LATEST,
@@ -30,7 +30,7 @@ from tests.sinks.samples import (
     listed,
     page,
 )
-from tests.sinks.samples import poll as polled
+from tests.kit.samples import poll as polled
 
 BIDI = [chr(c) for c in (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))]
 CONTROL = [chr(c) for c in (*range(9), *range(0x0B, 0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)]

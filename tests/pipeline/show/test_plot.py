@@ -11,7 +11,7 @@ import pytest
 from config.errors import QueryError
 from pipeline.show.plot import Chart, chart_of, draw, time_ticks, value_ticks
 from sinks.ask.query import query
-from tests.sinks.samples import commit
+from tests.kit.samples import commit
 
 MARCH = datetime(2026, 3, 1, tzinfo=timezone.utc).timestamp()
 DAY = 86_400

@@ -24,8 +24,8 @@ from pipeline.show.completion import COMMANDS, suggest
 from pipeline.show.session import Session
 from pipeline.show.shell import Shell, is_complete
 from sinks.ask.relations import Relation, relations
-from tests.conftest import PROGRAM
-from tests.sinks.samples import FEED, commit, held, listed, page, poll
+from tests.kit.program import PROGRAM
+from tests.kit.samples import FEED, commit, held, listed, page, poll
 
 PATIENCE = 60.0
 

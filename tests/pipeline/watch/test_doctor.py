@@ -15,8 +15,8 @@ import duckdb
 import pytest
 
 from pipeline.watch.doctor import contents, packages, python
-from tests.conftest import newsbeam
-from tests.sinks.samples import FEED, commit, held, page, poll
+from tests.kit.program import newsbeam
+from tests.kit.samples import FEED, commit, held, page, poll
 
 
 @pytest.fixture

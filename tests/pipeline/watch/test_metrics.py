@@ -24,16 +24,10 @@ from pipeline.run.batch import RunResult
 from pipeline.watch.address import Address
 from pipeline.watch.metrics import Metrics, start
 from sinks.load.report import LAG_BOUNDS
-from tests.conftest import (
-    KIND_TO_LOOPBACK,
-    PROGRAM,
-    Newsroom,
-    StartNewsroom,
-    newsbeam,
-    rows,
-    run_over,
-)
-from tests.sinks.samples import (
+from tests.kit.newsrooms import Newsroom, StartNewsroom, run_over
+from tests.kit.program import KIND_TO_LOOPBACK, PROGRAM, newsbeam
+from tests.kit.rows import rows
+from tests.kit.samples import (
     FEED,
     LATER,
     OTHER,

@@ -12,16 +12,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.conftest import (
-    KIND_TO_LOOPBACK,
-    PROGRAM,
-    Newsroom,
-    StartNewsroom,
-    newsbeam,
-    rows,
-    run_over,
-)
-from tests.sinks.samples import RUN, held, new_run
+from tests.kit.newsrooms import Newsroom, StartNewsroom, run_over
+from tests.kit.program import KIND_TO_LOOPBACK, PROGRAM, newsbeam
+from tests.kit.rows import rows
+from tests.kit.samples import RUN, held, new_run
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 from config.errors import QueryError
 from sinks.ask import named
 from sinks.ask.query import query
-from tests.sinks.samples import (
+from tests.kit.samples import (  # fmt: skip
     FEED,
     LATER,
     LATEST,
@@ -28,7 +28,7 @@ from tests.sinks.samples import (
     listed,
     page,
     poll,
-)  # fmt: skip
+)
 
 SQL = "SELECT $topic AS topic, $since AS since, $limit AS n, $outlet AS outlet"
 GOOD = f"""-- What is asked here,

@@ -16,8 +16,8 @@ import pytest
 
 from config.errors import DatabaseError, DatabaseLocked, QueryError, SchemaMismatch
 from sinks.ask.query import _Worker, query
-from tests.conftest import newsbeam
-from tests.sinks.samples import FEED, article, commit, held, listed, page, poll
+from tests.kit.program import newsbeam
+from tests.kit.samples import FEED, article, commit, held, listed, page, poll
 
 since_2_no_query = pytest.mark.skipif(
     duckdb.__version__ >= "2", reason="duckdb 2 does not tell which PRAGMA only reads"

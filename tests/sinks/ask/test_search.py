@@ -28,7 +28,7 @@ from config.errors import (
 from sinks.ask.search import Filters, Found, search, update_index
 from sinks.ask.search.query import DEEPEST
 from sinks.database.sequence import next_sequence
-from tests.sinks.samples import (
+from tests.kit.samples import (
     FEED,
     LATER,
     LATEST,

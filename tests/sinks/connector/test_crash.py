@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.sinks.shop import PROCESSES, TABLES, held_rows, start, write_shop
+from tests.kit.shop import PROCESSES, TABLES, held_rows, start, write_shop
 
 pytestmark = [
     pytest.mark.slow,

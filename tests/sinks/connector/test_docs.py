@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import rows
+from tests.kit.rows import rows
 
 PAGE = Path(__file__).parents[3] / "docs" / "connector.md"
 

@@ -17,8 +17,8 @@ from sinks.connector import WriteToDuckDB
 from sinks.connector.commit import CommittedRows
 from sinks.connector.remote import new_run_id
 from sinks.connector.write import SHARDS, StageRows, _all_at_once, _Commit, _Stage
-from tests.conftest import rows
-from tests.sinks.shop import LINES, ORDERS, held_rows, lines, order, start
+from tests.kit.rows import rows
+from tests.kit.shop import LINES, ORDERS, held_rows, lines, order, start
 
 TABLES = [ORDERS, LINES]
 PLACED = [order(number) for number in range(300)]

@@ -15,8 +15,8 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from config.errors import DatabaseError, DatabaseLocked
 from sinks.connector import ReadFromDuckDB
 from sinks.connector.read import ROW_GROUP, Split, _Read, splits, state_of
-from tests.sinks.samples import held
-from tests.sinks.shop import THREADS, counters, lines, order, write_shop
+from tests.kit.samples import held
+from tests.kit.shop import THREADS, counters, lines, order, write_shop
 
 ROWS = 300_000
 

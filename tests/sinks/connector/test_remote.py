@@ -21,8 +21,8 @@ from sinks.connector.remote import (
     sweep,
 )
 from sinks.connector.tables import batches
-from tests.conftest import rows
-from tests.sinks.shop import ORDERS, PROCESSES, ROWS, held_rows, lines, order, write_shop
+from tests.kit.rows import rows
+from tests.kit.shop import ORDERS, PROCESSES, ROWS, held_rows, lines, order, write_shop
 
 MEMORY = ["--direct_running_mode=in_memory"]
 

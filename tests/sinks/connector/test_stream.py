@@ -20,8 +20,8 @@ from apache_beam.transforms.window import FixedWindows, TimestampedValue
 
 from sinks.connector import WriteToDuckDB
 from sinks.connector.commit import CommittedRows
-from tests.conftest import rows
-from tests.sinks.shop import LINES, ORDERS, lines, order
+from tests.kit.rows import rows
+from tests.kit.shop import LINES, ORDERS, lines, order
 
 STOCK = {"article": "VARCHAR", "pieces": "BIGINT"}
 PERIOD = 10

@@ -17,9 +17,9 @@ from sinks.connector import Table, WriteToDuckDB
 from sinks.connector.commit import Shard, commit_shards
 from sinks.connector.connection import open_file
 from sinks.load.run_commit import commit_run
-from tests.conftest import rows
-from tests.sinks.samples import FEED, RUN, listed, new_run, page, poll, shard
-from tests.sinks.shop import TestStore, stage
+from tests.kit.rows import rows
+from tests.kit.samples import FEED, RUN, listed, new_run, page, poll, shard
+from tests.kit.shop import TestStore, stage
 
 SCHEMA = {"article": "VARCHAR", "pieces": "BIGINT"}
 STOCK = Table("stock", "article", SCHEMA)

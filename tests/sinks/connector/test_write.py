@@ -26,9 +26,9 @@ from sinks.connector import Table, WriteToDuckDB
 from sinks.connector.commit import CommittedRows
 from sinks.connector.remote import STALE
 from sinks.connector.tables import Misfit, batches
-from tests.conftest import rows
-from tests.sinks.samples import held
-from tests.sinks.shop import LINES, ORDERS, counters, lines, order, put
+from tests.kit.rows import rows
+from tests.kit.samples import held
+from tests.kit.shop import LINES, ORDERS, counters, lines, order, put
 
 RUNNERS = {"FnApiRunner": FnApiRunner, "BundleBasedDirectRunner": BundleBasedDirectRunner}
 STOCK = {"article": "VARCHAR", "pieces": "BIGINT"}

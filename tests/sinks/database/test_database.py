@@ -14,8 +14,8 @@ from sinks.database.opening import open_database
 from sinks.tables.columns import Column
 from sinks.tables.tables import ARTICLE_TABLES, SCHEMA_VERSION, TABLES
 from sinks.tables.views import VIEWS
-from tests.conftest import rows
-from tests.sinks.samples import FEED, commit, failed_page, held, listed, page, poll
+from tests.kit.rows import rows
+from tests.kit.samples import FEED, commit, failed_page, held, listed, page, poll
 
 CHECKED = [(table.name, column) for table in TABLES for column in table.columns if column.values]
 

@@ -12,8 +12,10 @@ import pytest
 
 from sinks.keep.check import check_database
 from sinks.tables.views import VIEWS
-from tests.conftest import KIND_TO_LOOPBACK, StartNewsroom, content, rows, run_over
-from tests.sinks.samples import FEED, LATER, LATEST, commit, listed, page, poll
+from tests.kit.newsrooms import StartNewsroom, run_over
+from tests.kit.program import KIND_TO_LOOPBACK
+from tests.kit.rows import content, rows
+from tests.kit.samples import FEED, LATER, LATEST, commit, listed, page, poll
 
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[3]
 OTHER = ROOT / ".venv" / "duckdb-2"
@@ -30,7 +32,7 @@ SPLITS = "not any_split and not even_pages"
 COMMIT = """
 import sys
 from pathlib import Path
-from tests.sinks.samples import FEED, commit, listed, page, poll
+from tests.kit.samples import FEED, commit, listed, page, poll
 number = int(sys.argv[2])
 commit(Path(sys.argv[1]), [poll(FEED, number, [listed(FEED, number)])], [page(number)],
        run_id=sys.argv[3])

@@ -30,9 +30,9 @@ from sinks.keep.publish import check_target
 from sinks.load.run_commit import commit_run, recover
 from sinks.staging.folder import Staging, beside
 from sinks.tables.tables import SCHEMA_VERSION, TABLES
-from tests.conftest import reading, rows, tables
-from tests.lakes import KINDS, PASSWORD, Postgres
-from tests.sinks.samples import (
+from tests.kit.lakes import KINDS, PASSWORD, Postgres
+from tests.kit.rows import reading, rows, tables
+from tests.kit.samples import (
     FEED,
     LATER,
     LATEST,

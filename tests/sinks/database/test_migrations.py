@@ -24,28 +24,16 @@ from sinks.database.opening import bring_up_to_date, open_database
 from sinks.keep.check import check_database
 from sinks.tables.tables import SCHEMA_VERSION
 from sinks.tables.views import VIEWS
-from tests.conftest import PROGRAM, Newsroom, StartNewsroom, newsbeam, rows, run_over
-from tests.pipeline.run.test_crash import kill_once
-from tests.sinks.shop import put
+from tests.kit.kills import kill_once
+from tests.kit.newsrooms import Newsroom, StartNewsroom, run_over
+from tests.kit.program import PROGRAM, newsbeam
+from tests.kit.rows import OBJECTS, rows
+from tests.kit.samples import OF_THE_USER
+from tests.kit.shop import put
 
 DATA = Path(__file__).parent / "data"
 EARLIER = range(1, SCHEMA_VERSION)
 SEED = 20261124
-OBJECTS = (
-    "SELECT table_name, comment, sql FROM duckdb_tables()",
-    "SELECT table_name, column_name, column_index, data_type, is_nullable, comment "
-    "FROM duckdb_columns() WHERE NOT internal",
-    "SELECT view_name, comment, sql FROM duckdb_views() WHERE NOT internal",
-    "SELECT table_name, constraint_text FROM duckdb_constraints()",
-)
-OF_THE_USER = (
-    "CREATE SCHEMA mine",
-    "CREATE TABLE mine.notes (id INTEGER PRIMARY KEY, note VARCHAR)",
-    "INSERT INTO mine.notes VALUES (1, 'call them')",
-    "CREATE TABLE watchlist AS SELECT 'Taiwan' AS word",
-    "CREATE VIEW mine.titles AS SELECT outlet, title FROM articles",
-    "CREATE MACRO twice(x) AS 2 * x",
-)
 
 
 def file_of(version: int, folder: Path) -> Path:

@@ -21,8 +21,10 @@ from sinks.ask.selection import PORTION, Selection, condition, portions
 from sinks.give.export import MARKER, WRITERS, Exported, export_articles, export_table
 from sinks.tables.tables import TABLES
 from sinks.tables.views import VIEWS
-from tests.conftest import UNMEASURED, rows
-from tests.sinks.samples import (
+from tests.kit.formulas import FORMULAS, HARMLESS
+from tests.kit.program import UNMEASURED
+from tests.kit.rows import rows
+from tests.kit.samples import (
     FEED,
     OTHER,
     TAIWAN,
@@ -225,25 +227,6 @@ def test_duckdb_reads_the_csv(database: Path, tmp_path: Path) -> None:
     assert [row[0] for row in found] == IN_TIME
     assert found[0][1] == datetime(2026, 2, 26, 12, tzinfo=timezone.utc)
     assert found[0][2] == 6
-
-
-HARMLESS = [
-    "5 - 3",
-    "a=b",
-    "Taiwan",
-    "it's",
-    "'quoted'",
-    "“=1” he said",
-    "",
-    "　全角",
-    "1-5",
-    "(-1)",
-]
-FORMULAS = [
-    "=1+1", "+1", "-5", "@SUM(A1)", "\t=1", "\tx", "\rx", "\nx", " =1", "\u00a0=1", "\u200b=1",
-    "\ufeff=1", "\u3000=1", '"=1"', "'=1", "''=1", ' "\t-1', "＝1+1", "＋1", "－1", "＠SUM(A1)",
-    "=cmd|'/c calc'!A1", '=HYPERLINK("https://bad.example")', "-2+3+cmd|' /C calc'!A0",
-]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from config.models import Taxonomy, Topic
 from sinks.ask.selection import Selection
 from sinks.give.export import export_articles
 from sinks.give.gkg import COLUMNS, Source, line, theme
-from tests.sinks.samples import FEED, NOON, article, at, commit, listed, page, poll
+from tests.kit.samples import FEED, NOON, article, at, commit, listed, page, poll
 from transforms.records import Article, TopicMatch
 from transforms.topics.tagger import Tagger
 

@@ -21,8 +21,9 @@ from config.models import VERSION
 from sinks.ask.selection import Selection
 from sinks.give.snapshot import Difference, Snapshot, verify, write_snapshot
 from sinks.tables.tables import TABLES
-from tests.conftest import UNMEASURED, rows
-from tests.sinks.samples import (
+from tests.kit.program import UNMEASURED
+from tests.kit.rows import rows
+from tests.kit.samples import (
     FEED,
     LATER,
     OTHER,

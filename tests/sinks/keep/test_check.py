@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import duckdb
@@ -11,48 +10,16 @@ import pytest
 from config.errors import DatabaseError
 from sinks.connector import Table
 from sinks.keep.check import Finding, check_database, checks, hold
-from sinks.keep.prune import prune
-from tests.conftest import rows
-from tests.sinks.samples import (
+from tests.kit.rows import rows
+from tests.kit.samples import (
     FEED,
-    LATER,
-    LATEST,
-    OTHER,
-    article,
-    at,
     commit,
-    failed_page,
-    failed_poll,
-    listed,
-    page,
+    fill,
     poll,
 )
-from tests.sinks.shop import put
-from transforms.records import Article
+from tests.kit.shop import put
 
 NOTES = Table("notes", "note", {"note": "VARCHAR"})
-
-
-def sound(number: int, text: str = "Taiwan held talks.") -> Article:
-    """An article whose hash is that of its text."""
-    return article(number, text=text, text_hash=hashlib.sha256(text.encode()).hexdigest())
-
-
-def fill(database: Path) -> Path:
-    """Articles, one of them changed, one pruned; a page that failed, one that is owed."""
-    commit(
-        database,
-        [poll(FEED, 0, [listed(FEED, n) for n in (1, 2, 3, 4)]), failed_poll(OTHER, 0)],
-        [page(1, sound(1)), page(2, sound(2)), failed_page(3), failed_page(4, "pending")],
-    )
-    again = listed(FEED, 1, listing_id="another", title="Headline 1, corrected")
-    commit(database, [poll(FEED, 60, [again])], run_id=LATER)
-    changed = sound(1, "Taiwan held talks.\nMore.")._replace(title=again.title)
-    commit(database, [page(1, changed, fetched_at=at(90))], run_id=LATEST)
-    old = sound(5)._replace(published_at=at(-100_000))
-    commit(database, [poll(FEED, 99, [listed(FEED, 5)])], [page(5, old)], run_id=f"{LATEST}d")
-    assert prune(database, at(-50_000), "pruned", 0).articles == 1
-    return database
 
 
 @pytest.fixture(scope="module")

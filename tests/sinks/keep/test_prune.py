@@ -12,9 +12,8 @@ from sinks.keep.check import check_database
 from sinks.keep.prune import prune
 from sinks.load.run_commit import recover
 from sinks.staging.folder import Staging
-from tests.conftest import rows
-from tests.sinks.keep.test_check import sound
-from tests.sinks.samples import (
+from tests.kit.rows import rows
+from tests.kit.samples import (
     FEED,
     LATER,
     LATEST,
@@ -32,6 +31,7 @@ from tests.sinks.samples import (
     page,
     poll,
     shard,
+    sound,
 )
 from transforms.records import Page
 

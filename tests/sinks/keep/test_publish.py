@@ -14,8 +14,8 @@ import pytest
 from config.errors import ConfigError, PublishError
 from sinks.database.replacing import replacing
 from sinks.keep.publish import check_target, publish
-from tests.conftest import rows
-from tests.sinks.samples import FEED, LATER, article, commit, held, listed, page, poll
+from tests.kit.rows import rows
+from tests.kit.samples import FEED, LATER, article, commit, held, listed, page, poll
 
 READER = """
 import duckdb, sys

@@ -18,8 +18,8 @@ from config.errors import DatabaseError, DatabaseLocked
 from sinks.database.opening import open_database
 from sinks.load.run_commit import commit_run, recover
 from sinks.staging.folder import RunFolder, Staging
-from tests.conftest import rows
-from tests.sinks.samples import (
+from tests.kit.rows import rows
+from tests.kit.samples import (
     FEED,
     FEEDS,
     LATER,

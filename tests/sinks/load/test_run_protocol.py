@@ -22,7 +22,7 @@ from config.errors import DatabaseError, DatabaseLocked
 from sinks.database.opening import open_database
 from sinks.load.run_commit import commit_run, recover
 from sinks.staging.folder import RunFolder, Staging
-from tests.sinks.samples import (
+from tests.kit.samples import (
     FEED,
     OTHER,
     THIRD,

@@ -12,8 +12,8 @@ import pytest
 
 from sinks.load.run_commit import commit_run
 from sinks.staging.folder import RunFolder
-from tests.conftest import rows
-from tests.sinks.samples import (
+from tests.kit.rows import rows
+from tests.kit.samples import (
     FEED,
     OTHER,
     address,

@@ -14,8 +14,8 @@ from sinks.keep.check import check_database
 from sinks.load.run_commit import commit_run, recover
 from sinks.staging.folder import Staging
 from sinks.staging.shards import LAYOUT, LAYOUT_KEY, TABLES
-from tests.conftest import rows
-from tests.sinks.samples import FEED, content, listed, new_run, page, poll
+from tests.kit.rows import rows
+from tests.kit.samples import FEED, content, listed, new_run, page, poll
 
 DATA = Path(__file__).parent / "data"
 

@@ -13,8 +13,8 @@ from config.errors import ConfigError, StagingError
 from sinks.connector.remote import store_shard
 from sinks.staging.folder import Staging, Store, waiting
 from sinks.staging.remote import reach, remote_store
-from tests.sinks.samples import FEED, LATER, RUN, content, poll
-from tests.sinks.shop import TestStore, _fault, _local
+from tests.kit.samples import FEED, LATER, RUN, content, poll
+from tests.kit.shop import TestStore, _fault, _local
 
 
 class FolderStore(TestStore):

@@ -12,8 +12,8 @@ import pytest
 
 from sinks.connector.values import fit
 from sinks.staging.shards import TABLES
-from tests.conftest import rows
-from tests.sinks.samples import (
+from tests.kit.rows import rows
+from tests.kit.samples import (
     FEED,
     RUN,
     address,

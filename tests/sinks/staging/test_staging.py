@@ -13,7 +13,7 @@ from config.errors import StagingError
 from pipeline.run.batch import new_run_id
 from sinks.connector.files import write_shard, write_whole
 from sinks.staging.folder import Staging, beside, waiting
-from tests.sinks.samples import LATER, LATEST, RUN, new_run
+from tests.kit.samples import LATER, LATEST, RUN, new_run
 
 
 def names(folder: Path) -> list[str]:

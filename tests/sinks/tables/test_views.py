@@ -9,8 +9,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.conftest import rows
-from tests.sinks.samples import (
+from tests.kit.rows import rows
+from tests.kit.samples import (
     FEED,
     LATER,
     LATEST,

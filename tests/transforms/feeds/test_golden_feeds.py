@@ -9,7 +9,6 @@ from __future__ import annotations
 import calendar
 import html
 import io
-import json
 import re
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,21 +17,14 @@ from typing import Any
 import feedparser
 import pytest
 
+from tests.kit.golden import CORPUS, FEEDS, GOLDEN, URL, expected
 from transforms.feeds.documents import parse_feed
 from transforms.feeds.sitemaps import parse_sitemap
 from transforms.records import Entry, FeedDocument, Hints
 
-CORPUS = Path(__file__).parent / "data" / "feeds"
-URL = "https://feeds.example/news/feed.xml"
-GOLDEN = ".golden.json"
-FEEDS = sorted(path for path in CORPUS.iterdir() if not path.name.endswith(GOLDEN))
 XML = [path for path in FEEDS if path.suffix != ".json" and "sitemap" not in path.name]
 MISTAKEN = {"odd-dates.xml": {3, 6, 12, 14, 15}, "shift-jis.xml": {0}}
 """Places of dates that feedparser does not know, or takes for others, such as those of MSK."""
-
-
-def expected(path: Path) -> dict[str, Any]:
-    return json.loads((CORPUS / (path.stem + GOLDEN)).read_text(encoding="utf-8"))
 
 
 def read(path: Path) -> FeedDocument:

@@ -14,7 +14,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that, equal_to
 
 from config.models import ExtractSettings, FetchSettings, Taxonomy, Topic
-from tests.transforms.conftest import Reply
+from tests.kit.sites import Reply
 from transforms.hashing import body_hash, digest
 from transforms.records import FeedState, FeedTask, PageTask, RobotsFile
 from transforms.steps import NAMESPACE

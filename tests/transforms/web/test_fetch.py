@@ -27,8 +27,8 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.models import FetchSettings
-from tests.transforms.conftest import PATIENCE, Reply, Site
+from tests.kit.fetching import LIMIT, fetch_many, settings
+from tests.kit.sites import PATIENCE, Reply, Site
 from transforms.records import HttpFailure, Response
 from transforms.times import LONGEST_RETRY_AFTER
 from transforms.web.coding import MOST_PARTS
@@ -38,19 +38,7 @@ from transforms.web.pace import LONGEST_REST
 from transforms.web.robots import ROBOTS_BYTES
 from transforms.web.service import RESULTS_WAITING, fetch_all
 
-LIMIT = 100_000
 NOW = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
-
-
-def settings(**changed: object) -> FetchSettings:
-    """Kind to loopback, and without waits."""
-    calm = {"host_delay": 0, "allow_private_hosts": True, "retry_wait": 0}
-    return FetchSettings(**{**calm, **changed})  # type: ignore[arg-type]
-
-
-def fetch_many(urls: list[str], limit: int = LIMIT, **changed: object):
-    requests = [(url, Request(url, limit, "*/*")) for url in urls]
-    return fetch_all(requests, settings(**changed))
 
 
 def fetch(url: str, limit: int = LIMIT, **changed: object) -> Response | HttpFailure:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
-from http.server import BaseHTTPRequestHandler
 from time import monotonic
 from typing import Any
 
 import pytest
 
 from config.models import FetchSettings
-from tests.transforms.conftest import PATIENCE, Reply, Site
+from tests.kit.sites import PATIENCE, Gate, Reply, Site
 from transforms.records import HostRest, RobotsFile
 from transforms.web.fetch import FORGOTTEN, Request, World
 from transforms.web.hosts import HostBook
@@ -20,27 +19,6 @@ from transforms.web.robots import RobotsBook
 from transforms.web.service import RESULTS_WAITING, FetchService
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
-LONGEST = 120.0
-"""Seconds for which a gate stays closed at most; whoever asks may ask again meanwhile."""
-
-
-class Gate:
-    """An answer that comes when it is opened."""
-
-    def __init__(self) -> None:
-        self.reached, self.opened = threading.Event(), threading.Event()
-
-    def __call__(self, handler: BaseHTTPRequestHandler) -> None:
-        self.reached.set()
-        self.opened.wait(LONGEST)
-        handler.send_response(200)
-        handler.send_header("Content-Length", "4")
-        handler.end_headers()
-        handler.wfile.write(b"late")
-
-    def open_once_reached(self) -> None:
-        assert self.reached.wait(PATIENCE)
-        self.opened.set()
 
 
 def settings(**changed: Any) -> FetchSettings:

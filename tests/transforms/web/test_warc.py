@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import signal
 import subprocess
 import sys
@@ -13,19 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from warcio import ArchiveIterator, WARCWriter
-from warcio.statusandheaders import StatusAndHeaders
+from warcio import ArchiveIterator
 
 from config.errors import ArchiveError
-from tests.transforms.conftest import Reply, Site
-from tests.transforms.web.test_fetch import fetch_many
+from tests.kit.fetching import fetch_many
+from tests.kit.sites import Reply, Site
+from tests.kit.warcs import HTML, MONDAY, PAGE, TUESDAY, exchange, warc
 from transforms.records import FeedDocument, HttpFailure, Response
 from transforms.web.archive import Archive, parse_listing, write_index
 from transforms.web.archive import Site as ArchivedSite
-from transforms.web.warc import ArchiveWriter, Exchange, captures, finish_leftovers
+from transforms.web.warc import ArchiveWriter, captures, finish_leftovers
 
-PAGE = b"<html><p>The ferry to Gull Island sails again from Monday.</p></html>"
-NOON = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
 LIMIT = 100_000
 
 
@@ -45,41 +42,9 @@ def records(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def exchange(path: str = "/", body: bytes | None = PAGE, **changed: Any) -> Exchange:
-    url = f"http://quay.example{path}"
-    usual = Exchange(
-        url, NOON, path, [("Host", "quay.example")], "192.0.2.7", "HTTP/1.1", "200 OK",
-        [("Content-Type", "text/html")], body,
-    )  # fmt: skip
-    return usual._replace(**changed)
-
-
-def warc(path: Path, *answers: tuple[str, str, str, list[tuple[str, str]], bytes]) -> Path:
-    """A WARC 1.0 file as other programs write them: (url, date, status, headers, body)."""
-    with open(path, "wb") as file:
-        writer = WARCWriter(file, gzip=path.suffix == ".gz")
-        writer.write_record(writer.create_warcinfo_record(path.name, {"software": "another"}))
-        for url, date, status, headers, body in answers:
-            writer.write_record(
-                writer.create_warc_record(
-                    url,
-                    "response",
-                    payload=io.BytesIO(body),
-                    length=len(body),
-                    warc_headers_dict={"WARC-Date": date},
-                    http_headers=StatusAndHeaders(status, headers, "HTTP/1.1"),
-                )
-            )
-    return path
-
-
 def opened(tmp_path: Path, *files: Path, feeds: tuple[str, ...] = ()) -> Archive:
     assert write_index(files, feeds, tmp_path / "index") == []
     return Archive(tmp_path / "index")
-
-
-HTML = [("Content-Type", "text/html; charset=utf-8")]
-MONDAY, TUESDAY = "2026-01-05T06:00:00Z", "2026-01-06T06:00:00.250Z"
 
 
 # Written
@@ -134,7 +99,7 @@ def test_nothing_to_keep_leaves_no_file(tmp_path: Path) -> None:
 
 KILLED = """
 import sys
-from tests.transforms.web.test_warc import exchange
+from tests.kit.warcs import exchange
 from transforms.web.warc import ArchiveWriter
 writer = ArchiveWriter(sys.argv[1])
 for number in range(3):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from tests.sinks.shop import TestStore
+from tests.kit.shop import TestStore
 from transforms.hashing import digest
 from transforms.workers.known_ids import KnownIds, write_known
 from transforms.workers.plan_files import local_file, send_file

@@ -1,15 +1,15 @@
-"""A web server on loopback, with scripted replies; it keeps what it saw."""
+"""Web servers on loopback, with scripted replies; they keep what they saw."""
 
 from __future__ import annotations
 
 import ssl
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple, Union
-
-import pytest
 
 PATIENCE = 20
 """Seconds after which a meeting that should have happened has failed."""
@@ -106,22 +106,40 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-@pytest.fixture
-def sites() -> Iterator[Callable[..., Site]]:
-    """Makes further sites, at other addresses or with TLS."""
-    made: list[Site] = []
-
-    def make(*arguments: object) -> Site:
-        made.append(Site(*arguments))  # type: ignore[arg-type]
-        return made[-1]
-
-    yield make
-    for site in made:
-        site.close()
+LONGEST = 120.0
+"""Seconds for which a gate stays closed at most; whoever asks may ask again meanwhile."""
 
 
-@pytest.fixture
-def site() -> Iterator[Site]:
-    site = Site()
-    yield site
-    site.close()
+class Gate:
+    """An answer that comes when it is opened."""
+
+    def __init__(self) -> None:
+        self.reached, self.opened = threading.Event(), threading.Event()
+
+    def __call__(self, handler: BaseHTTPRequestHandler) -> None:
+        self.reached.set()
+        self.opened.wait(LONGEST)
+        handler.send_response(200)
+        handler.send_header("Content-Length", "4")
+        handler.end_headers()
+        handler.wfile.write(b"late")
+
+    def open_once_reached(self) -> None:
+        assert self.reached.wait(PATIENCE)
+        self.opened.set()
+
+
+NOW = datetime.now(timezone.utc)
+
+
+def rss(count: int, *, minutes: int = 20, channel: str = "", **headers: str) -> Reply:
+    """A feed of entries that came so many minutes apart; their pages are not there."""
+    dates = [format_datetime(NOW - timedelta(minutes=minutes * (n + 1))) for n in range(count)]
+    items = "".join(
+        f"<item><title>Tide table {count - n}</title><link>/story/{count - n}</link>"
+        f"<pubDate>{date}</pubDate></item>"
+        for n, date in enumerate(dates)
+    )
+    body = f'<rss version="2.0"><channel><title>Quay</title>{channel}{items}</channel></rss>'
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Reply(200, body.encode(), {"Content-Type": "application/rss+xml", **named})

@@ -1,4 +1,4 @@
-"""A server that speaks S3, until its input ends: `python -m tests.s3` prints its address."""
+"""A server that speaks S3, until its input ends: `python -m tests.kit.s3` prints its address."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def held_rows(database: Path, which: str = "two") -> dict[str, list[tuple[Any, .
 
 FORKS = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
 if os.name == "posix":
-    FORKS.set_forkserver_preload(["tests.sinks.shop"])
+    FORKS.set_forkserver_preload(["tests.kit.shop"])
 
 
 def start(target: Callable[..., Any], *arguments: Any) -> BaseProcess:

@@ -7,16 +7,12 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from sinks.database.opening import create
-from sinks.database.where import DuckLake, parse_lake
 
 KINDS = ("sqlite", "postgres", "duckdb")
 PASSWORD = "a secret of the tests"
@@ -74,31 +70,9 @@ def programs() -> Path | None:
     return next((place for place in places if (place / "createdb").exists()), None)
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    place = programs()
-    if place is None:
-        pytest.skip("no Postgres here: `apt-get install postgresql` brings one")
-    server = Postgres(place)
-    yield server
-    server.stop()
-
-
 def address_of(kind: str, folder: Path, request: pytest.FixtureRequest) -> str:
     """The address of a catalogue, the data of whose DuckLake is to lie in `folder`/data."""
     if kind == "postgres":
         server: Postgres = request.getfixturevalue("postgres")
         return server.new_database()
     return f"ducklake:{'sqlite:' * (kind == 'sqlite')}{folder / f'catalogue.{kind}'}"
-
-
-@pytest.fixture(params=["sqlite", "postgres"])  # what several may write
-def lake(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> DuckLake:
-    """An empty database in a DuckLake; the test works in its own folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PGPASSWORD", "none of ours")  # and afterwards as it was
-    place = parse_lake(address_of(request.param, tmp_path, request))
-    create(place, 30, str(tmp_path / "data"))
-    return place

@@ -1,7 +1,7 @@
 """A stream under a seeded schedule of faults, held against what the newsroom knows.
 
 Outlets fail and return, articles come and are edited, the stream is killed, a reader holds the
-file. `python -m tests.pipeline.soak` is the long one; tests run a short one.
+file. `python -m tests.kit.soak` is the long one; tests run a short one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from typing import Any, NamedTuple
 import duckdb
 import psutil
 
-from tests.conftest import PROGRAM, rows, serving
+from tests.kit.newsrooms import serving
+from tests.kit.program import PROGRAM
+from tests.kit.rows import rows
 
 HOLD = """
 import duckdb, sys

@@ -15,11 +15,12 @@ from sinks.connector.commit import Shard
 from sinks.connector.files import parquet, write_shard
 from sinks.connector.tables import batches
 from sinks.database.where import Where
+from sinks.keep.prune import prune
 from sinks.load.report import Committed
 from sinks.load.run_commit import commit_run
 from sinks.staging.folder import RunFolder, Staging
 from sinks.staging.shards import TABLES
-from tests.conftest import tables
+from tests.kit.rows import tables
 from transforms.hashing import digest
 from transforms.records import Article, Evidence, FeedState, Listed, Page, Poll, TopicMatch
 
@@ -252,3 +253,35 @@ def held(database: Path) -> Iterator[subprocess.Popen[str]]:
         assert process.stdout.readline() == "open\n"
         yield process
         process.stdin.close()
+
+
+OF_THE_USER = (
+    "CREATE SCHEMA mine",
+    "CREATE TABLE mine.notes (id INTEGER PRIMARY KEY, note VARCHAR)",
+    "INSERT INTO mine.notes VALUES (1, 'call them')",
+    "CREATE TABLE watchlist AS SELECT 'Taiwan' AS word",
+    "CREATE VIEW mine.titles AS SELECT outlet, title FROM articles",
+    "CREATE MACRO twice(x) AS 2 * x",
+)
+
+
+def sound(number: int, text: str = "Taiwan held talks.") -> Article:
+    """An article whose hash is that of its text."""
+    return article(number, text=text, text_hash=hashlib.sha256(text.encode()).hexdigest())
+
+
+def fill(database: Path) -> Path:
+    """Articles, one of them changed, one pruned; a page that failed, one that is owed."""
+    commit(
+        database,
+        [poll(FEED, 0, [listed(FEED, n) for n in (1, 2, 3, 4)]), failed_poll(OTHER, 0)],
+        [page(1, sound(1)), page(2, sound(2)), failed_page(3), failed_page(4, "pending")],
+    )
+    again = listed(FEED, 1, listing_id="another", title="Headline 1, corrected")
+    commit(database, [poll(FEED, 60, [again])], run_id=LATER)
+    changed = sound(1, "Taiwan held talks.\nMore.")._replace(title=again.title)
+    commit(database, [page(1, changed, fetched_at=at(90))], run_id=LATEST)
+    old = sound(5)._replace(published_at=at(-100_000))
+    commit(database, [poll(FEED, 99, [listed(FEED, 5)])], [page(5, old)], run_id=f"{LATEST}d")
+    assert prune(database, at(-50_000), "pruned", 0).articles == 1
+    return database

@@ -1,4 +1,4 @@
-"""The program, but the disk fails: `python -m tests.pipeline.faults FAULT NAME ARGUMENT…`.
+"""The program, but the disk fails: `python -m tests.kit.faults FAULT NAME ARGUMENT…`.
 
 FAULT strikes at the first staged file whose name begins with NAME: `fsync` raises; at `rename` the
 power goes; with `full` the file is written, and nothing after it.
