@@ -7,7 +7,7 @@ BEAM := $(shell sed -n 's/^apache-beam==\([0-9.]*\).*/\1/p' requirements.lock)
 FLINK ?= 2.2
 MAVEN_COPY := mvn -B -q org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy
 
-.PHONY: demo test test-fast lint format bench bench-pipeline bench-polling bench-sink bench-search bench-year scale real-pages real-feeds prism flink spark engines docs lock help clean
+.PHONY: demo test test-fast lint format bench bench-pipeline bench-polling bench-sink bench-search bench-year scale connector real-pages real-feeds prism flink spark engines docs lock help clean
 
 demo: $(READY)  ## run the main job on the embedded newsroom
 	@$(BIN)/newsbeam demo
@@ -57,6 +57,16 @@ real-pages: $(READY)  ## the pipeline over real pages and feeds, if ../shared/ev
 real-feeds: $(READY)  ## read every feed of ../shared/eval, if it is there
 	@$(BIN)/python -m benchmarks.real_feeds
 
+connector: $(READY)  ## the Beam connector as a distribution of its own, in dist/
+	@rm -rf build/connector && mkdir -p build/connector dist
+	@cp -R sinks/connector build/connector/beam_duckdb
+	@rm -rf build/connector/beam_duckdb/__pycache__
+	@mv build/connector/beam_duckdb/pyproject.toml build/connector/beam_duckdb/README.md build/connector
+	@cp LICENSE build/connector
+	@cd build/connector && $(abspath $(BIN))/python -c \
+	    "from setuptools.build_meta import *; build_sdist('../../dist'); build_wheel('../../dist')" > /dev/null
+	@ls dist/beam_duckdb-*
+
 prism: .engines/prism-$(BEAM)  ## build Prism, Beam's own local engine, with Go
 
 .engines/prism-$(BEAM):
@@ -82,10 +92,10 @@ docs: $(READY)  ## renew the data dictionary, and the answers in docs/sql.md
 
 lock: $(READY)  ## renew requirements.lock for all supported versions of Python
 	@$(BIN)/pip install --quiet uv
-	@$(BIN)/uv pip compile pyproject.toml --extra dev --extra ducklake --extra metrics --extra serve --universal --python-version 3.10 \
+	@$(BIN)/uv pip compile pyproject.toml --extra dev --extra ducklake --extra metrics --extra serve --universal --python-version 3.11 \
 	    --generate-hashes --no-annotate --no-header --upgrade \
 	    --quiet --output-file requirements.lock
-	@echo 'duckdb>=2,<2.1; python_version >= "3.11"' | $(BIN)/uv pip compile - --no-config --universal --python-version 3.10 \
+	@echo 'duckdb>=2,<2.1' | $(BIN)/uv pip compile - --no-config --universal --python-version 3.11 \
 	    --generate-hashes --no-annotate --no-header --upgrade \
 	    --quiet --output-file requirements-duckdb-2.lock
 

@@ -29,7 +29,7 @@ import trafilatura
 AIM_RATIO = 1.25
 AIM_MEMORY = 1.5
 LOOK_EVERY = 0.2
-PROGRAM = [sys.executable, "-m", "pipeline.cli"]
+PROGRAM = [sys.executable, "-m", "newsbeam"]
 
 
 class Measured(NamedTuple):

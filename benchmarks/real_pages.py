@@ -31,7 +31,7 @@ from transforms.feeds.documents import parse_feed
 from transforms.records import FeedDocument
 
 EVAL = Path(os.environ.get("NEWSBEAM_EVAL", "../shared/eval"))
-PROGRAM = [sys.executable, "-m", "pipeline.cli"]
+PROGRAM = [sys.executable, "-m", "newsbeam"]
 # Where links of entries stand; name spaces stay as they are.
 LINKS = re.compile(
     rb"""((?:href|url|rdf:about|rdf:resource|xml:base)\s*=\s*["']\s*|"(?:url|external_url|id)"\s*:\s*"|"""

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,7 +34,7 @@ from sinks.database.opening import open_database
 from transforms.records import FeedTask
 
 FEEDS, PAGES, ARTICLES, POLL_ROWS, PLANNED, COMMITS = 2_000, 400, 200_000, 500_000, 100_000, 6
-NOW = datetime(2026, 3, 1, tzinfo=timezone.utc)
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SIZES = (1_000, 100_000, 2_000_000)
 """The last is about all news of the web."""
 

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,7 +31,7 @@ from sinks.ask.search import Filters, search, update_index
 from sinks.ask.search.index import folder_of
 from sinks.database.opening import open_database
 
-NOW = datetime(2026, 3, 1, tzinfo=timezone.utc)
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DAYS = 365
 WORDS, CHARACTERS, TOPICS, OUTLETS = 60_000, 3_000, 26, 200
 SHORTEST, LONGEST = 300, 400
@@ -54,7 +54,7 @@ SELECT article_id, title, text FROM articles WHERE rowid IN (
 )
 """
 """What the extension is asked; only the texts of the ten best are read."""
-COMMAND = [sys.executable, "-m", "pipeline.cli", "search"]
+COMMAND = [sys.executable, "-m", "newsbeam", "search"]
 
 
 class Timed(NamedTuple):

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,7 +34,7 @@ from sinks.staging.shards import TABLES
 from transforms.hashing import digest
 from transforms.records import Article, Evidence, Listed, Page, Poll, TopicMatch
 
-NOW = datetime(2026, 3, 1, tzinfo=timezone.utc)
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SHARD_ROWS = 5_000
 CHUNK = 200
 RUN_ARTICLES = 500

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from time import monotonic
@@ -254,7 +254,7 @@ class Trial:
         due = look_up(
             self.database,
             self.feeds,
-            now=datetime.now(timezone.utc),
+            now=datetime.now(UTC),
             lock_timeout=10,
             bound=Bound(5_000, 2_000, without=list(self.under_way)),
         )
@@ -283,9 +283,9 @@ class Trial:
             os.rename(shard.address, folder.path / Path(shard.address).name)
         topics = load_topics(shipped("topics.yaml"))
         options = RunOptions(self.database, self.feeds, topics)
-        due = look_up(self.database, [], now=datetime.now(timezone.utc), lock_timeout=10)
+        due = look_up(self.database, [], now=datetime.now(UTC), lock_timeout=10)
         plan = write_plan(due._replace(owed=[]), NOTHING, folder.plan)
-        note_plan(options, folder, plan, "PrismRunner", datetime.now(timezone.utc), 0)
+        note_plan(options, folder, plan, "PrismRunner", datetime.now(UTC), 0)
         folder.write_json("finished.json", {"state": "done", "message": "unbounded"})
         for name in _answered(folder):
             self.under_way.pop(name, None)

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -470,7 +470,7 @@ def variants(days: int) -> list[tuple[str, Planner]]:
 
 def measured(calls: int = 20_000) -> float:
     """CPU seconds of one call of the planner's own `next_poll`."""
-    now = datetime(2026, 1, 5, tzinfo=timezone.utc)
+    now = datetime(2026, 1, 5, tzinfo=UTC)
     turns = [Turn(gap=60 * n, quiet=30 * n, max_age=n, jitter=0.5) for n in range(calls)]
     started = time.process_time()
     for turn in turns:

@@ -3,18 +3,16 @@
 NewsbeamError                 anything that newsbeam reports to its user
 ├── ArchiveError              an archive of answers cannot be read or written (exit 1)
 ├── ConfigError               a feeds or topics file, or an option, is wrong (exit 2)
-├── DatabaseError             the database cannot be used (exit 1)
-│   ├── DatabaseLocked        … because another process holds it (exit 75)
-│   └── SchemaMismatch        … because it is of another version
 ├── ExportError               an export cannot be written, or a snapshot is not as it says (exit 1)
 ├── FeedNotFound              a site has no feed (exit 1)
 ├── MetricsError              metrics cannot be served or written (exit 1)
 ├── QueryError                a query cannot be understood (exit 2)
 ├── RunActive                 another run works on this database (exit 75)
 ├── PublishError              the copy for readers cannot be written (exit 1)
-├── SearchIndexError          the search index cannot be used (exit 1)
-│   └── SearchIndexBusy       … because another process makes it (exit 75)
-└── StagingError              the staging folder cannot be used (exit 1)
+└── SearchIndexError          the search index cannot be used (exit 1)
+    └── SearchIndexBusy       … because another process makes it (exit 75)
+
+What is wrong with a database or a staging folder, the connector says: `sinks.connector.errors`.
 """
 
 from __future__ import annotations
@@ -34,20 +32,6 @@ class ConfigError(NewsbeamError):
     """A configuration is wrong. Its text lists every problem, one a line, with file and line."""
 
     exit_status = 2
-
-
-class DatabaseError(NewsbeamError):
-    """The database file cannot be opened, read or written."""
-
-
-class DatabaseLocked(DatabaseError):
-    """Another process holds the database file, and did so until the time limit."""
-
-    exit_status = 75
-
-
-class SchemaMismatch(DatabaseError):
-    """The file is no newsbeam database, or one of another schema version."""
 
 
 class ExportError(NewsbeamError):
@@ -86,10 +70,6 @@ class SearchIndexBusy(SearchIndexError):
     """Another process writes the search index, and did so until the time limit."""
 
     exit_status = 75
-
-
-class StagingError(NewsbeamError):
-    """The staging folder is unusable or of an unknown version."""
 
 
 def first_line(error: BaseException) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from dateutil.parser import isoparse
 
@@ -43,7 +43,7 @@ def moment(text: str, now: datetime) -> datetime:
         if SPAN.fullmatch(text):
             return now - span(text)
         at = isoparse(text)
-        return at.astimezone(timezone.utc) if at.tzinfo else at.replace(tzinfo=timezone.utc)
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         wanted = "write 2026-11-20, 2026-11-20T06:30 or 7d"
         raise ValueError(f"{text!r} is no moment; {wanted}") from None

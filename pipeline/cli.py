@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from config.errors import ConfigError, NewsbeamError
+from config.errors import ConfigError
 from config.load import load_feeds, load_topics, shipped
 from config.models import VERSION, FetchSettings
 from pipeline.commands.commit import commit
@@ -41,6 +41,7 @@ from pipeline.commands.sql import sql
 from pipeline.commands.status import status
 from pipeline.commands.stream import stream
 from pipeline.run import logs
+from sinks.database.errors import REPORTED
 from sinks.database.where import Where
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -52,7 +53,7 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except NewsbeamError as error:
+        except REPORTED as error:
             from pipeline.show.output import safe
 
             logs.say(safe(str(error)), logging.ERROR, "newsbeam: ")  # may quote stored text
@@ -348,6 +349,3 @@ for command in (
     stream,
 ):
     main.add_command(command)
-
-if __name__ == "__main__":
-    main()

@@ -87,7 +87,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(
             CHECKOUT / name, source / name, ignore=shutil.ignore_patterns("__pycache__")
         )
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("newsbeam.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(CHECKOUT / name, source)
     folder = tmp_path_factory.mktemp("wheel")
     pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, source)
@@ -123,13 +123,13 @@ def outside(target: Path, cwd: Path, *arguments: object) -> str:
 def test_the_wheel_has_the_program_and_no_tests(wheel: Path) -> None:
     names = set(ZipFile(wheel).namelist())
     tops = {name.split("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == set(PACKAGES)
+    assert {top for top in tops if not top.endswith(".dist-info")} == {*PACKAGES, "newsbeam.py"}
     modules = {
         path.relative_to(CHECKOUT).as_posix()
         for package in PACKAGES
         for path in (CHECKOUT / package).rglob("*")
-        if path.suffix in (".py", ".sql", ".yaml")
-    }
+        if path.suffix in (".py", ".sql", ".yaml", ".typed")
+    } | {"newsbeam.py"}
     assert {name for name in names if ".dist-info/" not in name} == modules
     assert {"config/catalogue/feeds.yaml", "config/catalogue/topics.yaml"} <= names
     assert any(name.startswith("pipeline/newsroom/stories/") for name in names)
@@ -153,10 +153,10 @@ def test_steps_pickled_here_are_unpickled_there(target: Path, tmp_path: Path) ->
 
 
 def test_the_program_runs_from_the_wheel(target: Path, tmp_path: Path) -> None:
-    told = outside(target, tmp_path, "-m", "pipeline.cli", "check")
+    told = outside(target, tmp_path, "-m", "newsbeam", "check")
     assert told.count("nothing wrong") == 2
-    where = outside(target, tmp_path, "-c", "import pipeline.cli; print(pipeline.cli.__file__)")
-    assert Path(where.strip()) == target / "pipeline" / "cli.py"
+    where = outside(target, tmp_path, "-c", "import newsbeam; print(newsbeam.__file__)")
+    assert Path(where.strip()) == target / "newsbeam.py"
 
 
 def test_the_newsroom_has_its_stories_in_the_wheel(target: Path, tmp_path: Path) -> None:
@@ -170,4 +170,4 @@ def test_the_newsroom_has_its_stories_in_the_wheel(target: Path, tmp_path: Path)
 def test_the_console_script_is_declared(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
         (name,) = (n for n in archive.namelist() if n.endswith("entry_points.txt"))
-        assert "newsbeam = pipeline.cli:main" in archive.read(name).decode()
+        assert "newsbeam = newsbeam:main" in archive.read(name).decode()

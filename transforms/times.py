@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from dateutil import parser as dates
 
-UTC = timezone.utc
+UTC = UTC
 LONGEST_RETRY_AFTER = 30 * 86400
 """Seconds; what asks for more is a mistake, or mischief, and may fit no calendar."""
 # Abbreviations that RFC 822 knows and dateutil does not, in seconds.
@@ -35,7 +35,7 @@ def http_date(value: str | None) -> datetime | None:
         date = parsedate_to_datetime(value or "")
     except (ValueError, TypeError, OverflowError):
         return None
-    return date.replace(tzinfo=timezone.utc) if date.tzinfo is None else date
+    return date.replace(tzinfo=UTC) if date.tzinfo is None else date
 
 
 def parse_date(text: str | None) -> datetime | None:

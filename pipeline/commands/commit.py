@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from config.errors import DatabaseError, PublishError
+from config.errors import PublishError
 from pipeline.commands.options import (
     beam_argument,
     check_reach,
@@ -16,6 +16,7 @@ from pipeline.commands.options import (
     publish_option,
     staging_option,
 )
+from sinks.connector.errors import DatabaseError
 from sinks.database.where import Where, is_there, local
 
 NOTHING = "no such database, and nothing is staged for it"

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,7 +28,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def moment(text: str) -> datetime:
     """A moment in UTC: 2026-11-20, 2026-11-20T06:30, or 7d for seven days ago."""
     try:
-        return moments.moment(text, datetime.now(timezone.utc))
+        return moments.moment(text, datetime.now(UTC))
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
 

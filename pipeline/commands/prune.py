@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 import click
 
 from pipeline.commands.options import (
@@ -40,7 +42,7 @@ def prune(
     stay, so that no run fetches them again. Runs, polls and failures are kept. The file keeps its
     size until `newsbeam db vacuum`.
     """
-    from datetime import datetime, timedelta, timezone
+    from datetime import datetime, timedelta
 
     from pipeline.run.lock import only_one
     from pipeline.show.output import dumps, warn
@@ -50,7 +52,7 @@ def prune(
     from sinks.keep.prune import prune as remove
 
     text, seconds = older_than
-    before = datetime.now(timezone.utc) - timedelta(seconds=seconds)
+    before = datetime.now(UTC) - timedelta(seconds=seconds)
     must_exist(database)
     with only_one(database):
         pruned = remove(

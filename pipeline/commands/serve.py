@@ -11,8 +11,9 @@ from threading import Event
 
 import click
 
-from config.errors import ConfigError, DatabaseError
+from config.errors import ConfigError
 from pipeline.commands.options import option
+from sinks.connector.errors import DatabaseError
 
 LOOK_EVERY = 1.0
 """Seconds between two looks for a newer copy."""

@@ -6,7 +6,7 @@ import random
 import re
 import unicodedata
 from collections import Counter
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pipeline.newsroom import draft, plan
@@ -23,7 +23,7 @@ from pipeline.newsroom.model import (
 from pipeline.newsroom.settings import NewsroomSettings
 from pipeline.newsroom.stories import STORIES, Book, Story, load
 
-FIRST_DAY = datetime(2026, 11, 9, tzinfo=timezone.utc)
+FIRST_DAY = datetime(2026, 11, 9, tzinfo=UTC)
 DAYS = 12
 EDITED_AT = FIRST_DAY + timedelta(days=DAYS, hours=6)
 

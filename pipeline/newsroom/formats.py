@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
@@ -49,7 +49,7 @@ def render(feed: Feed, edition: Edition, site: Site, edited: bool) -> Document:
     return Document(text.encode(outlet.charset, "xmlcharrefreplace"), content_type, newest)
 
 
-_QUIET = datetime(2026, 11, 9, tzinfo=timezone.utc)
+_QUIET = datetime(2026, 11, 9, tzinfo=UTC)
 
 
 def _entries(feed: Feed, edition: Edition, site: Site, edited: bool) -> list[Entry]:

@@ -7,7 +7,7 @@ import hashlib
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import NamedTuple
 
@@ -82,7 +82,7 @@ class Responder:
         """Let feeds list so many of the articles that are held back; how many these were."""
         new = [self._held.popleft() for _ in range(min(count, len(self._held)))]
         self._change()
-        now = datetime.now(timezone.utc)  # the stamps of HTTP may run ahead of it
+        now = datetime.now(UTC)  # the stamps of HTTP may run ahead of it
         self._published |= {article.number: now for article in new}
         return len(new)
 
@@ -104,7 +104,7 @@ class Responder:
 
     def _change(self) -> None:
         """What is listed is another from now on; a stamp of HTTP has whole seconds."""
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         if self._changed_at:
             now = max(now, self._changed_at + timedelta(seconds=1))
         self._changed_at = now
@@ -235,4 +235,4 @@ def _moment(text: str) -> datetime:
     try:
         return parsedate_to_datetime(text)
     except ValueError:
-        return datetime(1970, 1, 1, tzinfo=timezone.utc)
+        return datetime(1970, 1, 1, tzinfo=UTC)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
@@ -184,11 +184,11 @@ def publish_copy(options: RunOptions, result: RunResult) -> RunResult:
 
 def new_run_id() -> str:
     """Sorts by time, and differs between runs of one second."""
-    return f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(3)}"
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(3)}"
 
 
 def _plan(options: RunOptions, folder: RunFolder, runner: str, watcher: Watcher) -> Plan:
-    now, started = datetime.now(timezone.utc), monotonic()
+    now, started = datetime.now(UTC), monotonic()
     archive = folder.plan / "archive.sqlite" if options.from_warc else None
     if archive:
         addresses = [feed.url for feed in options.feeds]
@@ -303,7 +303,7 @@ def run_graph(
     folder.write_json(
         "finished.json",
         {
-            "finished_at": datetime.now(timezone.utc).isoformat(),
+            "finished_at": datetime.now(UTC).isoformat(),
             "state": "failed" if failure else "stopped" if asked.at else "done",
             "message": first_line(failure) if failure else asked.why,
             **times,

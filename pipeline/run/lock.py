@@ -8,7 +8,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from config.errors import DatabaseError, RunActive
+from config.errors import RunActive
+from sinks.connector.errors import DatabaseError
 from sinks.database.where import Where, local
 
 

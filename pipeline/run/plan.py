@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -38,7 +38,7 @@ SELECT unnest([listing_id, entry_id, url_id]) AS id FROM entries
 WHERE run_id = $run OR changed_at >= $since
 """
 NOTHING = pa.chunked_array([], pa.binary())
-EVER = datetime.min.replace(tzinfo=timezone.utc)
+EVER = datetime.min.replace(tzinfo=UTC)
 """Since when a feed is due that was never polled."""
 PROBE_AFTER = timedelta(days=1)
 """A feed that has said nothing but 304 for so long has it put to the test."""

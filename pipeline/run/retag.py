@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
-from config.errors import DatabaseLocked, NewsbeamError, StagingError, first_line
+from config.errors import NewsbeamError, first_line
 from config.models import VERSION, Taxonomy
 from pipeline.run.batch import RunFailed, defined, new_run_id
 from pipeline.run.lock import only_one
+from sinks.connector.errors import ConnectorError, DatabaseLocked, StagingError
 from sinks.connector.tables import Misfit
+from sinks.database.errors import REPORTED
 from sinks.database.opening import bring_up_to_date, open_database
 from sinks.database.where import DuckLake, Where
 from sinks.load.report import Committed
@@ -51,7 +53,7 @@ def retag(
         folder.write_json(
             "run.json",
             {
-                "started_at": datetime.now(timezone.utc).isoformat(),
+                "started_at": datetime.now(UTC).isoformat(),
                 "newsbeam_version": VERSION,
                 "runner": chosen.name,
                 "feeds_due": 0,
@@ -65,14 +67,14 @@ def retag(
             raise failure_of(error) from error
         folder.write_json(
             "finished.json",
-            {"finished_at": datetime.now(timezone.utc).isoformat(), "state": "done"},
+            {"finished_at": datetime.now(UTC).isoformat(), "state": "done"},
         )
         return commit_run(database, folder, lock_timeout)
 
 
-def failure_of(error: Exception) -> NewsbeamError:
+def failure_of(error: Exception) -> NewsbeamError | ConnectorError:
     """What a graph that failed is to its user; some workers hand errors on as texts."""
-    if isinstance(error, NewsbeamError):
+    if isinstance(error, REPORTED):
         return error
     text = first_line(error)
     if locked := re.search(r"\bDatabaseLocked: (.*)", text):

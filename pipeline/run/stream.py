@@ -11,12 +11,12 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import NamedTuple, TypeVar
 
-from config.errors import ConfigError, DatabaseLocked, NewsbeamError
+from config.errors import ConfigError, NewsbeamError
 from config.load import load_feeds, load_topics
 from config.models import Feed, FetchSettings, Taxonomy
 from pipeline.run import logs
@@ -42,6 +42,8 @@ from pipeline.run.plan import (
     read_known_since,
     write_plan,
 )
+from sinks.connector.errors import ConnectorError, DatabaseLocked
+from sinks.database.errors import REPORTED
 from sinks.database.opening import bring_up_to_date
 from sinks.database.where import Where
 from sinks.keep.publish import check_target
@@ -215,7 +217,7 @@ class _Stream:
             started = monotonic()
             try:
                 result = self._round()
-            except (NewsbeamError, OSError) as error:
+            except (*REPORTED, OSError) as error:
                 self._failed(error)
                 continue
             self.begun, self.failures = True, 0
@@ -231,7 +233,7 @@ class _Stream:
             ask_to_stop(self.folder.signals)
         self.watcher.stopping()
 
-    def _failed(self, error: NewsbeamError | OSError) -> None:
+    def _failed(self, error: NewsbeamError | ConnectorError | OSError) -> None:
         """Note a run that failed, and rest; what it staged is taken over by the next.
 
         Raises:
@@ -256,7 +258,7 @@ class _Stream:
         options = self._options()
         database = options.database
         taken_over = [] if self.in_step else self._catch_up()
-        now, started = datetime.now(timezone.utc), monotonic()
+        now, started = datetime.now(UTC), monotonic()
         bound = Bound(MOST_FEEDS, MOST_PAGES, self.service.arrived(), self.service.under_way())
         due = self._patiently(
             lambda wait: look_up(database, options.feeds, now=now, lock_timeout=wait, bound=bound)

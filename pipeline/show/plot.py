@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import IO, Any, NamedTuple
 
@@ -120,7 +120,7 @@ def _is_dated(at: Any) -> bool:
 
 def _seconds(at: date) -> float:
     moment = at if isinstance(at, datetime) else datetime(at.year, at.month, at.day)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _legend(chart: Chart, coloured: bool) -> Text:
@@ -197,7 +197,7 @@ def time_ticks(first: float, last: float, most: int) -> Ticks:
 
 
 def _written(moment: float, form: str) -> str:
-    return datetime.fromtimestamp(moment, timezone.utc).strftime(form)
+    return datetime.fromtimestamp(moment, UTC).strftime(form)
 
 
 def value_ticks(low: float, high: float) -> Ticks:

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import IO
 
-from config.errors import NewsbeamError, QueryError
+from config.errors import QueryError
 from pipeline.show.completion import COMMANDS
 from pipeline.show.output import safe, write_table
 from pipeline.show.session import FORMATS, Session
 from sinks.ask import named
 from sinks.ask.relations import Relation, relations
+from sinks.database.errors import REPORTED
 
 HELP = """
 A query of SQL may take several lines and ends with a semicolon: FROM feed_health;
@@ -57,7 +58,7 @@ class Shell:
                 self._ask_named(*_split(text.rstrip("; ")))
             elif text:
                 self._session.answer(text, (), self._out)
-        except (NewsbeamError, OSError) as error:
+        except (*REPORTED, OSError) as error:
             self._say(str(error))
         except KeyboardInterrupt:
             self._say("interrupted")

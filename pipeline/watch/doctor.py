@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -20,9 +20,9 @@ from filelock import FileLock
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from config.errors import DatabaseError, DatabaseLocked
 from config.models import Feed
 from pipeline.show.output import duration, safe, size
+from sinks.connector.errors import DatabaseError, DatabaseLocked
 from sinks.database.extensions import load_extension, package_of
 from sinks.database.opening import one_row, open_database
 from sinks.database.where import Where, is_there, local
@@ -30,6 +30,7 @@ from sinks.staging.folder import beside, layout_of
 from sinks.staging.shards import LAYOUTS
 
 NAME = "newsbeam"
+PACKAGES = ("newsbeam", "config", "transforms", "sinks", "pipeline")
 TOLD = ("duckdb", "apache-beam", "trafilatura", "httpx", "pyarrow")
 EXTENSIONS = {
     "quack": "`newsbeam serve`",
@@ -68,6 +69,7 @@ def examine(database: Where, contact: str | None, feeds: Sequence[Feed] = ()) ->
     """Look at everything; at the network only for the hosts of `feeds`."""
     yield from python()
     yield from packages()
+    yield from overlays()
     yield from extensions()
     yield from place(database)
     yield from contents(database)
@@ -120,6 +122,21 @@ def _version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
+
+
+def overlays() -> Iterator[Finding]:
+    """Whether another distribution brings packages that are called as ours are."""
+    owners = metadata.packages_distributions()
+    foreign = {package: sorted({*owners.get(package, ())} - {NAME}) for package in PACKAGES}
+    for package, others in foreign.items():
+        if others:
+            yield Finding(
+                "names", "wrong", f"{', '.join(others)} brings a package {package}, too: "
+                f"one of the two lies over the other",
+                f"install {NAME} in an environment of its own: `pipx install`, `uv tool install`",
+            )  # fmt: skip
+    if not any(foreign.values()):
+        yield Finding("names", "ok", f"nothing lies over the packages of {NAME}")
 
 
 def extensions() -> Iterator[Finding]:
@@ -194,7 +211,7 @@ def _clock_of_files(folder: Path) -> Finding:
     if off > MOST_OFF:
         return Finding("clock", "wrong", f"the clock of the drive is off by {duration(off)}",
                        "let NTP set the clocks of both machines")  # fmt: skip
-    return Finding("clock", "ok", f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} UTC")
+    return Finding("clock", "ok", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
 
 
 def contents(database: Where) -> Iterator[Finding]:
@@ -214,8 +231,8 @@ def contents(database: Where) -> Iterator[Finding]:
         return
     yield Finding("database", "ok", f"{database} can be read")
     newest = found["newest"]
-    if newest and newest > datetime.now(timezone.utc) + timedelta(seconds=MOST_OFF):
-        off = (newest - datetime.now(timezone.utc)).total_seconds()
+    if newest and newest > datetime.now(UTC) + timedelta(seconds=MOST_OFF):
+        off = (newest - datetime.now(UTC)).total_seconds()
         yield Finding("clock", "wrong", f"the newest run was committed {duration(off)} from now",
                       "let NTP set the clock; `newsbeam db check` names times in the future",
                       )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from config.moments import span_text
@@ -186,7 +186,7 @@ def _shortfall(row: dict[str, Any]) -> str:
 
 def _started(run_id: str) -> datetime:
     at = datetime.strptime(run_id.partition("-")[0], "%Y%m%dT%H%M%S%fZ")
-    return at.replace(tzinfo=timezone.utc)
+    return at.replace(tzinfo=UTC)
 
 
 def _few(items: list[str]) -> str:

@@ -15,11 +15,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from config.errors import MetricsError, NewsbeamError
+from config.errors import MetricsError
 from config.models import VERSION
 from pipeline.run.batch import RunResult
 from pipeline.watch.address import Address
 from sinks.connector.files import write_whole
+from sinks.database.errors import REPORTED
 from sinks.database.where import Where, local
 from sinks.load.report import LAG_BOUNDS, Committed
 
@@ -245,7 +246,7 @@ def written(path: Path, database: Where) -> Iterator[Metrics]:
     metrics = Metrics(database)
     try:
         yield metrics
-    except NewsbeamError as error:
+    except REPORTED as error:
         metrics.failed(error)
         raise
     finally:

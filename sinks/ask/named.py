@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -187,7 +187,7 @@ def _value(
         return None
     convert, expected = TYPES[parameter.type]
     try:
-        return convert(text, now or datetime.now(timezone.utc))
+        return convert(text, now or datetime.now(UTC))
     except ValueError:
         raise QueryError(f"{parameter.option} must be {expected}, not {text!r}") from None
 

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from config.errors import DatabaseError
+from sinks.connector.errors import DatabaseError
 from sinks.database.extensions import load_extension
 from sinks.database.opening import open_database
 from sinks.tables.ddl import quoted

@@ -11,22 +11,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sinks.connector.tables import Table
+from .tables import Table
 
 if TYPE_CHECKING:
-    from sinks.connector.read import ReadFromDuckDB
-    from sinks.connector.write import WriteToDuckDB
+    from .read import ReadFromDuckDB
+    from .write import WriteToDuckDB
 
 __all__ = ["ReadFromDuckDB", "Table", "WriteToDuckDB"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "WriteToDuckDB":
-        from sinks.connector.write import WriteToDuckDB
+        from .write import WriteToDuckDB
 
         return WriteToDuckDB
     if name == "ReadFromDuckDB":
-        from sinks.connector.read import ReadFromDuckDB
+        from .read import ReadFromDuckDB
 
         return ReadFromDuckDB
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,9 +18,9 @@ from typing import NamedTuple
 import duckdb
 import pyarrow.parquet as pq
 
-from config.errors import DatabaseError, SchemaMismatch, StagingError
-from sinks.connector.connection import open_file
-from sinks.connector.tables import Table, identifier
+from .connection import open_file
+from .errors import DatabaseError, SchemaMismatch, StagingError
+from .tables import Table, identifier
 
 LEDGER = "staged_shards"
 """The table of the shards that were committed."""

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from config.errors import DatabaseError, DatabaseLocked
+from .errors import DatabaseError, DatabaseLocked
 
 STORAGE_VERSION = "v1.2.0"
 """Files can be read by duckdb 1.2 and newer, whichever version writes them."""

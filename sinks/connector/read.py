@@ -10,9 +10,9 @@ import apache_beam as beam
 import duckdb
 from apache_beam.metrics import Metrics
 
-from config.errors import DatabaseError
-from sinks.connector.connection import open_file
-from sinks.connector.tables import described, identifier
+from .connection import open_file
+from .errors import DatabaseError
+from .tables import described, identifier
 
 NAMESPACE = "duckdb"
 ROW_GROUP = 122_880

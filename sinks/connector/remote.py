@@ -20,7 +20,7 @@ from pathlib import Path
 from apache_beam.io.filesystem import FileSystem
 from apache_beam.io.filesystems import FileSystems
 
-from sinks.connector.files import shard_name, write_shard
+from .files import shard_name, write_shard
 
 STALE = 7 * 86_400.0
 """Seconds after which a folder where nothing was written belongs to a dead pipeline."""

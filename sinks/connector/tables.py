@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sinks.connector.values import array, fields_of
+from .values import array, fields_of
 
 Schema = Any
 """A mapping of columns to types of DuckDB, or a pyarrow.Schema."""

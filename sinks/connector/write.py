@@ -17,11 +17,11 @@ from apache_beam.transforms.trigger import AccumulationMode, AfterProcessingTime
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 
-from config.errors import DatabaseError, SchemaMismatch
-from sinks.connector.commit import LEDGER, CommittedRows, Shard, check_columns, commit_shards
-from sinks.connector.connection import open_file
-from sinks.connector.files import parquet
-from sinks.connector.remote import (
+from .commit import LEDGER, CommittedRows, Shard, check_columns, commit_shards
+from .connection import open_file
+from .errors import DatabaseError, SchemaMismatch
+from .files import parquet
+from .remote import (
     check_staging,
     fetch_shards,
     new_run_id,
@@ -31,7 +31,7 @@ from sinks.connector.remote import (
     store_shard,
     sweep,
 )
-from sinks.connector.tables import Misfit, Schema, Table, batches
+from .tables import Misfit, Schema, Table, batches
 
 _LOGGER = logging.getLogger(__name__)
 NAMESPACE = "duckdb"

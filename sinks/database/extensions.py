@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from config.errors import DatabaseError
+from sinks.connector.errors import DatabaseError
 from sinks.tables.ddl import quoted
 
 

@@ -17,9 +17,9 @@ from typing import TypeVar
 
 import duckdb
 
-from config.errors import DatabaseError, DatabaseLocked
 from sinks.connector.commit import transaction
 from sinks.connector.connection import FIRST_WAIT, LOCKED, LONGEST_WAIT, Opened, open_file
+from sinks.connector.errors import DatabaseError, DatabaseLocked
 from sinks.database.extensions import load_extension
 from sinks.database.where import DuckLake, Where, local
 from sinks.tables.ddl import quoted

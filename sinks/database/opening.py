@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 
 import duckdb
 
-from config.errors import ConfigError, DatabaseError, SchemaMismatch
+from config.errors import ConfigError
 from config.models import VERSION
 from sinks.connector.commit import transaction
 from sinks.connector.connection import Opened
+from sinks.connector.errors import DatabaseError, SchemaMismatch
 from sinks.database.lake import data_path_of, in_turn, is_lake, open_at
 from sinks.database.migrations import migrate
 from sinks.database.where import DuckLake, Where, folder_address, is_there

@@ -11,7 +11,7 @@ import csv
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -198,7 +198,7 @@ def _dataset(
         (folder / EMPTY_DAY).mkdir()
         copy(connection, ARTICLES.format(where="false"), folder / EMPTY_DAY / "data_0.parquet")
     note = {
-        "exported_at": datetime.now(timezone.utc).isoformat(),
+        "exported_at": datetime.now(UTC).isoformat(),
         "newsbeam_version": VERSION,
         "filters": selection.given,
         "articles": rows,

@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -133,7 +133,7 @@ def write_snapshot(
             facts = _facts(connection, selection)
         files = list(_listed(folder))
         bundle_id = _bundle_id(files)
-        created_at = datetime.now(timezone.utc).replace(microsecond=0)
+        created_at = datetime.now(UTC).replace(microsecond=0)
         manifest = {
             "snapshot": LAYOUT,
             "name": output.name,

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from config.errors import DatabaseError
 from sinks.ask.selection import check, known
 from sinks.connector.connection import Opened
+from sinks.connector.errors import DatabaseError
 from sinks.database.opening import change, must_exist, open_database
 from sinks.database.sequence import next_sequence
 from sinks.database.where import DuckLake, Where

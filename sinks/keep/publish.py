@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from config.errors import ConfigError, DatabaseError, PublishError
+from config.errors import ConfigError, PublishError
 from sinks.connector.connection import open_file
+from sinks.connector.errors import DatabaseError
 from sinks.database.opening import one_row, open_database
 from sinks.database.replacing import replacing
 from sinks.database.where import Where, as_file, is_there

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sinks.database.opening import all_rows, one_row, open_database
@@ -95,7 +95,7 @@ def read_status(
     """
     with open_database(path, read_only=True, lock_timeout=lock_timeout) as opened:
         connection = opened.connection
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         since = now - timedelta(days=1)
         lags = all_rows(connection, LAGS, {"since": since, "fetched": since - LONGEST_RUN})
         whole = [row for row in lags if row["hour"] is None]

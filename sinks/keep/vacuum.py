@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from config.errors import DatabaseError
+from sinks.connector.errors import DatabaseError
 from sinks.connector.tables import identifier
 from sinks.database.opening import must_exist, open_database
 from sinks.database.replacing import replacing

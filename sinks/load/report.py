@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import duckdb
@@ -108,7 +108,7 @@ def record_run(
     row |= {name: end.get(name) for name in (
         "finished_at", "state", "message", "poll_seconds", "page_seconds",
         "cpu_seconds")}  # fmt: skip
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     row |= one_row(
         connection, RUN_COUNTS.format(run=quoted(folder.run_id), told=TOLD), {"now": now}
     )

@@ -15,9 +15,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from config.errors import DatabaseError
 from sinks.connector.commit import Shard, record, unrecorded
 from sinks.connector.connection import Opened, is_damage, mend
+from sinks.connector.errors import DatabaseError
 from sinks.database.opening import change, open_database
 from sinks.database.sequence import next_sequence
 from sinks.database.where import DuckLake, Where

@@ -27,8 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from config.errors import DatabaseLocked, StagingError
 from sinks.connector.commit import Shard
+from sinks.connector.errors import DatabaseLocked, StagingError
 from sinks.connector.files import write_whole
 from sinks.database.opening import database_id
 from sinks.database.where import DuckLake, Where, launcher, local

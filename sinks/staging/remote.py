@@ -13,7 +13,8 @@ from pathlib import Path
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from config.errors import ConfigError, StagingError, first_line
+from config.errors import ConfigError, first_line
+from sinks.connector.errors import StagingError
 from sinks.connector.remote import (
     check_staging,
     fetch_shards,

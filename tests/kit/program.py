@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PROGRAM = [sys.executable, "-m", "pipeline.cli"]
+PROGRAM = [sys.executable, "-m", "newsbeam"]
 
 
 UNMEASURED = {name: value for name, value in os.environ.items() if not name.startswith("COV")}

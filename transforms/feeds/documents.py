@@ -9,7 +9,7 @@ import io
 import json
 import re
 from collections.abc import Iterable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from time import struct_time
 from typing import Any
 
@@ -169,7 +169,7 @@ def _foreign_date(raw: str | None, parsed: struct_time | None) -> datetime | Non
     if parsed is None or not re.search(r"[^\W\d_]{3}", raw or ""):
         return None
     try:
-        return datetime.fromtimestamp(calendar.timegm(parsed), timezone.utc)
+        return datetime.fromtimestamp(calendar.timegm(parsed), UTC)
     except (ValueError, OverflowError, OSError):
         return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from time import time
 from typing import Any, NamedTuple
 
@@ -159,7 +159,7 @@ def _feed_request(task: FeedTask, limit: int, given: Given) -> Request | Respons
 def _page_request(task: PageTask, limit: int, given: Given) -> Request | Response | HttpFailure:
     if task.text_span and given.texts:
         body = given.texts[task.text_span]
-        return Response(task.url, 200, {}, body, (), datetime.now(timezone.utc), 0, 0)
+        return Response(task.url, 200, {}, body, (), datetime.now(UTC), 0, 0)
     if given.archive:
         return given.archive.answer(task.url, limit)
     return Request(task.url, limit, PAGE_TYPES, obeys_robots=task.obeys_robots)

@@ -6,7 +6,7 @@ Imports neither Beam nor anything that does, because the processes of the pool l
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import trafilatura
@@ -67,7 +67,7 @@ def extract_content(body: bytes, url: str) -> Extraction | Unreadable:
 
 def _day(date: str | None) -> datetime | None:
     try:
-        return datetime.fromisoformat(date).replace(tzinfo=timezone.utc) if date else None
+        return datetime.fromisoformat(date).replace(tzinfo=UTC) if date else None
     except ValueError:
         return None
 

@@ -11,13 +11,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from datetime import datetime, timedelta, timezone
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from time import monotonic
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import certifi
@@ -105,20 +104,6 @@ class Books(NamedTuple):
     def empty(cls) -> Books:
         """Nothing is known."""
         return cls(RobotsBook(), HostBook())
-
-
-if sys.version_info >= (3, 11):
-
-    async def within(seconds: float, work: Coroutine[Any, Any, R]) -> R:
-        """The result of work; TimeoutError after so many seconds."""
-        async with asyncio.timeout(seconds):
-            return await work
-
-else:
-
-    async def within(seconds: float, work: Coroutine[Any, Any, R]) -> R:
-        """The result of work; TimeoutError after so many seconds."""
-        return await asyncio.wait_for(work, seconds)
 
 
 class _Place:
@@ -239,8 +224,8 @@ class Fetcher:
         _forget(self.machines)
         for origin in [origin for origin, lock in self.asking.items() if not lock.locked()]:
             del self.asking[origin]
-        self.robots.forget(datetime.now(timezone.utc))
-        self.hosts.forget(datetime.now(timezone.utc))
+        self.robots.forget(datetime.now(UTC))
+        self.hosts.forget(datetime.now(UTC))
 
     async def fetch(self, request: Request) -> Response | HttpFailure:
         """The answer to a request; of a probe, the second one where the first says 304."""
@@ -272,14 +257,14 @@ class Fetcher:
         """Leave a host alone, here and wherever its rest is known."""
         pace = self._lane(host).pace
         pace.rest(seconds, self.world.monotonic())
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         until = now + timedelta(seconds=min(seconds, LONGEST_REST))
         self.hosts.keep(HostRest(host, now, until, pace.failures, reason[:LONGEST_ERROR]))
 
     def _resting(self, host: str) -> HttpFailure | None:
         """Why a host is not asked for now."""
         seconds = self._lane(host).pace.rests(self.world.monotonic())
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         if not seconds or (rest := self.hosts.rest(host, now)) is None:
             return None
         failed = f"{rest.failures} failures in a row, the last " if rest.failures > 1 else ""
@@ -367,7 +352,7 @@ class Fetcher:
             try:
                 found = await asyncio.wait_for(lookup, self.settings.connect_timeout)
                 self.addresses[name] = found[0] if found else name
-            except (asyncio.TimeoutError, OSError, UnicodeError):  # the connection will tell
+            except (TimeoutError, OSError, UnicodeError):  # the connection will tell
                 self.addresses[name] = name
         return self.machines[self.addresses[name]]
 
@@ -381,13 +366,13 @@ class Fetcher:
     def _lane(self, host: str) -> _Lane:
         if host not in self.lanes:
             lane = self.lanes[host] = _Lane(host, self.settings, self.world)
-            now = datetime.now(timezone.utc)
+            now = datetime.now(UTC)
             if rest := self.hosts.rest(host, now):
                 lane.pace.rest((rest.resting_until - now).total_seconds(), self.world.monotonic())
         return self.lanes[host]
 
     async def _attempt(self, request: Request) -> _Outcome:
-        started, at = monotonic(), datetime.now(timezone.utc)
+        started, at = monotonic(), datetime.now(UTC)
         url = request.url
         chain: list[str] = []
         permanent = True
@@ -449,16 +434,15 @@ class Fetcher:
                 return refusal
             async with self.using(host) as lane, self._request(lane, url) as transport:
                 started = self.world.monotonic()
-                answer = await within(
-                    self.settings.total_timeout, self._send(transport, request, url, at)
-                )
+                async with asyncio.timeout(self.settings.total_timeout):
+                    answer = await self._send(transport, request, url, at)
                 lane.pace.answered(self.world.monotonic() - started, answer.status or 0)
                 self._obey(lane, answer)
                 return answer
         except _Resting as resting:
             return resting.failure
         except (
-            asyncio.TimeoutError,
+            TimeoutError,
             httpx.HTTPError,
             httpx.InvalidURL,
             OSError,
@@ -609,7 +593,7 @@ def _network_failure(
     error: Exception, url: str, at: datetime, settings: FetchSettings
 ) -> HttpFailure:
     """Our words for the exceptions of httpx; all but a bad URL may pass."""
-    if isinstance(error, asyncio.TimeoutError):
+    if isinstance(error, TimeoutError):
         return HttpFailure(
             "Timeout", f"took longer than {settings.total_timeout:g} s", at, 0, temporary=True
         )

@@ -109,7 +109,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     async def _public_addresses(self, host: str, port: int, timeout: float | None) -> list[str]:
         try:
             addresses = await asyncio.wait_for(self._find(host, port), timeout)
-        except asyncio.TimeoutError as error:
+        except TimeoutError as error:
             raise httpcore.ConnectTimeout(f"no address for {host} in time") from error
         except OSError as error:
             raise httpcore.ConnectError(f"no address for {host}: {error.strerror}") from error

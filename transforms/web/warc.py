@@ -14,7 +14,7 @@ import secrets
 import threading
 import zlib
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -117,7 +117,7 @@ class ArchiveWriter:
 
     def _begin(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        stamp = f"{datetime.now(timezone.utc):%Y%m%d%H%M%S%f}"[:17]
+        stamp = f"{datetime.now(UTC):%Y%m%d%H%M%S%f}"[:17]
         name = f"{NAME}-{stamp}-{self._serial:05}-{self._token}.warc.gz"
         self._serial += 1
         self._path = self.folder / f"{name}{OPEN}"
@@ -288,7 +288,7 @@ def _line(error: Exception) -> str:
 
 def _moment(text: str | None) -> datetime:
     """WARC-Date, which may have a fraction of a second."""
-    return datetime.fromisoformat((text or "").replace("Z", "+00:00")).astimezone(timezone.utc)
+    return datetime.fromisoformat((text or "").replace("Z", "+00:00")).astimezone(UTC)
 
 
 def read_capture(path: str, offset: int, limit: int) -> Response | HttpFailure:

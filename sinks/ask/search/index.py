@@ -22,9 +22,11 @@ import pyarrow.parquet as pq
 import tantivy
 from filelock import FileLock, Timeout
 
-from config.errors import DatabaseError, NewsbeamError, SearchIndexBusy, SearchIndexError
+from config.errors import SearchIndexBusy, SearchIndexError
 from sinks.ask.search.words import GROUPS, analyzer, folded, group_of
+from sinks.connector.errors import DatabaseError
 from sinks.connector.files import sync_folder
+from sinks.database.errors import REPORTED
 from sinks.database.opening import open_database
 from sinks.database.where import Where, local
 from sinks.tables.ddl import quoted
@@ -140,7 +142,7 @@ def keep_index(
     begins()
     try:
         update_index(database, lock_timeout, build=False)
-    except (NewsbeamError, OSError) as error:
+    except (*REPORTED, OSError) as error:
         return f"the next `newsbeam search` brings its index up to date: {error}"
     return None
 

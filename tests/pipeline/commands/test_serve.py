@@ -16,8 +16,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from config.errors import DatabaseError
 from sinks.ask.serve import EXTENSIONS, TABLE_FUNCTIONS, load_extension
+from sinks.connector.errors import DatabaseError
 from sinks.keep.publish import publish
 from tests.kit.program import PROGRAM, newsbeam
 from tests.kit.samples import FEED, LATER, commit, listed, page, poll

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from config.errors import DatabaseError
+from sinks.connector.errors import DatabaseError
 from sinks.keep.check import check_database
 from sinks.load.run_commit import commit_run, recover
 from sinks.staging.folder import Staging

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from config.errors import DatabaseLocked
 from config.models import Feed
 from pipeline.run.plan import (
     Bound,
@@ -21,6 +20,7 @@ from pipeline.run.plan import (
     make_plan,
     outlet_of,
 )
+from sinks.connector.errors import DatabaseLocked
 from tests.kit.samples import (
     FEED,
     LATER,

@@ -11,10 +11,10 @@ from pathlib import Path
 import apache_beam as beam
 import pytest
 
-from config.errors import DatabaseLocked
 from pipeline.run.retag import failure_of
 from pipeline.run.runners import engine
 from sinks.connector.connection import open_file
+from sinks.connector.errors import DatabaseLocked
 from sinks.staging.folder import Staging
 from tests.kit.newsrooms import Newsroom, run_over
 from tests.kit.program import PROGRAM, newsbeam

@@ -79,7 +79,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.getuid() == 0 and not shutil.which("setpriv"), reason="root may write all")
 def test_a_folder_that_may_not_be_written(database: Path) -> None:
     database.parent.chmod(0o555)
-    command = [sys.executable, "-m", "pipeline.cli", "doctor", "--database", database, "--json"]
+    command = [sys.executable, "-m", "newsbeam", "doctor", "--database", database, "--json"]
     if os.getuid() == 0:  # without the rights that root has over all files
         command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *command]
         database.parent.chmod(0o555)
@@ -123,7 +123,7 @@ def test_a_clock_that_is_behind_the_newest_run(database: Path) -> None:
 
 
 def test_staged_by_another_version(database: Path) -> None:
-    Path(f"{database}.staging/VERSION").write_text("1")
+    Path(f"{database}.staging/VERSION").write_text("99")
     assert [check for check, _ in wrong(doctor(database, expect=1))] == ["staging"]
 
 
@@ -131,13 +131,29 @@ def test_extensions_of_another_duckdb_are_not_here(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The signed files of a package fit one version; the tests have duckdb 2 beside the other."""
-    other = Path(__file__).parents[2] / ".venv" / "duckdb-2"
+    other = Path(__file__).parents[3] / ".venv" / "duckdb-2"
     if not other.exists():
         pytest.skip("duckdb 2 is not here")
     findings = doctor(database, PYTHONPATH=str(other))
     (quack,) = [one for one in findings if "quack" in one["message"]]
     assert quack["state"] == "note"
     assert "is for another DuckDB" in quack["message"]
+
+
+def test_a_foreign_package_of_one_of_our_names_is_named(database: Path, tmp_path: Path) -> None:
+    """As another distribution brings it, here from a place on the path."""
+    place = tmp_path / "place"
+    (place / "config").mkdir(parents=True)
+    (place / "config" / "__init__.py").write_text("")
+    (place / "settler-1.0.dist-info").mkdir()
+    told = {"METADATA": "Metadata-Version: 2.1\nName: settler\nVersion: 1.0\n",
+            "RECORD": "config/__init__.py,,\n", "top_level.txt": "config\n"}  # fmt: skip
+    for name, text in told.items():
+        (place / "settler-1.0.dist-info" / name).write_text(text)
+    ((check, message),) = wrong(doctor(database, expect=1, PYTHONPATH=str(place)))
+    assert check == "names"
+    assert message.startswith("settler brings a package config, too")
+    assert [one["state"] for one in doctor(database) if one["check"] == "names"] == ["ok"]
 
 
 def test_packages_that_do_not_fit_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

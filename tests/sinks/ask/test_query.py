@@ -14,8 +14,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from config.errors import DatabaseError, DatabaseLocked, QueryError, SchemaMismatch
+from config.errors import QueryError
 from sinks.ask.query import _Worker, query
+from sinks.connector.errors import DatabaseError, DatabaseLocked, SchemaMismatch
 from tests.kit.program import newsbeam
 from tests.kit.samples import FEED, article, commit, held, listed, page, poll
 

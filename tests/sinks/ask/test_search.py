@@ -17,16 +17,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from config.errors import (
-    ConfigError,
-    DatabaseError,
-    DatabaseLocked,
-    QueryError,
-    SearchIndexBusy,
-    SearchIndexError,
-)
+from config.errors import ConfigError, QueryError, SearchIndexBusy, SearchIndexError
 from sinks.ask.search import Filters, Found, search, update_index
 from sinks.ask.search.query import DEEPEST
+from sinks.connector.errors import DatabaseError, DatabaseLocked
 from sinks.database.sequence import next_sequence
 from tests.kit.samples import (
     FEED,

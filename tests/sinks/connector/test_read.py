@@ -12,8 +12,8 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from config.errors import DatabaseError, DatabaseLocked
 from sinks.connector import ReadFromDuckDB
+from sinks.connector.errors import DatabaseError, DatabaseLocked
 from sinks.connector.read import ROW_GROUP, Split, _Read, splits, state_of
 from tests.kit.samples import held
 from tests.kit.shop import THREADS, counters, lines, order, write_shop

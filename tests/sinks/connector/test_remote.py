@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from config.errors import StagingError
+from sinks.connector.errors import StagingError
 from sinks.connector.files import parquet
 from sinks.connector.remote import (
     STALE,

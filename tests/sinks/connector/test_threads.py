@@ -12,10 +12,10 @@ import apache_beam as beam
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from config.errors import DatabaseLocked
 from sinks.connector import Table, WriteToDuckDB
 from sinks.connector.commit import Shard, commit_shards
 from sinks.connector.connection import open_file
+from sinks.connector.errors import DatabaseLocked
 from sinks.load.run_commit import commit_run
 from tests.kit.rows import rows
 from tests.kit.samples import FEED, RUN, listed, new_run, page, poll, shard

@@ -21,9 +21,9 @@ from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that, equal_to
 
-from config.errors import DatabaseError, DatabaseLocked, SchemaMismatch
 from sinks.connector import Table, WriteToDuckDB
 from sinks.connector.commit import CommittedRows
+from sinks.connector.errors import DatabaseError, DatabaseLocked, SchemaMismatch
 from sinks.connector.remote import STALE
 from sinks.connector.tables import Misfit, batches
 from tests.kit.rows import rows

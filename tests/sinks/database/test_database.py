@@ -8,8 +8,8 @@ from threading import Timer
 import duckdb
 import pytest
 
-from config.errors import DatabaseError, DatabaseLocked, SchemaMismatch
 from sinks.connector.connection import STORAGE_VERSION
+from sinks.connector.errors import DatabaseError, DatabaseLocked, SchemaMismatch
 from sinks.database.opening import open_database
 from sinks.tables.columns import Column
 from sinks.tables.tables import ARTICLE_TABLES, SCHEMA_VERSION, TABLES

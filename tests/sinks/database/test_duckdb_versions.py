@@ -38,8 +38,6 @@ commit(Path(sys.argv[1]), [poll(FEED, number, [listed(FEED, number)])], [page(nu
        run_id=sys.argv[3])
 """
 
-pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="duckdb 2 needs Python 3.11")
-
 
 def with_other(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Run Python with duckdb 2 in the place of the locked one."""
@@ -90,7 +88,7 @@ def test_a_whole_run_on_the_other_version(start_newsroom: StartNewsroom, tmp_pat
     database, here = tmp_path / "news.duckdb", tmp_path / "here.duckdb"
 
     def newsbeam(*arguments: object) -> str:
-        done = with_other("-m", "pipeline.cli", *arguments, "--database", database)
+        done = with_other("-m", "newsbeam", *arguments, "--database", database)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

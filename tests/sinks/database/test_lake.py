@@ -13,10 +13,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from config.errors import ConfigError, DatabaseError, DatabaseLocked, QueryError, SchemaMismatch
+from config.errors import ConfigError, QueryError
 from sinks.ask.query import query
 from sinks.ask.selection import Selection
 from sinks.connector.connection import Opened
+from sinks.connector.errors import DatabaseError, DatabaseLocked, SchemaMismatch
 from sinks.connector.tables import described
 from sinks.database.extensions import load_extension
 from sinks.database.lake import EXTENSIONS, open_at

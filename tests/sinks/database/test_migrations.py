@@ -17,8 +17,8 @@ import duckdb
 import psutil
 import pytest
 
-from config.errors import DatabaseError
 from sinks.connector import Table
+from sinks.connector.errors import DatabaseError
 from sinks.connector.tables import identifier
 from sinks.database.opening import bring_up_to_date, open_database
 from sinks.keep.check import check_database

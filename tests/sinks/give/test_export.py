@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 
-from config.errors import ConfigError, DatabaseError, DatabaseLocked, ExportError
+from config.errors import ConfigError, ExportError
 from sinks.ask.selection import PORTION, Selection, condition, portions
+from sinks.connector.errors import DatabaseError, DatabaseLocked
 from sinks.give.export import MARKER, WRITERS, Exported, export_articles, export_table
 from sinks.tables.tables import TABLES
 from sinks.tables.views import VIEWS

@@ -7,8 +7,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from config.errors import DatabaseError
 from sinks.connector import Table
+from sinks.connector.errors import DatabaseError
 from sinks.keep.check import Finding, check_database, checks, hold
 from tests.kit.rows import rows
 from tests.kit.samples import (

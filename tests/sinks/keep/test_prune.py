@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from config.errors import ConfigError, DatabaseLocked
+from config.errors import ConfigError
+from sinks.connector.errors import DatabaseLocked
 from sinks.keep.check import check_database
 from sinks.keep.prune import prune
 from sinks.load.run_commit import recover

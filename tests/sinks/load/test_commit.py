@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from config.errors import DatabaseError, DatabaseLocked
+from sinks.connector.errors import DatabaseError, DatabaseLocked
 from sinks.database.opening import open_database
 from sinks.load.run_commit import commit_run, recover
 from sinks.staging.folder import RunFolder, Staging

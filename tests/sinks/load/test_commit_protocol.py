@@ -15,9 +15,9 @@ from hypothesis import event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from config.errors import DatabaseError, StagingError
 from sinks.connector import Table
 from sinks.connector.commit import CommittedRows, Shard, commit_shards
+from sinks.connector.errors import DatabaseError, StagingError
 from sinks.connector.files import parquet, shard_name, write_shard
 from sinks.connector.tables import batches
 

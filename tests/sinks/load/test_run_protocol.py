@@ -18,7 +18,7 @@ from hypothesis import event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from config.errors import DatabaseError, DatabaseLocked
+from sinks.connector.errors import DatabaseError, DatabaseLocked
 from sinks.database.opening import open_database
 from sinks.load.run_commit import commit_run, recover
 from sinks.staging.folder import RunFolder, Staging

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from apache_beam.io.filesystem import BeamIOError, FileMetadata
 
-from config.errors import ConfigError, StagingError
+from config.errors import ConfigError
+from sinks.connector.errors import StagingError
 from sinks.connector.remote import store_shard
 from sinks.staging.folder import Staging, Store, waiting
 from sinks.staging.remote import reach, remote_store

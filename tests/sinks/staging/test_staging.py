@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from config.errors import StagingError
 from pipeline.run.batch import new_run_id
+from sinks.connector.errors import StagingError
 from sinks.connector.files import write_shard, write_whole
 from sinks.staging.folder import Staging, beside, waiting
 from tests.kit.samples import LATER, LATEST, RUN, new_run
