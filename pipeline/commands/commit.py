@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from config.errors import PublishError
 from pipeline.commands.options import (
     beam_argument,
     check_reach,
@@ -54,10 +53,9 @@ def commit(
         taken_over,
         warn,
     )  # fmt: skip
-    from sinks.ask.search import keep_index
     from sinks.database.opening import bring_up_to_date
     from sinks.keep.publish import check_target
-    from sinks.keep.publish import publish as write_copy
+    from sinks.load.follow import follow
     from sinks.load.run_commit import recover
     from sinks.staging.folder import open_staging
 
@@ -72,12 +70,8 @@ def commit(
         brought = recover(database, staged, lock_timeout)
         if not is_there(database):
             raise DatabaseError(f"{database}: {NOTHING}")
-        published, unpublished = None, None
-        try:
-            published = write_copy(database, publish, lock_timeout) if publish else None
-        except PublishError as error:  # once what was brought is told
-            unpublished = error
-        warn(keep_index(database, lock_timeout))
+        published, unpublished, warning = follow(database, lock_timeout, publish)
+        warn(warning)
     if as_json:
         recovered = [committed_json(item) for item in brought]
         click.echo(dumps({"recovered": recovered, "published": published_json(published)}))

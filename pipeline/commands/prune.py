@@ -47,9 +47,9 @@ def prune(
     from pipeline.run.lock import only_one
     from pipeline.show.output import dumps, warn
     from pipeline.show.reports import pruned_lines
-    from sinks.ask.search import keep_index
     from sinks.database.opening import must_exist
     from sinks.keep.prune import prune as remove
+    from sinks.load.follow import follow
 
     text, seconds = older_than
     before = datetime.now(UTC) - timedelta(seconds=seconds)
@@ -65,7 +65,7 @@ def prune(
             dry_run=dry_run,
         )
         if not dry_run:
-            warn(keep_index(database, lock_timeout))
+            warn(follow(database, lock_timeout).warning)
     if as_json:
         document = pruned._asdict() | {
             "before": before, "dry_run": dry_run, "outlets": dict(pruned.outlets),

@@ -43,11 +43,11 @@ def retag(
     """
     from pipeline.run.retag import retag as tag_again
     from pipeline.show.output import committed_json, dumps, warn
-    from sinks.ask.search import keep_index
+    from sinks.load.follow import follow
 
     taxonomy = load_topics(topics or shipped("topics.yaml"))
     committed = tag_again(database, taxonomy, lock_timeout, runner, beam_options, staging)
-    warn(keep_index(database, lock_timeout))
+    warn(follow(database, lock_timeout).warning)
     if as_json:
         click.echo(dumps(committed_json(committed)))
         return

@@ -22,7 +22,8 @@ from pipeline.run.lock import only_one
 from pipeline.run.plan import Plan, make_plan, outlet_of
 from sinks.database.opening import bring_up_to_date
 from sinks.database.where import Where
-from sinks.keep.publish import Published, check_target, publish
+from sinks.keep.publish import Published, check_target
+from sinks.load.follow import follow
 from sinks.load.report import Committed
 from sinks.load.run_commit import commit_run, recover
 from sinks.staging.folder import RunFolder, Staging, open_staging
@@ -137,8 +138,7 @@ def run_batch(options: RunOptions, watcher: Watcher | None = None) -> RunResult:
                 close_pools()
             watcher.phase("commit")
             committed = commit_run(options.database, folder, options.lock_timeout)
-        result = publish_copy(options, RunResult(committed, recovered, end.abandoned))
-        update_index(options, watcher)
+        result = followed(options, RunResult(committed, recovered, end.abandoned), watcher)
     if end.failure is not None:
         if result.unpublished:
             watcher.warning(str(result.unpublished))
@@ -161,25 +161,14 @@ def failed_because(failure: Exception) -> str:
     return f"the run failed, nothing is lost: {first_line(failure)}"
 
 
-def update_index(options: RunOptions, watcher: Watcher) -> None:
-    """Bring the search index up to date, where there is one; that it cannot be is a warning."""
-    from sinks.ask.search import keep_index
-
-    if warning := keep_index(
-        options.database, options.lock_timeout, lambda: watcher.phase("index")
-    ):
-        watcher.warning(warning)
-
-
-def publish_copy(options: RunOptions, result: RunResult) -> RunResult:
-    """Write the copy for readers; that it fails comes back as a value, the rows are committed."""
-    if options.publish is None:
-        return result
-    try:
-        published = publish(options.database, options.publish, options.lock_timeout)
-    except PublishError as error:
-        return result._replace(unpublished=error)
-    return result._replace(published=published)
+def followed(options: RunOptions, result: RunResult, watcher: Watcher) -> RunResult:
+    """A result with what followed the commit."""
+    done = follow(
+        options.database, options.lock_timeout, options.publish, lambda: watcher.phase("index")
+    )
+    if done.warning:
+        watcher.warning(done.warning)
+    return result._replace(published=done.published, unpublished=done.unpublished)
 
 
 def new_run_id() -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -26,11 +26,10 @@ from pipeline.run.batch import (
     RunResult,
     Watcher,
     failed_because,
+    followed,
     new_run_id,
     note_plan,
-    publish_copy,
     run_graph,
-    update_index,
 )
 from pipeline.run.interrupt import Asked, listening
 from pipeline.run.lock import only_one
@@ -280,8 +279,7 @@ class _Stream:
         since = now - LONGEST_REQUEST
         new = self._patiently(lambda wait: read_known_since(database, folder.run_id, since, wait))
         self.in_step = self.lasting.known.add(filter(None, new)) < MOST_ADDED
-        result = self._publish(options, RunResult(committed, taken_over, end.abandoned))
-        update_index(options, self.watcher)
+        result = self._follow(options, RunResult(committed, taken_over, end.abandoned))
         self.watcher.ran(result)
         if end.failure is not None:
             raise RunFailed(failed_because(end.failure)) from end.failure
@@ -316,11 +314,12 @@ class _Stream:
             publish=self.options.publish,
         )
 
-    def _publish(self, options: RunOptions, result: RunResult) -> RunResult:
-        if options.publish is None or monotonic() < self.published_at + self.options.publish_every:
-            return result
-        self.published_at = monotonic()
-        result = publish_copy(options, result)
+    def _follow(self, options: RunOptions, result: RunResult) -> RunResult:
+        if monotonic() < self.published_at + self.options.publish_every:
+            options = replace(options, publish=None)
+        elif options.publish:
+            self.published_at = monotonic()
+        result = followed(options, result, self.watcher)
         if result.unpublished:
             self.watcher.warning(str(result.unpublished))
         return result
