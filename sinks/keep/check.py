@@ -17,6 +17,7 @@ from sinks.database.opening import open_database
 from sinks.database.where import Where
 from sinks.tables.columns import Table
 from sinks.tables.ddl import quoted, statements
+from sinks.tables.rules import SCORE, WEIGHT
 from sinks.tables.tables import ARTICLE_TABLES, TABLES
 from sinks.tables.views import VIEWS
 
@@ -75,14 +76,14 @@ RULES = (
         SELECT article_id, topic, phrase FROM topic_evidence
         JOIN article_topics USING (article_id, topic) JOIN topics USING (topic, taxonomy_version)
         WHERE NOT list_contains(definition, phrase)"""),
-    ("score", "article_topics", "the score is w / (w + 3), w the evidence, the title thrice", """
+    ("score", "article_topics", f"the score is {SCORE}, w the evidence, the title thrice", f"""
         WITH weights AS (
-            SELECT article_id, topic, sum(if(field = 'title', 3, 1)) AS w
+            SELECT article_id, topic, {WEIGHT} AS w
             FROM topic_evidence GROUP BY ALL
         )
         SELECT article_id, topic, score
         FROM article_topics LEFT JOIN weights USING (article_id, topic)
-        WHERE w IS NULL OR score IS NULL OR abs(score - w / (w + 3)) > 0.0001"""),
+        WHERE w IS NULL OR score IS NULL OR abs(score - {SCORE}) > 0.0001"""),
     ("text", "articles", "text_hash is the SHA-256 of the text", """
         SELECT article_id FROM articles
         WHERE text IS NULL OR text_hash IS DISTINCT FROM sha256(text)"""),

@@ -10,6 +10,7 @@ from sinks.database.where import Where, shown
 from sinks.keep.info import sizes
 from sinks.staging.folder import layout_of, store_of, waiting
 from sinks.staging.shards import LAYOUTS
+from sinks.tables.rules import HEALTH, TELLS_LAG, lag
 from transforms.times import LONGEST_RETRY_AFTER
 from transforms.web.pace import LONGEST_REST
 
@@ -19,10 +20,9 @@ SELECT run_id, state, message, started_at, finished_at, committed_at, listed_lag
 FROM runs ORDER BY run_id DESC LIMIT 1
 """
 # A feed that was never polled is due since it is known, which is since the last commit at most.
-FEEDS = """
+FEEDS = f"""
 WITH judged AS (
-    SELECT *, CASE WHEN state <> 'active' THEN state WHEN failures > 0 THEN 'failing'
-                   ELSE 'ok' END AS health,
+    SELECT *, {HEALTH} AS health,
            coalesce(next_poll_at, (SELECT max(committed_at) FROM runs)) AS due_at
     FROM feeds WHERE listed
 )
@@ -65,15 +65,14 @@ SELECT count(*) AS runs, count(*) FILTER (state IN ('failed', 'died')) AS runs_f
 FROM runs WHERE committed_at > $since
 """
 # By hour of the commit, and with hour NULL over all of them.
-LAGS = """
+LAGS = f"""
 SELECT time_bucket(INTERVAL 1 HOUR, committed_at) AS hour, count(*) AS articles,
        round(median(listed), 3) AS listed_seconds,
        round(quantile_cont(listed, 0.95), 3) AS listed_seconds_p95,
        round(median(published), 3) AS published_seconds
 FROM (
-    SELECT committed_at, epoch(committed_at) - epoch(listed_at) AS listed,
-           CASE WHEN published_source = 'feed' AND epoch(published_at) > epoch(listed_at) - 86400
-                THEN epoch(committed_at) - epoch(published_at) END AS published
+    SELECT committed_at, {lag("listed_at", "committed_at")} AS listed,
+           CASE WHEN {TELLS_LAG} THEN {lag("published_at", "committed_at")} END AS published
     FROM articles JOIN runs USING (run_id)
     WHERE version = 1 AND committed_at > $since AND fetched_at > $fetched
 )

@@ -13,30 +13,28 @@ from sinks.database.lake import is_lake
 from sinks.database.opening import one_row
 from sinks.staging.folder import RunFolder
 from sinks.tables.ddl import quoted
+from sinks.tables.rules import HEALTH, TELLS_LAG, lag
 
-TOLD = "published_source = 'feed' AND epoch(published_at) > epoch(listed_at) - 86400"
-"""Whether the time since publication tells how late an article was seen. By epoch, because to
-reckon with moments themselves goes through calendars, and is twenty times as slow."""
 # A late shard of the same run adds to what its row said before; its lags replace the earlier ones.
-RUN_COUNTS = """
+RUN_COUNTS = f"""
 WITH before AS (
     SELECT max(pages) AS pages, max(pages_failed) AS failed, max(pages_pending) AS pending,
            max(entries_new) AS entries, max(articles_new) AS articles,
            max(articles_changed) AS changed, max(listed_lag_seconds) AS listed_lag,
            max(published_lag_seconds) AS published_lag
-    FROM runs WHERE run_id = {run}
+    FROM runs WHERE run_id = {{run}}
 ), polled AS (
     SELECT count(*) AS feeds_polled,
            count(*) FILTER (status = 'unchanged') AS feeds_unchanged,
            count(*) FILTER (status = 'failed') AS feeds_failed
-    FROM feed_polls WHERE run_id = {run}
+    FROM feed_polls WHERE run_id = {{run}}
 ), tried AS (
     SELECT count(*) AS pages, count(*) FILTER (state = 'failed') AS failed,
            count(*) FILTER (state = 'pending') AS pending
     FROM pages
 ), lags AS (
-    SELECT median(epoch($now) - epoch(listed_at)) AS listed,
-           median(epoch($now) - epoch(published_at)) FILTER ({told}) AS published
+    SELECT median({lag("listed_at", "$now")}) AS listed,
+           median({lag("published_at", "$now")}) FILTER ({TELLS_LAG}) AS published
     FROM fresh
 )
 SELECT polled.*,
@@ -57,9 +55,9 @@ LAG_BOUNDS = (1.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 
 # What was listed or published after its commit was so by a clock that was wrong: that is no lag.
 LAGS = f"""
 WITH lags AS (
-    SELECT 'listed' AS what, greatest(epoch($now) - epoch(listed_at), 0) AS seconds FROM fresh
+    SELECT 'listed' AS what, greatest({lag("listed_at", "$now")}, 0) AS seconds FROM fresh
     UNION ALL
-    SELECT 'published', greatest(epoch($now) - epoch(published_at), 0) FROM fresh WHERE {{told}}
+    SELECT 'published', greatest({lag("published_at", "$now")}, 0) FROM fresh WHERE {TELLS_LAG}
 )
 SELECT what, avg(seconds), count(*) FROM lags
 GROUP BY what, {" + ".join(f"(seconds > {bound})::INTEGER" for bound in LAG_BOUNDS)} ORDER BY ALL
@@ -109,9 +107,7 @@ def record_run(
         "finished_at", "state", "message", "poll_seconds", "page_seconds",
         "cpu_seconds")}  # fmt: skip
     now = datetime.now(UTC)
-    row |= one_row(
-        connection, RUN_COUNTS.format(run=quoted(folder.run_id), told=TOLD), {"now": now}
-    )
+    row |= one_row(connection, RUN_COUNTS.format(run=quoted(folder.run_id)), {"now": now})
     row |= {
         "run_id": folder.run_id,
         "lock_seconds": round(opened.waited, 3),
@@ -146,15 +142,14 @@ def report(connection: duckdb.DuckDBPyConnection, folder: RunFolder, shards: int
         "SELECT count(*) FILTER (next_poll_at <= now() OR last_polled_at IS NULL), "
         "min(next_poll_at) FROM feeds WHERE listed").fetchone() or (0, None)  # fmt: skip
     health = connection.execute(
-        "SELECT CASE WHEN state <> 'active' THEN state WHEN failures > 0 THEN 'failing' "
-        "ELSE 'ok' END AS health, count(*) FROM feeds WHERE listed GROUP BY ALL ORDER BY health"
+        f"SELECT {HEALTH} AS health, count(*) FROM feeds WHERE listed GROUP BY ALL ORDER BY health"
     ).fetchall()
     below = connection.execute(
         "SELECT outlet, entries, expect_entries, expect_seconds FROM expectations WHERE NOT met"
     ).fetchall()
     (not_modified,) = connection.execute(
         "SELECT count(*) FROM polls WHERE http_status = 304").fetchone() or (0,)  # fmt: skip
-    lags = connection.execute(LAGS.format(told=TOLD), {"now": run["committed_at"]}).fetchall()
+    lags = connection.execute(LAGS, {"now": run["committed_at"]}).fetchall()
     return Committed(
         run, topics, failures, first, left, next_due, shards,
         [(word, count) for word, count in health if word != "ok"], below,
