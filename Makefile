@@ -7,7 +7,7 @@ BEAM := $(shell sed -n 's/^apache-beam==\([0-9.]*\).*/\1/p' requirements.lock)
 FLINK ?= 2.2
 MAVEN_COPY := mvn -B -q org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy
 
-.PHONY: demo test test-fast lint format bench bench-pipeline bench-polling bench-sink bench-search bench-year scale connector real-pages real-feeds prism flink spark engines docs lock help clean
+.PHONY: demo test test-fast lint format bench bench-pipeline bench-polling bench-sink bench-search scale connector real-pages real-feeds prism flink spark engines docs lock help clean
 
 demo: $(READY)  ## run the main job on the embedded newsroom
 	@$(BIN)/newsbeam demo
@@ -44,9 +44,6 @@ bench-sink: $(READY)  ## ratios of the way into the database, with a million art
 
 bench-search: $(READY)  ## ratios of full-text search, with a million articles (a quarter of an hour)
 	@$(BIN)/python -m benchmarks.search
-
-bench-year: $(READY)  ## a simulated year of 100,000 feeds, and its plot (a quarter of an hour)
-	@$(BIN)/python -m benchmarks.year --plot docs/images/year.png
 
 scale: $(READY)  ## what a poll, a page and a row cost here, and the model of docs/scale.md
 	@$(BIN)/python -m benchmarks.scale

@@ -27,7 +27,6 @@ from benchmarks.pipeline import PROGRAM, bare_loop, pipeline_run
 from benchmarks.polling import run as poll_all
 from benchmarks.polling import serving
 from benchmarks.sink import RUN_ARTICLES, commits
-from benchmarks.year import table
 from config.models import Feed
 from pipeline.run.plan import Due, look_up, read_known, write_plan
 from sinks.database.opening import open_database
@@ -65,7 +64,7 @@ class Assumed(NamedTuple):
     """What is not measured here. Change it: `python -m benchmarks.scale --help`."""
 
     polls: float = 14.0
-    """Of a feed, a day; this and the next three are those of `make bench-year`."""
+    """Of a feed, a day; this and the next three are those of the simulated year in docs/scale.md."""
     entries: float = 6.5
     """Of a feed, a day."""
     read: float = 0.23
@@ -350,6 +349,12 @@ def main() -> None:
         print(units_table(units))
         units = read_units(units_table(units))
     print(model(units, Assumed(**options)))
+
+
+def table(heads: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+    """As Markdown."""
+    lines = [heads, ("---",) * len(heads), *rows]
+    return "".join("| " + " | ".join(map(str, line)) + " |\n" for line in lines)
 
 
 if __name__ == "__main__":
