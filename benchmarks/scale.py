@@ -64,7 +64,7 @@ class Assumed(NamedTuple):
     """What is not measured here. Change it: `python -m benchmarks.scale --help`."""
 
     polls: float = 14.0
-    """Of a feed, a day; this and the next three are those of the simulated year in docs/scale.md."""
+    """Of a feed, a day; this and the next three are those of a simulated year."""
     entries: float = 6.5
     """Of a feed, a day."""
     read: float = 0.23

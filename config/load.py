@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import langcodes
@@ -15,8 +15,11 @@ import yaml
 
 from config.checked import Document
 from config.countries import CODES
+from config.errors import ConfigError
 from config.models import Expectation, Feed, Taxonomy, Topic
 from config.moments import span
+
+T = TypeVar("T")
 
 FILE_KEYS = ("feeds", "topics")
 FEED_KEYS = Feed._fields
@@ -260,3 +263,27 @@ def _phrase(text: str) -> str:
     if not any(c.isalnum() and c != TATWEEL for c in stem):
         raise ValueError(f"{text!r} has no letter or digit")
     return text
+
+
+def load_configuration(
+    feeds: Path | None, topics: Path | None
+) -> tuple[tuple[Feed, ...], Taxonomy]:
+    """Both files, shipped ones where none is given.
+
+    Raises:
+        ConfigError: the complaints about both.
+    """
+    problems: list[str] = []
+    catalogue = _complaining(problems, load_feeds, feeds or shipped("feeds.yaml"))
+    taxonomy = _complaining(problems, load_topics, topics or shipped("topics.yaml"))
+    if catalogue is None or taxonomy is None:
+        raise ConfigError("the configuration is wrong\n" + "\n".join(problems))
+    return catalogue, taxonomy
+
+
+def _complaining(problems: list[str], load: Callable[[Path], T], path: Path) -> T | None:
+    try:
+        return load(path)
+    except ConfigError as error:
+        problems.append(str(error))
+        return None

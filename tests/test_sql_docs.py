@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from pipeline.newsroom import NewsroomServer, NewsroomSettings
-from pipeline.show.output import write_table
+from pipeline.show.tables import write_table
 from sinks.ask.query import query
 from tests.kit.newsrooms import Newsroom, run_over
 

@@ -45,14 +45,8 @@ def commit(
       newsbeam commit --staging s3://news/staging -- --s3_endpoint_url=https://s3.example.org
     """
     from pipeline.run.lock import only_one
-    from pipeline.show.output import (
-        committed_json,
-        dumps,
-        published_json,
-        published_line,
-        taken_over,
-        warn,
-    )  # fmt: skip
+    from pipeline.show.summaries import committed_json, published_json, published_line, taken_over
+    from pipeline.show.words import dumps, warn
     from sinks.database.opening import bring_up_to_date
     from sinks.keep.publish import check_target
     from sinks.load.follow import follow

@@ -39,7 +39,7 @@ def create(database: Where, data_path: str | None, lock_timeout: float, as_json:
     Runs make what is absent by themselves, but for a DuckLake in Postgres, or one whose data is to
     lie elsewhere than beside its catalogue.
     """
-    from pipeline.show.output import dumps
+    from pipeline.show.words import dumps
     from sinks.database.opening import create as make
 
     made = make(database, lock_timeout, data_path)
@@ -64,8 +64,8 @@ def info(
 ) -> None:
     """Say what a database is: its size, versions, rows and runs, and what waits staged."""
     from pipeline.run.lock import is_active
-    from pipeline.show.output import dumps
     from pipeline.show.reports import info_lines
+    from pipeline.show.words import dumps
     from sinks.keep.info import describe_database
 
     check_reach(staging, beam_options)
@@ -84,8 +84,8 @@ def check(database: Where, lock_timeout: float, as_json: bool) -> None:
     Keys, references, evidence against the texts, counts against the rows and against the staged
     files that brought them; and each block of the file against its checksum. Nothing is changed.
     """
-    from pipeline.show.output import dumps
     from pipeline.show.reports import finding_lines
+    from pipeline.show.words import dumps
     from sinks.keep.check import check_database
 
     findings = check_database(database, lock_timeout)
@@ -104,7 +104,7 @@ def check(database: Where, lock_timeout: float, as_json: bool) -> None:
 def vacuum(database: Where, lock_timeout: float, as_json: bool) -> None:
     """Write the database anew, without what was deleted; needs as much room again meanwhile."""
     from pipeline.run.lock import only_one
-    from pipeline.show.output import dumps, size
+    from pipeline.show.words import dumps, size
     from sinks.database.opening import must_exist
     from sinks.keep.vacuum import vacuum as write_anew
 
@@ -127,7 +127,7 @@ def vacuum(database: Where, lock_timeout: float, as_json: bool) -> None:
 def migrate(database: Where, lock_timeout: float, as_json: bool) -> None:
     """Bring a database of an earlier version up to date, in one transaction; runs do so as well."""
     from pipeline.run.lock import only_one
-    from pipeline.show.output import dumps
+    from pipeline.show.words import dumps
     from sinks.database.opening import bring_up_to_date, must_exist
     from sinks.tables.tables import SCHEMA_VERSION
 

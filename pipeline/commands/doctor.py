@@ -27,7 +27,7 @@ def doctor(database: Where, contact: str | None, feeds: Path | None, as_json: bo
     if something must be mended; what is only noted may be as it should be.
     """
     from config.load import load_feeds
-    from pipeline.show.output import dumps
+    from pipeline.show.words import dumps
     from pipeline.watch.doctor import examine, finding_lines
 
     findings = list(examine(database, contact, load_feeds(feeds) if feeds else ()))

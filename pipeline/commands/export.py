@@ -151,7 +151,7 @@ def _refuse_database(database: Where, output: Path) -> None:
 
 
 def _verify(folder: Path, as_json: bool) -> None:
-    from pipeline.show.output import safe
+    from pipeline.show.words import safe
     from sinks.give.snapshot import verify
 
     bundle_id, differences = verify(folder)
@@ -178,7 +178,7 @@ def _snapshot(
     lock_timeout: float,
     as_json: bool,
 ) -> None:
-    from pipeline.show.output import size
+    from pipeline.show.words import size
     from sinks.give.snapshot import write_snapshot
 
     done = write_snapshot(
@@ -208,7 +208,7 @@ def _export(
     lock_timeout: float,
     as_json: bool,
 ) -> None:
-    from pipeline.show.output import size
+    from pipeline.show.words import size
     from sinks.give.export import export_articles, export_table
 
     def write(place: Path) -> Exported:

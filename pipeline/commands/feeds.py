@@ -54,7 +54,8 @@ def feeds(
         return
     from collections import Counter
 
-    from pipeline.show.output import dumps, write_table
+    from pipeline.show.tables import write_table
+    from pipeline.show.words import dumps
     from sinks.ask.query import query
 
     with query(database, HEALTH, lock_timeout) as found:
@@ -77,7 +78,7 @@ def feeds(
 def import_(opml: Path, output: Path | None) -> None:
     """Turn an OPML file, as feed readers write it, into a feeds file; folders become tags."""
     from config.opml import read_opml, write_feeds
-    from pipeline.show.output import warn
+    from pipeline.show.words import warn
 
     found = read_opml(opml)
     for note in found.notes:
@@ -111,7 +112,7 @@ def find(url: str, allow_private_hosts: bool, as_json: bool) -> None:
     from config.models import FetchSettings
     from config.opml import feed_values, write_feeds
     from pipeline.run.find_feeds import find_feeds
-    from pipeline.show.output import dumps, safe, shown
+    from pipeline.show.words import dumps, safe, shown
 
     try:
         address = feed_url(url if "://" in url else f"https://{url}")
@@ -134,7 +135,7 @@ def find(url: str, allow_private_hosts: bool, as_json: bool) -> None:
 
 def _write(content: bytes, output: Path | None) -> None:
     """To standard output, where a terminal is spared what could steer it, or to a new file."""
-    from pipeline.show.output import safe
+    from pipeline.show.words import safe
 
     if output is None:
         shown = safe(content.decode()) if sys.stdout.isatty() else content

@@ -45,8 +45,8 @@ def prune(
     from datetime import datetime, timedelta
 
     from pipeline.run.lock import only_one
-    from pipeline.show.output import dumps, warn
     from pipeline.show.reports import pruned_lines
+    from pipeline.show.words import dumps, warn
     from sinks.database.opening import must_exist
     from sinks.keep.prune import prune as remove
     from sinks.load.follow import follow

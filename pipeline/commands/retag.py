@@ -42,7 +42,8 @@ def retag(
     table topics. Articles that come later are tagged by the file that `newsbeam run` is given.
     """
     from pipeline.run.retag import retag as tag_again
-    from pipeline.show.output import committed_json, dumps, warn
+    from pipeline.show.summaries import committed_json
+    from pipeline.show.words import dumps, warn
     from sinks.load.follow import follow
 
     taxonomy = load_topics(topics or shipped("topics.yaml"))

@@ -107,7 +107,8 @@ def search(
     The first search of a database makes its index, in NAME.search beside it; from then on runs
     keep it up to date.
     """
-    from pipeline.show.output import WRITERS, warn
+    from pipeline.show.tables import WRITERS
+    from pipeline.show.words import warn
     from sinks.ask.search import Filters
     from sinks.ask.search import search as ask
 
@@ -131,7 +132,7 @@ def _write_list(found: Found) -> None:
     """For people: matches are bold on a terminal, in brackets elsewhere."""
     from rich.text import Text
 
-    from pipeline.show.output import console, safe, shown
+    from pipeline.show.words import console, safe, shown
 
     screen = console()
     for number, hit in enumerate(found.hits, 1):
@@ -153,7 +154,7 @@ def _write_list(found: Found) -> None:
 def _styled(passage: Passage, bold: bool) -> Any:
     from rich.text import Text
 
-    from pipeline.show.output import safe
+    from pipeline.show.words import safe
 
     if not bold:
         return Text(safe(passage.marked()).replace("\n", " "))
@@ -168,7 +169,8 @@ def _progress() -> Iterator[Tell]:
     """How far the index is, on standard error: a bar on a terminal, else a line now and then."""
     from rich.progress import Progress
 
-    from pipeline.show.output import PLAIN_EVERY, console
+    from pipeline.show.progress import PLAIN_EVERY
+    from pipeline.show.words import console
 
     screen = console(sys.stderr)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bars:

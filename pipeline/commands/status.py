@@ -84,7 +84,7 @@ def status(
       75  the database stayed locked, so that nobody can tell
     """
     from pipeline.run.lock import is_active
-    from pipeline.show.output import dumps
+    from pipeline.show.words import dumps
     from pipeline.watch.health import Limits, reasons, status_lines
     from sinks.keep.status import read_status
 

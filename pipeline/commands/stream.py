@@ -73,7 +73,7 @@ def stream(
       newsbeam stream --feeds feeds.yaml --topics topics.yaml --database news.duckdb
     """
     from pipeline.run.stream import StreamOptions, run_stream
-    from pipeline.show.output import StreamScreen
+    from pipeline.show.progress import StreamScreen
 
     options = StreamOptions(
         database,

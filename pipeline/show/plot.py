@@ -12,7 +12,7 @@ from typing import IO, Any, NamedTuple
 from rich.text import Text
 
 from config.errors import QueryError
-from pipeline.show.output import console, safe, shown
+from pipeline.show.words import console, safe, shown
 from sinks.ask.query import Rows
 
 MOST_SERIES = 8

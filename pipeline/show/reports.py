@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.show.output import folded, safe, shown, size
+from pipeline.show.words import folded, safe, shown, size
 from sinks.database.where import DuckLake, Where
 from sinks.keep.check import Finding
 from sinks.keep.prune import Pruned

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from config.errors import QueryError
-from pipeline.show.output import TABLE_ROWS, WRITERS, write_table
 from pipeline.show.plot import Chart, chart_of, draw
+from pipeline.show.tables import TABLE_ROWS, WRITERS, write_table
 from sinks.ask import named
 from sinks.ask.query import Rows, query
 from sinks.database.where import Where

@@ -9,8 +9,9 @@ from typing import IO
 
 from config.errors import QueryError
 from pipeline.show.completion import COMMANDS
-from pipeline.show.output import safe, write_table
 from pipeline.show.session import FORMATS, Session
+from pipeline.show.tables import write_table
+from pipeline.show.words import safe
 from sinks.ask import named
 from sinks.ask.relations import Relation, relations
 from sinks.database.errors import REPORTED

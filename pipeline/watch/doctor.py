@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from config.models import Feed
-from pipeline.show.output import duration, safe, size
+from pipeline.show.words import duration, safe, size
 from sinks.connector.errors import DatabaseError, DatabaseLocked
 from sinks.database.extensions import load_extension, package_of
 from sinks.database.opening import one_row, open_database

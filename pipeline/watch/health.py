@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from config.moments import span_text
-from pipeline.show.output import duration, folded, safe, shortfall, shown, size
+from pipeline.show.words import duration, folded, safe, shortfall, shown, size
 
 FEW = 20
 """Of fewer polls, pages or feeds than this no share is judged."""

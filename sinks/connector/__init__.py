@@ -4,29 +4,25 @@
                          schema={"order_id": "BIGINT", "placed_at": "TIMESTAMPTZ"})
     pipeline | ReadFromDuckDB("shop.duckdb", "orders")
 
-Beam loads at the first use of one of the two, so that what only stages or commits starts fast.
+Each of them loads at its first use: Beam, and DuckDB and Arrow before it, take their time, and who
+only wants to know an error is not to wait for them.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from .tables import Table
 
 if TYPE_CHECKING:
     from .read import ReadFromDuckDB
+    from .tables import Table
     from .write import WriteToDuckDB
 
 __all__ = ["ReadFromDuckDB", "Table", "WriteToDuckDB"]
+_MODULES = {"ReadFromDuckDB": "read", "Table": "tables", "WriteToDuckDB": "write"}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "WriteToDuckDB":
-        from .write import WriteToDuckDB
-
-        return WriteToDuckDB
-    if name == "ReadFromDuckDB":
-        from .read import ReadFromDuckDB
-
-        return ReadFromDuckDB
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)

@@ -20,8 +20,9 @@ import click
 import duckdb
 import pytest
 
-from pipeline.cli import main, run
+from pipeline.cli import main
 from pipeline.commands.db import db
+from pipeline.commands.run import run
 from tests.kit.newsrooms import StartNewsroom
 from tests.kit.program import KIND_TO_LOOPBACK, PROGRAM, newsbeam
 from tests.kit.rows import rows

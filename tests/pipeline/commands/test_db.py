@@ -88,7 +88,7 @@ def test_info_names_a_staging_folder_of_another_version(database: Path) -> None:
     folder = new_run(database)
     (folder.path.parent / "VERSION").write_text("99")
     text = newsbeam("db", "info", "--database", database).stdout
-    assert "in layout 99, this program knows 3: `newsbeam commit` of the version" in text
+    assert "in layout 99, this program knows 4: `newsbeam commit` of the version" in text
     assert folder.run_id not in text
 
 

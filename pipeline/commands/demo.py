@@ -1,21 +1,21 @@
-"""The demo: the main job on the embedded newsroom, then the questions that people ask first."""
+"""`newsbeam demo`: the main job on the embedded newsroom, then the questions asked first."""
 
 from __future__ import annotations
 
 import shutil
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from config.errors import ConfigError
 from config.load import load_feeds, load_topics, shipped
 from config.models import FetchSettings
-from pipeline.newsroom import NewsroomServer, NewsroomSettings
-from pipeline.run.batch import RunOptions, run_batch
-from pipeline.show.output import Screen, summary, write_table
-from sinks.ask.query import query
+from pipeline.commands.options import option
+
+if TYPE_CHECKING:
+    from pipeline.run.batch import RunOptions
 
 
 class Question(NamedTuple):
@@ -57,6 +57,13 @@ FROM feed_health WHERE health <> 'ok' LIMIT 6""",
 
 def run_demo(directory: Path) -> None:
     """Fill `directory` with a feeds file and a new database, and answer the questions."""
+    from pipeline.newsroom import NewsroomServer, NewsroomSettings
+    from pipeline.run.batch import run_batch
+    from pipeline.show.progress import Screen
+    from pipeline.show.summaries import summary
+    from pipeline.show.tables import write_table
+    from sinks.ask.query import query
+
     _take(directory)
     database, feeds = directory / "news.duckdb", directory / "feeds.yaml"
     for old in (database, database.with_name(database.name + ".wal")):
@@ -89,6 +96,8 @@ def _take(directory: Path) -> None:
 
 
 def _options(database: Path, feeds: Path) -> RunOptions:
+    from pipeline.run.batch import RunOptions
+
     return RunOptions(
         database,
         load_feeds(feeds),
@@ -96,3 +105,16 @@ def _options(database: Path, feeds: Path) -> RunOptions:
         poll_all=True,
         fetching=FetchSettings(host_concurrency=8, host_delay=0, allow_private_hosts=True),
     )
+
+
+@click.command(short_help="Try it all on the embedded newsroom.")
+@option(
+    "--directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("newsbeam-demo"),
+    show_default=True,
+    help="Where the demo leaves its feeds file and database.",
+)
+def demo(directory: Path) -> None:
+    """Run the whole thing on the embedded newsroom, and ask the database first questions."""
+    run_demo(directory)

@@ -14,7 +14,9 @@ import pytest
 from rich.cells import cell_len
 
 from pipeline.run.batch import RunResult
-from pipeline.show.output import TABLE_ROWS, WRITERS, duration, safe, shown, summary, summary_json
+from pipeline.show.summaries import summary, summary_json
+from pipeline.show.tables import TABLE_ROWS, WRITERS
+from pipeline.show.words import duration, safe, shown
 from tests.kit.formulas import FORMULAS, HARMLESS
 from tests.kit.samples import (
     FEED,
