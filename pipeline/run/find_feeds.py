@@ -13,7 +13,7 @@ from transforms.feeds.discovery import candidates, sitemaps
 from transforms.feeds.documents import parse_feed
 from transforms.feeds.sitemaps import parse_sitemap
 from transforms.records import FeedDocument, HttpFailure, Response, Unreadable
-from transforms.web.fetch import FEED_TYPES, Request
+from transforms.web.asking import FEED_TYPES, Request
 from transforms.web.robots import ROBOTS_BYTES, robots_address
 from transforms.web.service import fetch_all
 from transforms.workers import pool

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from config.models import FetchSettings
-from transforms.web.fetch import Request
+from transforms.web.asking import Request
 from transforms.web.service import fetch_all
 
 LIMIT = 100_000

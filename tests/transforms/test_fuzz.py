@@ -20,7 +20,7 @@ from tests.kit.golden import FEEDS, URL, expected
 from transforms.feeds.documents import parse_feed
 from transforms.feeds.sitemaps import parse_sitemap
 from transforms.records import FeedDocument, HttpFailure, Response, Unreadable
-from transforms.web.fetch import FEED_TYPES, Request
+from transforms.web.asking import FEED_TYPES, Request
 from transforms.web.service import fetch_all
 from transforms.workers import pool
 

@@ -27,7 +27,7 @@ from transforms.shapes import line_of, read_lines, record_of
 from transforms.steps import NAMESPACE
 from transforms.urls import host_of
 from transforms.web.archive import Archive
-from transforms.web.fetch import FEED_TYPES, Books, Request
+from transforms.web.asking import FEED_TYPES, Books, Request
 from transforms.web.service import fetch_all
 from transforms.workers.feed_texts import FeedTexts
 from transforms.workers.plan_files import local_file

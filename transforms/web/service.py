@@ -1,7 +1,7 @@
 """Fetching many URLs at once, for one call or for months.
 
 One asyncio loop in a thread of its own works while the caller consumes. The requests to a host wait
-in a queue of its own, and so many at once are under way; how each is fetched is `web.fetch`.
+in a queue of its own, and so many at once are under way; how each is fetched is `web.fetcher`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from typing import Any, Generic, NamedTuple, TypeVar, Union
 from config.models import FetchSettings
 from transforms.records import HttpFailure, Response
 from transforms.urls import host_of
-from transforms.web.fetch import Books, Fetcher, Request, World
+from transforms.web.asking import Books, Request, World
+from transforms.web.fetcher import Fetcher
 from transforms.web.hosts import HostBook
 from transforms.web.robots import RobotsBook
 from transforms.web.warc import ArchiveWriter
@@ -73,6 +74,41 @@ class _Asked(NamedTuple):
     key: Any
 
 
+class _Backlog:
+    """Results that wait for their callers: the loop gives, the callers take, in threads of theirs.
+
+    While too many wait, no request begins.
+    """
+
+    def __init__(self, tell: Callable[[Callable[[], None]], None]) -> None:
+        """`tell` has the loop call a function."""
+        self._tell = tell
+        self._given = self._took = 0
+        self._full = False
+        self.room = asyncio.Event()
+        self.room.set()
+
+    def give(self) -> None:
+        """A result waits."""
+        self._given += 1
+        self.look()
+
+    def take(self) -> None:
+        """A result was taken; the loop is woken only where it waits for that."""
+        self._took += 1
+        if self._full:
+            self._tell(self.look)
+
+    def look(self) -> None:
+        """Whether there is room for results; `_full` is said first, lest a taker be missed."""
+        self._full = True
+        if self._given - self._took < RESULTS_WAITING:
+            self._full = False
+            self.room.set()
+        else:
+            self.room.clear()
+
+
 class FetchService:
     """Fetches for as long as it is open: each host has one pace, whoever asks and however often.
 
@@ -97,10 +133,7 @@ class FetchService:
         self._begun: Future[None] = Future()
         self._failure: BaseException | None = None
         self._closing = asyncio.Event()
-        self._given = self._took = 0
-        self._full = False
-        self._taking = asyncio.Event()
-        self._taking.set()
+        self._backlog = _Backlog(self._tell)
         self._waiting: dict[str, deque[_Asked]] = defaultdict(deque)
         self._lines: dict[asyncio.Task[None], str] = {}
         self._under_way: set[Hashable] = set()
@@ -140,7 +173,7 @@ class FetchService:
             while (item := call.mailbox.get()) is not None:
                 if isinstance(item, BaseException):
                     raise item
-                self._take(1)
+                self._backlog.take()
                 yield item
         except BaseException:  # also where the caller leaves
             self._tell(self._abandon, call)
@@ -158,23 +191,6 @@ class FetchService:
         """Drop what has arrived, but for names that will be asked for."""
         for name in self.arrived() - set(wanted):
             self._ready.pop(name, None)
-
-    # -- how full it is: the loop gives, the callers take ----------------------------------------
-
-    def _take(self, number: int) -> None:
-        """Results were taken; the loop is woken only where it waits for that."""
-        self._took += number
-        if self._full:
-            self._tell(self._look)
-
-    def _look(self) -> None:
-        """Whether there is room for results; `_full` is said first, lest a taker be missed."""
-        self._full = True
-        if self._given - self._took < RESULTS_WAITING:
-            self._full = False
-            self._taking.set()
-        else:
-            self._taking.clear()
 
     def _tell(self, function: Callable[..., object], *arguments: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended
@@ -200,7 +216,7 @@ class FetchService:
     async def _serve(self) -> None:
         with _archive(self.settings) as archive:
             async with Fetcher(
-                self.settings, self._taking, self.books, self.world, archive
+                self.settings, self._backlog.room, self.books, self.world, archive
             ) as self._fetcher:
                 self._begun.set_result(None)
                 await self._closing.wait()
@@ -249,8 +265,9 @@ class FetchService:
         self._forget_waiting(call)
         self._end(call)
         while not call.mailbox.empty():
-            self._took += isinstance(call.mailbox.get_nowait(), tuple)
-        self._look()
+            if isinstance(call.mailbox.get_nowait(), tuple):
+                self._backlog.take()
+        self._backlog.look()
 
     async def _watch(self, call: _Call[Any]) -> None:
         while not call.stopped():
@@ -272,7 +289,7 @@ class FetchService:
 
     async def _line(self, host: str, waiting: deque[_Asked]) -> None:
         """One request to a host after the other, whichever call asks for it."""
-        async with self._fetcher.using(host):
+        async with self._fetcher.lanes.using(host):
             while waiting:
                 one = waiting.popleft()
                 self._under_way.add(one.name)
@@ -295,9 +312,8 @@ class FetchService:
             self._ready[one.name] = answer
 
     def _hand_over(self, one: _Asked, answer: Answer) -> None:
-        self._given += 1
         one.call.mailbox.put((one.key, answer))
-        self._look()
+        self._backlog.give()
 
 
 def _archive(settings: FetchSettings) -> contextlib.AbstractContextManager[ArchiveWriter | None]:

@@ -210,7 +210,8 @@ def offered(known: list[Relation], text: str, folder: Path | None = None) -> dic
 def test_after_from_come_tables_and_views(known: list[Relation]) -> None:
     found = offered(known, "SELECT title FROM art|")
     assert set(found) == {
-        "articles", "article_topics", "article_topics_history", "article_versions", "article_history", "article_changes",
+        "articles", "article_topics", "article_topics_history", "article_versions",
+        "article_history", "article_changes",
     }  # fmt: skip
     assert found["article_topics"] == "One topic of an article."
     assert "feed_health" in offered(known, "FROM articles JOIN |")

@@ -31,8 +31,9 @@ from tests.kit.fetching import LIMIT, fetch_many, settings
 from tests.kit.sites import PATIENCE, Reply, Site
 from transforms.records import HttpFailure, Response
 from transforms.times import LONGEST_RETRY_AFTER
+from transforms.web.asking import Request, World
 from transforms.web.coding import MOST_PARTS
-from transforms.web.fetch import TEMPORARY, Request, World, retry_after
+from transforms.web.exchange import TEMPORARY, retry_after
 from transforms.web.hosts import HostBook
 from transforms.web.pace import LONGEST_REST
 from transforms.web.robots import ROBOTS_BYTES

@@ -13,8 +13,9 @@ import pytest
 from config.models import FetchSettings
 from tests.kit.sites import PATIENCE, Gate, Reply, Site
 from transforms.records import HostRest, RobotsFile
-from transforms.web.fetch import FORGOTTEN, Request, World
+from transforms.web.asking import Request, World
 from transforms.web.hosts import HostBook
+from transforms.web.lanes import FORGOTTEN
 from transforms.web.robots import RobotsBook
 from transforms.web.service import RESULTS_WAITING, FetchService
 
@@ -176,9 +177,9 @@ def test_what_was_not_asked_for_long_is_forgotten_but_rests_are_not(site: Site) 
             assert ask(service, [url]) == {url: b"x"}
             now[0] += 2 * FORGOTTEN
             ask(service, [])
-            fetcher = service._fetcher
-            assert not fetcher.lanes
-            assert not fetcher.machines
-            assert not fetcher.addresses
+            lanes = service._fetcher.lanes
+            assert not lanes._lanes
+            assert not lanes._machines
+            assert not lanes._addresses
         assert set(hosts._rests) == {"resting.example"}
         assert set(robots._rules) == {"http://new.example"}
