@@ -1,22 +1,28 @@
 # Everything runs in .venv, which the first call of any target makes: python3 and make suffice.
 PYTHON ?= python3
 BIN := .venv/bin
-PYTEST := $(BIN)/python -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --numprocesses logical --dist loadgroup --no-loadscope-reorder
 READY := .venv/.ready
 BEAM := $(shell sed -n 's/^apache-beam==\([0-9.]*\).*/\1/p' requirements.lock)
 FLINK ?= 2.2
 MAVEN_COPY := mvn -B -q org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy
 
-.PHONY: demo test test-fast lint format bench bench-pipeline bench-polling bench-sink bench-search scale connector real-pages real-feeds prism flink spark engines docs lock help clean
+.PHONY: demo test test-fast test-long coverage lint format bench bench-pipeline bench-polling bench-sink bench-search scale connector real-pages real-feeds prism flink spark engines docs lock help clean
 
 demo: $(READY)  ## run the main job on the embedded newsroom
 	@$(BIN)/newsbeam demo
 
 test: $(READY)  ## all tests, the long proofs too
-	@$(PYTEST) --cov --cov-report=term
+	@$(PYTEST)
 
-test-fast: $(READY)  ## all but the long proofs
+test-fast: $(READY)  ## all but the long proofs: before each commit
 	@$(PYTEST) -m "not slow"
+
+test-long: $(READY)  ## models and properties with new examples, at length (hours)
+	@NEWSBEAM_EXAMPLES=long $(PYTEST) -m hypothesis
+
+coverage: $(READY)  ## all tests, and which lines they reach (half as long again)
+	@$(PYTEST) --cov --cov-report=term
 
 lint: $(READY)  ## style, types, import contracts
 	@$(BIN)/ruff check .

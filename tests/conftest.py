@@ -10,9 +10,21 @@ import pytest
 
 from sinks.database.opening import create
 from sinks.database.where import DuckLake, parse_lake
+from tests.kit.examples import load_profile
 from tests.kit.lakes import Postgres, address_of, programs
 from tests.kit.newsrooms import Newsroom, StartNewsroom, serving
 from tests.kit.sites import Site
+
+load_profile()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long goes first; a file goes to one worker, but for tests that stand apart."""
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in long)
+    for item in items:
+        if not item.get_closest_marker("apart"):
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
 @pytest.fixture(scope="session")

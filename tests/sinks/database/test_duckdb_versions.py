@@ -17,18 +17,22 @@ from tests.kit.program import KIND_TO_LOOPBACK
 from tests.kit.rows import content, rows
 from tests.kit.samples import FEED, LATER, LATEST, commit, listed, page, poll
 
-HERE, ROOT = Path(__file__).parent, Path(__file__).parents[3]
+ROOT = Path(__file__).parents[3]
+SINKS = ROOT / "tests" / "sinks"
 OTHER = ROOT / ".venv" / "duckdb-2"
 """Where the Makefile installs the other version."""
-APART = {
-    "test_connector_crash.py",  # slow
-    "test_connector_docs.py",  # about texts
-    "test_duckdb_versions.py",  # this file
-    "test_elsewhere.py",  # no database in it
-    "test_lake.py",  # its extensions are there for the locked version alone
+ELSEWHERE = {
+    "connector/test_crash.py",  # slow
+    "connector/test_distribution.py",  # slow
+    "connector/test_docs.py",  # about texts
+    "database/test_duckdb_versions.py",  # this file
+    "database/test_lake.py",  # its extensions are there for the locked version alone
+    "staging/test_remote.py",  # no database in it
 }
+ROOMS = sorted({path.parent.name for path in SINKS.glob("*/test_*.py")})
 SPLITS = "not any_split and not even_pages"
 """Leaves out the two tests that take longest; the models of the protocols go further."""
+pytestmark = [pytest.mark.slow, pytest.mark.apart]
 COMMIT = """
 import sys
 from pathlib import Path
@@ -48,15 +52,15 @@ def with_other(*arguments: object) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-@pytest.mark.slow
 def test_the_other_version_is_the_other_version() -> None:
     version = with_other("-c", "import duckdb; print(duckdb.__version__)")
     assert version.stdout.startswith("2."), version.stderr
 
 
-@pytest.mark.slow
-def test_the_tests_of_the_sink_pass_on_the_other_version(tmp_path: Path) -> None:
-    files = [path for path in sorted(HERE.glob("test_*.py")) if path.name not in APART]
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_tests_of_the_sink_pass_on_the_other_version(room: str, tmp_path: Path) -> None:
+    found = {f"{room}/{path.name}" for path in (SINKS / room).glob("test_*.py")}
+    files = [SINKS / name for name in sorted(found - ELSEWHERE)]
     result = with_other(
         "-m", "pytest", "-q", "-m", "not slow", "-k", SPLITS, "-p", "no:cacheprovider",
         "-p", "no:warnings", "--tb=short", f"--basetemp={tmp_path / 'base'}", *files,
@@ -64,7 +68,6 @@ def test_the_tests_of_the_sink_pass_on_the_other_version(tmp_path: Path) -> None
     assert result.returncode == 0, result.stdout[-5000:] + result.stderr[-1000:]
 
 
-@pytest.mark.slow
 def test_a_file_goes_to_and_fro(tmp_path: Path) -> None:
     for order in ("this first", "other first"):
         database = tmp_path / f"{order}.duckdb"
@@ -81,7 +84,6 @@ def test_a_file_goes_to_and_fro(tmp_path: Path) -> None:
             rows(database, f'FROM "{view.name}"')
 
 
-@pytest.mark.slow
 def test_a_whole_run_on_the_other_version(start_newsroom: StartNewsroom, tmp_path: Path) -> None:
     """Fetched, committed, asked and checked by the program itself; the rows are those of this."""
     room = start_newsroom("--articles", "24", "--kind")

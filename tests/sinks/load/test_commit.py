@@ -18,6 +18,7 @@ from sinks.connector.errors import DatabaseError, DatabaseLocked
 from sinks.database.opening import open_database
 from sinks.load.run_commit import commit_run, recover
 from sinks.staging.folder import RunFolder, Staging
+from tests.kit.examples import examples
 from tests.kit.rows import rows
 from tests.kit.samples import (
     FEED,
@@ -534,7 +535,7 @@ def committed(empty: Path, path: Path, sent: list[Sent]) -> Path:
 
 TRIED = "* REPLACE (CASE WHEN attempts > 0 THEN next_attempt_at END AS next_attempt_at)"
 few = settings(
-    max_examples=14, deadline=None, derandomize=True,
+    max_examples=examples(14), deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 

@@ -20,6 +20,7 @@ from sinks.connector.commit import CommittedRows, Shard, commit_shards
 from sinks.connector.errors import DatabaseError, StagingError
 from sinks.connector.files import parquet, shard_name, write_shard
 from sinks.connector.tables import batches
+from tests.kit.examples import examples
 
 STOCK = Table("stock", "article", {"article": "VARCHAR", "pieces": "BIGINT"})
 PRICES = Table("prices", ["article", "day"], {
@@ -267,6 +268,6 @@ class CommitProtocol(RuleBasedStateMachine):
 
 
 CommitProtocol.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=20, deadline=None
+    max_examples=examples(25), stateful_step_count=20, deadline=None
 )  # fmt: skip
 test_the_tables_and_the_ledger_are_those_of_the_model = CommitProtocol.TestCase

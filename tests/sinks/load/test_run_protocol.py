@@ -22,6 +22,7 @@ from sinks.connector.errors import DatabaseError, DatabaseLocked
 from sinks.database.opening import open_database
 from sinks.load.run_commit import commit_run, recover
 from sinks.staging.folder import RunFolder, Staging
+from tests.kit.examples import examples
 from tests.kit.samples import (
     FEED,
     OTHER,
@@ -404,10 +405,12 @@ class RunProtocolInShort(RunProtocol):
 
 
 RunProtocolInShort.TestCase.settings = settings(
-    max_examples=5, stateful_step_count=8, deadline=None, derandomize=True
+    max_examples=examples(5), stateful_step_count=8, deadline=None
 )  # fmt: skip
 test_the_tables_are_those_of_the_model_whatever_becomes_of_runs = RunProtocolInShort.TestCase
 
-RunProtocol.TestCase.settings = settings(max_examples=50, stateful_step_count=10, deadline=None)
+RunProtocol.TestCase.settings = settings(
+    max_examples=examples(50), stateful_step_count=10, deadline=None
+)
 RunProtocol.TestCase.pytestmark = [pytest.mark.slow]
 test_the_model_holds_at_length = RunProtocol.TestCase

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.kit.examples import examples
 from transforms.feeds.documents import LONGEST_CONTENT, LONGEST_SUMMARY, parse_feed
 from transforms.records import Entry, FeedDocument, Hints, Unreadable
 from transforms.times import parse_date
@@ -534,7 +535,7 @@ def mutated(draw: st.DrawFn) -> bytes:
     return body
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=examples(800), deadline=None)
 @given(mutated() | st.binary(max_size=200))
 def test_spoilt_documents_are_read_or_refused_but_never_raise(body):
     result = parse_feed(body, {"content-type": "text/xml"}, URL)

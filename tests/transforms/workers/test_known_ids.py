@@ -8,6 +8,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.kit.examples import examples
 from transforms.hashing import digest
 from transforms.workers.known_ids import KnownIds, write_known
 
@@ -37,7 +38,7 @@ HALVES = st.sampled_from(["0" * 16, "0" * 15 + "1", "7" + "f" * 15, "8" + "0" * 
 IDS = st.tuples(HALVES, HALVES).map("".join)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.sets(IDS), IDS, st.sampled_from([pa.binary(), pa.binary(16), pa.large_binary()]))
 def test_known_is_what_was_written(tmp_path_factory, ids, other, kind):
     path = tmp_path_factory.getbasetemp() / "known.npy"
