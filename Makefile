@@ -51,7 +51,7 @@ bench-sink: $(READY)  ## ratios of the way into the database, with a million art
 bench-search: $(READY)  ## ratios of full-text search, with a million articles (a quarter of an hour)
 	@$(BIN)/python -m benchmarks.search
 
-scale: $(READY)  ## what a poll, a page and a row cost here, and the model of docs/scale.md
+scale: $(READY)  ## what a poll, a page and a row cost here, and the model of docs/engineer/scale.md
 	@$(BIN)/python -m benchmarks.scale
 
 real-pages: $(READY)  ## the pipeline over real pages and feeds, if ../shared/eval is there
@@ -89,8 +89,9 @@ spark: .engines/beam-runners-spark-3-job-server-$(BEAM).jar  ## bring Beam's job
 engines: $(READY)  ## the newsroom on every engine that is here, against the local run
 	@$(BIN)/python -m benchmarks.engines
 
-docs: $(READY)  ## renew the data dictionary, and the answers in docs/sql.md
-	@$(BIN)/python -m sinks.tables.dictionary > docs/data-dictionary.md
+docs: $(READY)  ## renew the data dictionary, the reference of commands, and the answers in docs/analyst
+	@$(BIN)/python -m sinks.tables.dictionary docs/analyst
+	@$(BIN)/python -m pipeline.reference docs/operator
 	@$(BIN)/python -m tests.test_sql_docs
 
 lock: $(READY)  ## renew requirements.lock for all supported versions of Python

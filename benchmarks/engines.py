@@ -1,6 +1,6 @@
 """The newsroom on every engine that is here, against the local run, row by row.
 
-    make prism flink engines    # a few minutes; renews the table of docs/runners.md
+    make prism flink engines    # a few minutes; renews the table of docs/engineer/trials.md
 
 Each engine runs the graph with its worker in the launcher, with an external worker, and with an
 external worker that is killed by SIGKILL amid the pages; Prism once more with itself killed. A run
@@ -39,7 +39,7 @@ LATENCY_MS, PAGES_BEFORE_KILL = 200, 60
 MOST_RUNS = 3
 RETRIES = "--number_of_execution_retries=3"
 PRISM = ENGINES / f"prism-{BEAM}"
-PAGE = Path(__file__).parent.parent / "docs" / "runners.md"
+PAGE = Path(__file__).parent.parent / "docs" / "engineer" / "trials.md"
 
 
 class Engine(NamedTuple):
@@ -86,7 +86,7 @@ def _listens(port: int) -> bool:
 
 
 def record(name: str, lines: Sequence[str]) -> None:
-    """Put lines between the two marks of a name in docs/runners.md."""
+    """Put lines between the two marks of a name in docs/engineer/trials.md."""
     begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(begin)
     _, _, after = rest.partition(end)

@@ -1,8 +1,8 @@
 """`make scale`: what so many feeds take, from what one of each thing costs here.
 
 Measures CPU seconds and bytes for a poll, a page, a row and a plan (a few minutes), then prints
-the model of docs/scale.md. With `--units docs/scale.md` it measures nothing, and takes the table
-of units in that file.
+the model of docs/engineer/scale.md. With `--units docs/engineer/scale.md` it measures nothing, and
+takes the table of units in that file.
 """
 
 from __future__ import annotations
@@ -267,7 +267,7 @@ def need(feeds: int, units: dict[str, float], assumed: Assumed) -> Need:
 
 
 def model(units: dict[str, float], assumed: Assumed) -> str:
-    """The tables of docs/scale.md."""
+    """The tables of docs/engineer/scale.md."""
     needs = [need(feeds, units, assumed) for feeds in SIZES]
     lines: dict[str, Callable[[Need], str]] = {
         "polls a day": lambda n: _short(n.polls),

@@ -1,4 +1,4 @@
-"""Feeds and topics files, read and checked. See docs/configuration.md for the formats."""
+"""Feeds and topics files, read and checked. See docs/operator/configuration.md for the formats."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from tests.kit.samples import FEED, LATER, OTHER, commit, failed_page, failed_po
 from tests.kit.samples import poll as polled
 
 ROOT = Path(__file__).parents[1]
-FOLDER = ROOT / "docs" / "monitoring"
+FOLDER = ROOT / "docs" / "operator" / "monitoring"
 RULES = Path(__file__).parent / "data" / "alerts-test.yaml"
 OF_PROMETHEUS = {"up"}
 DATASOURCE = {
@@ -206,7 +206,7 @@ def test_queries_parse_and_read_what_is_there(query: str, exported: dict[str, se
 
 def test_every_metric_is_shown_and_documented(exported: dict[str, set[str]]) -> None:
     shown = {name for query in queries() for name, _ in selected(promql_parser.parse(query))}
-    page = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "operator" / "monitoring.md").read_text(encoding="utf-8")
     for name in exported:
         family = re.sub(r"_(bucket|sum|count)$", "", name) if "seconds_" in name else name
         if family.startswith("newsbeam_"):
@@ -215,7 +215,7 @@ def test_every_metric_is_shown_and_documented(exported: dict[str, set[str]]) -> 
 
 
 def test_every_alert_is_documented() -> None:
-    page = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "operator" / "monitoring.md").read_text(encoding="utf-8")
     assert [rule["alert"] for rule in rules() if f"| {rule['alert']} |" not in page] == []
 
 

@@ -1,4 +1,4 @@
-"""docs/sql.md: every question is asked of the newsroom's data, and answered as the page says.
+"""docs/analyst: every question is asked of the newsroom's data, and answered as the page says.
 
 `python -m tests.test_sql_docs` writes the answers anew.
 """
@@ -17,12 +17,12 @@ from pipeline.show.tables import write_table
 from sinks.ask.query import query
 from tests.kit.newsrooms import Newsroom, run_over
 
-PAGE = Path(__file__).parents[1] / "docs" / "sql.md"
+PAGES = sorted((Path(__file__).parents[1] / "docs" / "analyst").glob("questions-*.md"))
 EXAMPLE = re.compile(
-    r"^### (?P<question>.+?)\n.+?^```sql\n(?P<sql>.+?)^```\n\n```text\n(?P<answer>.*?)^```$",
+    r"^## (?P<question>.+?)\n.+?^```sql\n(?P<sql>.+?)^```\n\n```text\n(?P<answer>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
-EXAMPLES = [found.groups() for found in EXAMPLE.finditer(PAGE.read_text(encoding="utf-8"))]
+EXAMPLES = [found.groups() for page in PAGES for found in EXAMPLE.finditer(page.read_text("utf-8"))]
 
 
 def newsroom_database(folder: Path) -> Path:
@@ -52,9 +52,12 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_question_has_its_query_and_answer() -> None:
-    questions = re.findall(r"^### (.+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    texts = [page.read_text(encoding="utf-8") for page in PAGES]
+    questions = [one for text in texts for one in re.findall(r"^## (.+)$", text, re.MULTILINE)]
     assert [question for question, _, _ in EXAMPLES] == questions
     assert len(questions) >= 20
+    index = PAGES[0].with_name("questions.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^- (.+)$", index, re.MULTILINE)) == sorted(questions)
 
 
 @pytest.mark.parametrize(("question", "sql", "shown"), EXAMPLES, ids=[e[0] for e in EXAMPLES])
@@ -65,7 +68,7 @@ def test_the_answer_is_that_of_the_newsroom(
 
 
 def renew() -> None:
-    """Write the answers of today into the page."""
+    """Write the answers of today into the pages."""
     with TemporaryDirectory() as folder:
         database = newsroom_database(Path(folder))
 
@@ -74,8 +77,9 @@ def renew() -> None:
             end = found.end("answer") - found.start()
             return text[:start] + answer(database, found["sql"]) + text[end:]
 
-        page = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(EXAMPLE.sub(renewed, page), encoding="utf-8")
+        for page in PAGES:
+            text = page.read_text(encoding="utf-8")
+            page.write_text(EXAMPLE.sub(renewed, text), encoding="utf-8")
 
 
 if __name__ == "__main__":

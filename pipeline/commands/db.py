@@ -108,7 +108,7 @@ def vacuum(database: Where, lock_timeout: float, as_json: bool) -> None:
     from sinks.database.opening import must_exist
     from sinks.keep.vacuum import vacuum as write_anew
 
-    path = as_file(database, "DuckDB itself tends it: see docs/ducklake.md, Maintenance")
+    path = as_file(database, "DuckDB itself tends it: see docs/operator/ducklake.md, Maintenance")
     must_exist(path)
     with only_one(path):
         result = write_anew(path, lock_timeout)

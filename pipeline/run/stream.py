@@ -2,7 +2,7 @@
 
 All state is in the database, so that the process may die at any moment. What outlives a run is the
 way to the hosts: requests that take longer than a run go on while others are committed. See
-docs/decisions/0009-a-stream-is-a-loop-of-runs.md.
+docs/engineer/decisions/0009-a-stream-is-a-loop-of-runs.md.
 """
 
 from __future__ import annotations

@@ -20,7 +20,9 @@ def pruned_lines(place: Where, pruned: Pruned, dry_run: bool) -> str:
     lines += folded("outlets", [f"{safe(outlet)} {n}" for outlet, n in pruned.outlets])
     lines += folded("topics", [f"{topic} {n}" for topic, n in pruned.topics])
     if not dry_run and isinstance(place, DuckLake):
-        lines.append("Snapshots of before keep them until they expire: see docs/ducklake.md.")
+        lines.append(
+            "Snapshots of before keep them until they expire: see docs/operator/ducklake.md."
+        )
     elif not dry_run:
         lines.append("`newsbeam db vacuum` gives the space back to the disk.")
     return "\n".join(lines)

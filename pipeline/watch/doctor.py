@@ -227,7 +227,7 @@ def contents(database: Where) -> Iterator[Finding]:
         yield Finding("database", "note", f"{database}: in use; ask again")
         return
     except DatabaseError as error:
-        yield Finding("database", "wrong", str(error), "see docs/operations.md")
+        yield Finding("database", "wrong", str(error), "see docs/operator/operations.md")
         return
     yield Finding("database", "ok", f"{database} can be read")
     newest = found["newest"]

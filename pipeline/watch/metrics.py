@@ -1,7 +1,7 @@
 """Metrics of runs, by OpenTelemetry: for Prometheus to fetch or to find in a file, and over OTLP.
 
 All come from what a commit says of itself: nothing is looked up for them but the sizes of files.
-docs/monitoring.md names them all.
+docs/operator/monitoring.md names them all.
 """
 
 from __future__ import annotations

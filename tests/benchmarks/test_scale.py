@@ -1,4 +1,4 @@
-"""docs/scale.md says what the model says of the units that stand in it."""
+"""docs/engineer/scale.md says what the model says of the units that stand in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import pytest
 
 from benchmarks.scale import SIZES, UNITS, Assumed, model, need, read_units, units_table
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "scale.md").read_text(encoding="utf-8")
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "engineer" / "scale.md").read_text(
+    encoding="utf-8"
+)
 
 
 def test_the_document_has_the_tables_of_its_units():

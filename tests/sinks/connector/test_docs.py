@@ -1,4 +1,4 @@
-"""The examples of docs/connector.md run as they stand there, one after another."""
+"""The examples of docs/engineer/connector.md run as they stand there, one after another."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from tests.kit.rows import rows
 
-PAGE = Path(__file__).parents[3] / "docs" / "connector.md"
+PAGE = Path(__file__).parents[3] / "docs" / "engineer" / "connector.md"
 
 
 def test_the_examples_run_and_do_what_they_say(

@@ -423,7 +423,7 @@ def test_a_large_query_may_spill_to_disk(lake: DuckLake, tmp_path: Path) -> None
 
 
 def test_a_plain_client_reads_the_lake(lake: DuckLake) -> None:
-    """As docs/ducklake.md says; the extensions are loaded from their packages here."""
+    """As docs/operator/ducklake.md says; the extensions are loaded from their packages here."""
     bring_news(lake)
     os.environ["PGPASSWORD"] = lake.password or ""
     with duckdb.connect() as client:
