@@ -352,8 +352,8 @@ class Page(NamedTuple):
     error: str | None
     http_status: int | None
     milliseconds: int
-    article: Article | None
-    topics: tuple[TopicMatch, ...]
+    article: Article | None = None
+    topics: tuple[TopicMatch, ...] = ()
 
 
 class RetaggedArticle(NamedTuple):

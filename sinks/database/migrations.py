@@ -56,7 +56,7 @@ STEPS: dict[int, dict[str, str]] = {
 }
 """What leads from the version before to each version: tables, and their rows from the old ones.
 
-Columns that no step fills become NULL.
+Columns that no step fills become NULL; a version that only adds columns or tables needs no step.
 """
 SINCE = {5: "article_versions"}
 """A table that a step starts from, though the first versions did not have it."""
@@ -69,7 +69,7 @@ def migrate(connection: duckdb.DuckDBPyConnection, version: int) -> None:
     for step in range(version + 1, SCHEMA_VERSION + 1):
         if step in SINCE and definition_of(connection, SINCE[step]) is None:
             continue
-        for name, query in STEPS[step].items():
+        for name, query in STEPS.get(step, {}).items():
             connection.execute(f"CREATE OR REPLACE TEMP TABLE earlier AS {query}")
             connection.execute(f'DROP TABLE IF EXISTS "{name}"')
             connection.execute(f'CREATE TABLE "{name}" AS FROM earlier')

@@ -92,7 +92,12 @@ def _article(task: PageTask, answer: Response, extraction: Extraction) -> Articl
 
 def refused_page(page: Page, reason: str) -> Page:
     """A failure in the place of a page whose row does not fit, and would not the next time."""
-    return page._replace(
+    return Page(
+        url_id=page.url_id,
+        url=page.url,
+        feed_url=page.feed_url,
+        feed_position=page.feed_position,
+        fetched_at=page.fetched_at,
         state="failed",
         attempts=1,
         next_attempt_at=None,
@@ -101,8 +106,6 @@ def refused_page(page: Page, reason: str) -> Page:
         error=reason[:LONGEST_ERROR],
         http_status=None,
         milliseconds=0,
-        article=None,
-        topics=(),
     )
 
 
@@ -146,6 +149,4 @@ def _page(task: PageTask, answer: Response | HttpFailure, state: str) -> Page:
         error=None,
         http_status=answer.status,
         milliseconds=answer.milliseconds,
-        article=None,
-        topics=(),
     )
