@@ -9,6 +9,7 @@ the processes that it starts, and these leave the working folder out (PYTHONSAFE
 from __future__ import annotations
 
 import os
+import site
 import sys
 from pathlib import Path
 
@@ -19,12 +20,18 @@ PACKAGES = ("config", "transforms", "sinks", "pipeline")
 def main() -> None:
     """Run the command line."""
     sys.path[:] = ours_first(sys.path)
-    if inherited := os.environ.get("PYTHONPATH"):
-        os.environ["PYTHONPATH"] = os.pathsep.join(ours_first(inherited.split(os.pathsep)))
+    os.environ["PYTHONPATH"] = os.pathsep.join(path_of_children())
     os.environ["PYTHONSAFEPATH"] = "1"
     from pipeline.cli import main as command
 
     command(prog_name="newsbeam")
+
+
+def path_of_children() -> list[str]:
+    """What stands on the path of other processes before what Python finds itself."""
+    inherited = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
+    installed = HOME in map(os.path.realpath, site.getsitepackages())
+    return ours_first(inherited if installed else [HOME, *inherited])
 
 
 def ours_first(places: list[str]) -> list[str]:
