@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
+from config.failures import PASSING
+
 ARCHIVED = "warc"
 """Kind of what a WARC file lists, which is never due again."""
 LONGEST_ERROR = 500
@@ -219,12 +221,8 @@ class Unreadable(NamedTuple):
 
     @property
     def temporary(self) -> bool:
-        """Whether another try may go well.
-
-        A process that was lost need not be its document's fault: a service manager that stops a
-        run, or a lack of memory, ends processes too.
-        """
-        return self.error_type in ("ParserLost", "ParserTimeout")
+        """Whether another try may go well."""
+        return self.error_type in PASSING
 
 
 class Evidence(NamedTuple):

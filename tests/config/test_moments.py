@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from config.moments import moment, span
 
-NOW = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -32,10 +32,10 @@ def test_what_is_no_span_is_said(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "at"),
     [
-        ("2026-03-01", datetime(2026, 3, 1, tzinfo=timezone.utc)),
-        ("20260301", datetime(2026, 3, 1, tzinfo=timezone.utc)),
-        ("2026-03-01T06:30:00.5Z", datetime(2026, 3, 1, 6, 30, 0, 500_000, timezone.utc)),
-        ("2026-03-01T06:30+0200", datetime(2026, 3, 1, 4, 30, tzinfo=timezone.utc)),
+        ("2026-03-01", datetime(2026, 3, 1, tzinfo=UTC)),
+        ("20260301", datetime(2026, 3, 1, tzinfo=UTC)),
+        ("2026-03-01T06:30:00.5Z", datetime(2026, 3, 1, 6, 30, 0, 500_000, UTC)),
+        ("2026-03-01T06:30+0200", datetime(2026, 3, 1, 4, 30, tzinfo=UTC)),
     ],
 )
 def test_every_python_reads_the_same_moments(text: str, at: datetime) -> None:

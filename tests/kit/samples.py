@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from transforms.records import Article, Evidence, FeedState, Listed, Page, Poll,
 
 FEED, OTHER, THIRD = (f"https://{name}.example/feed" for name in ("dawn", "gazette", "herald"))
 FEEDS = (FEED, OTHER, THIRD)
-NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RUN, LATER = "20260301T120000000000Z-aaaaaa", "20260301T130000000000Z-bbbbbb"
 LATEST = "20260301T140000000000Z-cccccc"
 TOPICS = [{"topic": "taiwan", "name": "Taiwan", "taxonomy_version": "v1", "definition": ["Taiwan"]}]

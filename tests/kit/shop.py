@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,7 +32,7 @@ LINES = Table("lines", ["order_id", "line"], {
     "order_id": "BIGINT", "line": "INTEGER", "article": "VARCHAR", "price": "DECIMAL(9,2)",
 })  # fmt: skip
 TABLES = {"one": [ORDERS], "two": [ORDERS, LINES]}
-MORNING = datetime(2026, 3, 1, 8, tzinfo=timezone.utc)
+MORNING = datetime(2026, 3, 1, 8, tzinfo=UTC)
 THREADS = ["--direct_running_mode=multi_threading", "--direct_num_workers=3"]
 PROCESSES = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
 ROWS, BLOCK = 3_000, 100

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from transforms.web.warc import Exchange
 PAGE = b"<html><p>The ferry to Gull Island sails again from Monday.</p></html>"
 
 
-NOON = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
 def exchange(path: str = "/", body: bytes | None = PAGE, **changed: Any) -> Exchange:

@@ -15,6 +15,7 @@ from typing import Any
 
 import feedparser
 
+from config.failures import Kind
 from transforms.feeds.depth import TOO_DEEP, is_too_deep
 from transforms.feeds.hints import hints_in
 from transforms.records import Entry, FeedDocument, Unreadable
@@ -47,7 +48,7 @@ def parse_feed(body: bytes, headers: dict[str, str], url: str) -> FeedDocument |
     entries is no feed.
     """
     if not body:
-        return Unreadable("NotAFeed", "the body is empty")
+        return Unreadable(Kind.NOT_A_FEED, "the body is empty")
     if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
         return _parse_json(body, url)
     return _parse_xml(body, headers, url)
@@ -55,11 +56,11 @@ def parse_feed(body: bytes, headers: dict[str, str], url: str) -> FeedDocument |
 
 def _parse_xml(body: bytes, headers: dict[str, str], url: str) -> FeedDocument | Unreadable:
     if _expansion(body) > LARGEST_EXPANSION:
-        return Unreadable("MalformedFeed", "its entities would swell without measure")
+        return Unreadable(Kind.MALFORMED_FEED, "its entities would swell without measure")
     if is_too_deep(body):
         if _looks_like_html(body):
-            return Unreadable("NotAFeed", "the body is an HTML page")
-        return Unreadable("MalformedFeed", TOO_DEEP)
+            return Unreadable(Kind.NOT_A_FEED, "the body is an HTML page")
+        return Unreadable(Kind.MALFORMED_FEED, TOO_DEEP)
     kept = {name: headers[name] for name in ("content-type",) if name in headers}
     if b"\0" in body or BASE.search(body):  # else links are made absolute once, by ourselves
         kept["content-location"] = url
@@ -72,15 +73,15 @@ def _parse_xml(body: bytes, headers: dict[str, str], url: str) -> FeedDocument |
         try:
             parsed = _feedparser(REFERENCES.sub(_possible, body), kept)
         except (ValueError, OverflowError) as error:  # or over a space in a namespace
-            return Unreadable("MalformedFeed", str(error))
+            return Unreadable(Kind.MALFORMED_FEED, str(error))
     problem = parsed.get("bozo_exception")
     if not parsed.version and not parsed.entries:
         told = problem and _broken(problem) and not _looks_like_html(body)
         reason = f": {problem}" if told else ""
         kind = "an HTML page" if _looks_like_html(body) else "no feed"
-        return Unreadable("NotAFeed", f"the body is {kind}{reason}")
+        return Unreadable(Kind.NOT_A_FEED, f"the body is {kind}{reason}")
     if parsed.bozo and not parsed.entries and _broken(problem):
-        return Unreadable("MalformedFeed", str(problem))
+        return Unreadable(Kind.MALFORMED_FEED, str(problem))
     channel = parsed.feed
     return FeedDocument(
         parsed.version or "unknown",
@@ -179,10 +180,10 @@ def _parse_json(body: bytes, url: str) -> FeedDocument | Unreadable:
     try:
         feed = json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        return Unreadable("MalformedFeed", f"no JSON: {error}")
+        return Unreadable(Kind.MALFORMED_FEED, f"no JSON: {error}")
     version = re.search(r"jsonfeed\.org/version/(1(?:\.1)?)$", str(feed.get("version", "")))
     if not version or not isinstance(feed.get("items"), list):
-        return Unreadable("NotAFeed", "JSON, but no JSON Feed")
+        return Unreadable(Kind.NOT_A_FEED, "JSON, but no JSON Feed")
     items = [item for item in feed["items"] if isinstance(item, dict)]
     return FeedDocument(
         "json" + version[1].replace(".", ""),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+from config.failures import Kind
 from transforms.feeds.schedule import (
     GONE,
     Turn,
@@ -69,7 +70,7 @@ def poll_record(
         problem = document.error_type, document.message
         return _failed(task, answer, "read feed", *problem, temporary=document.temporary)
     if answer.status == NOT_MODIFIED and not (task.before.etag or task.before.last_modified):
-        return _failed(task, answer, "poll", "BadNotModified", "304 where nothing was known")
+        return _failed(task, answer, "poll", Kind.BAD_NOT_MODIFIED, "304 where nothing was known")
     poll = _good(task, answer, "unchanged" if document is None else "ok")
     if document is not None:
         poll = _leaving(
@@ -308,7 +309,7 @@ def refused_poll(poll: Poll, reason: str) -> Poll:
         bytes=0,
         milliseconds=0,
         stage="stage",
-        error_type="Misfit",
+        error_type=Kind.MISFIT,
         error=reason[:LONGEST_ERROR],
         schedule=poll.schedule,
         after=FeedState(

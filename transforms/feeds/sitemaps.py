@@ -6,6 +6,7 @@ import zlib
 
 from lxml import etree
 
+from config.failures import Kind
 from transforms.feeds.depth import TOO_DEEP, is_too_deep
 from transforms.records import Entry, FeedDocument, Unreadable
 from transforms.times import parse_date
@@ -26,17 +27,17 @@ def parse_sitemap(body: bytes, headers: dict[str, str], url: str) -> FeedDocumen
             packer = zlib.decompressobj(31)
             body = packer.decompress(body, LARGEST)
         except zlib.error as error:
-            return Unreadable("MalformedFeed", f"not gzip: {error}")
+            return Unreadable(Kind.MALFORMED_FEED, f"not gzip: {error}")
         if packer.unconsumed_tail or not packer.eof:
-            return Unreadable("MalformedFeed", "the packed sitemap is too large, or ends early")
+            return Unreadable(Kind.MALFORMED_FEED, "the packed sitemap is too large, or ends early")
     if is_too_deep(body):
-        return Unreadable("MalformedFeed", TOO_DEEP)
+        return Unreadable(Kind.MALFORMED_FEED, TOO_DEEP)
     parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True)
     try:
         root = etree.fromstring(body, parser)
         return _document(root, parser, url)
     except (etree.XMLSyntaxError, ValueError) as error:  # or what it recovered is no text
-        return Unreadable("MalformedFeed", f"no XML: {error}")
+        return Unreadable(Kind.MALFORMED_FEED, f"no XML: {error}")
 
 
 def _document(
@@ -46,10 +47,10 @@ def _document(
     if name == "sitemapindex":
         first = _text(root, "{*}sitemap/{*}loc")
         return Unreadable(
-            "NotAFeed", f"an index of sitemaps; list the one with the news, such as {first}"
+            Kind.NOT_A_FEED, f"an index of sitemaps; list the one with the news, such as {first}"
         )
     if root is None or name != "urlset":
-        return Unreadable("NotAFeed", "the body is no sitemap")
+        return Unreadable(Kind.NOT_A_FEED, "the body is no sitemap")
     entries = tuple(_entry(item, url) for item in root.iterfind("{*}url"))
     problem = parser.error_log.last_error
     languages = {text for item in root.iterfind("{*}url") if (text := _text(item, LANGUAGE))}

@@ -11,6 +11,7 @@ from typing import Any
 
 import trafilatura
 
+from config.failures import Kind
 from transforms.decoding import decode
 from transforms.records import Extraction, Unreadable
 from transforms.text.directives import directives
@@ -29,10 +30,10 @@ def extract_page(body: bytes, content_type: str | None, url: str) -> Extraction 
     """The article of a page; comments, navigation and the like left out."""
     kind = (content_type or "").partition(";")[0].strip().lower() or "text/html"
     if kind not in PAGE_TYPES:
-        return Unreadable("NotAPage", f"content type {kind!r}")
+        return Unreadable(Kind.NOT_A_PAGE, f"content type {kind!r}")
     tree = trafilatura.load_html(decode(body, content_type))
     if tree is None:
-        return Unreadable("NotAPage", "the body is no HTML")
+        return Unreadable(Kind.NOT_A_PAGE, "the body is no HTML")
     declared, links = tree.get("lang"), tree.xpath(CANONICAL)
     robots = directives(", ".join(tree.xpath(ROBOTS)))
     found: Any = trafilatura.bare_extraction(
@@ -40,7 +41,7 @@ def extract_page(body: bytes, content_type: str | None, url: str) -> Extraction 
     )
     text = (found.text or "").strip() if found else ""
     if not text:
-        return Unreadable("NoText", "no article text found")
+        return Unreadable(Kind.NO_TEXT, "no article text found")
     return Extraction(
         title=_line(found.title),
         byline=_line(found.author),
@@ -61,7 +62,7 @@ def extract_content(body: bytes, url: str) -> Extraction | Unreadable:
     )
     text = ((found.text if found else "") or trafilatura.html2txt(html)).strip()
     if not text:
-        return Unreadable("NoText", "no text in what the feed carries")
+        return Unreadable(Kind.NO_TEXT, "no text in what the feed carries")
     return Extraction(None, None, None, language_of(text, None), None, text, EXTRACTOR)
 
 

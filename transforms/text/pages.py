@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 
+from config.failures import Kind
 from transforms.folding import UNSPACED
 from transforms.hashing import body_hash, digest
 from transforms.records import (
@@ -54,7 +55,7 @@ def failed_page(
     """A page that could not be fetched, or (with the problem) not be read."""
     if isinstance(answer, HttpFailure):
         return _failed(task, answer, "fetch", answer.error_type, answer.message, answer.temporary)
-    problem = problem or Unreadable("NoText", "nothing extracted")
+    problem = problem or Unreadable(Kind.NO_TEXT, "nothing extracted")
     temporary = problem.temporary and not task.text_span
     return _failed(task, answer, "extract", problem.error_type, problem.message, temporary)
 
@@ -102,7 +103,7 @@ def refused_page(page: Page, reason: str) -> Page:
         attempts=1,
         next_attempt_at=None,
         stage="stage",
-        error_type="Misfit",
+        error_type=Kind.MISFIT,
         error=reason[:LONGEST_ERROR],
         http_status=None,
         milliseconds=0,

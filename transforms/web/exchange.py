@@ -9,6 +9,7 @@ from time import monotonic
 
 import httpx
 
+from config.failures import Kind, http_kind
 from config.models import FetchSettings
 from transforms.records import HttpFailure, Response
 from transforms.times import LONGEST_RETRY_AFTER, http_date
@@ -135,7 +136,7 @@ async def _read(
 
 def _status_failure(status: int, headers: dict[str, str], at: datetime) -> HttpFailure:
     return HttpFailure(
-        f"Http{status}",
+        http_kind(status),
         f"the server answered {status}",
         at,
         0,
@@ -163,21 +164,21 @@ def network_failure(
     """Our words for the exceptions of httpx; all but a bad URL may pass."""
     if isinstance(error, TimeoutError):
         return HttpFailure(
-            "Timeout", f"took longer than {settings.total_timeout:g} s", at, 0, temporary=True
+            Kind.TIMEOUT, f"took longer than {settings.total_timeout:g} s", at, 0, temporary=True
         )
     names: dict[type[Exception], str] = {
-        httpx.TimeoutException: "Timeout",
-        httpx.ConnectError: "ConnectError",
-        httpx.RemoteProtocolError: "ProtocolError",
-        httpx.NetworkError: "NetworkError",
-        OSError: "NetworkError",  # such as a TLS alert after the handshake, which httpx lets pass
+        httpx.TimeoutException: Kind.TIMEOUT,
+        httpx.ConnectError: Kind.CONNECT_ERROR,
+        httpx.RemoteProtocolError: Kind.PROTOCOL_ERROR,
+        httpx.NetworkError: Kind.NETWORK_ERROR,
+        OSError: Kind.NETWORK_ERROR,  # such as a TLS alert after the handshake
     }
     if (refused := _refused_certificate(error)) is not None:
         text = f"the certificate is not to be trusted: {refused.verify_message}"
-        return HttpFailure("BadCertificate", text, at, 0, temporary=True)
+        return HttpFailure(Kind.BAD_CERTIFICATE, text, at, 0, temporary=True)
     name = next((name for kind, name in names.items() if isinstance(error, kind)), None)
     if name is None:
-        return HttpFailure("BadUrl", f"{url}: {error}", at, 0)
+        return HttpFailure(Kind.BAD_URL, f"{url}: {error}", at, 0)
     text = str(error) or type(error).__name__
     return HttpFailure(name, text, at, 0, temporary=True)
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import httpx
 
+from config.failures import NOT_THE_HOSTS, Kind
 from config.models import FetchSettings
 from transforms.records import HttpFailure, Response
 from transforms.urls import absolute, host_of
@@ -27,8 +28,6 @@ from transforms.web.permission import RobotsReader
 from transforms.web.warc import ArchiveWriter
 
 PERMANENT = frozenset({301, 308})
-NOT_THE_HOSTS = frozenset({"HostResting", "RobotsLost", "RobotsRefused", "AddressRefused"})
-"""Failures for which no host is to blame: it was not asked, or gave what it was asked for."""
 
 
 class _Outcome(NamedTuple):
@@ -139,11 +138,11 @@ class Fetcher:
     ) -> tuple[str, str] | None:
         """Kind and words, where a redirect is not followed."""
         if target is None:
-            return "BadRedirect", f"redirect to {answer.headers.get('location')!r}"
+            return Kind.BAD_REDIRECT, f"redirect to {answer.headers.get('location')!r}"
         if target in chain:
-            return "RedirectLoop", f"{target} redirects to itself"
+            return Kind.REDIRECT_LOOP, f"{target} redirects to itself"
         if len(chain) > self.settings.redirects:
-            return "TooManyRedirects", f"more than {self.settings.redirects} redirects"
+            return Kind.TOO_MANY_REDIRECTS, f"more than {self.settings.redirects} redirects"
         return None
 
     async def _hop(self, request: Request, url: str, at: datetime) -> Response | HttpFailure:
@@ -172,13 +171,13 @@ class Fetcher:
         ) as error:
             return network_failure(error, url, at, self.settings)
         except AddressRefused as error:
-            return HttpFailure("AddressRefused", str(error), at, 0)
+            return HttpFailure(Kind.ADDRESS_REFUSED, str(error), at, 0)
         except TooLarge as error:
-            return HttpFailure("TooLarge", str(error), at, 0, received=request.limit)
+            return HttpFailure(Kind.TOO_LARGE, str(error), at, 0, received=request.limit)
         except TooSlow as error:
-            return HttpFailure("TooSlow", str(error), at, 0, temporary=True)
+            return HttpFailure(Kind.TOO_SLOW, str(error), at, 0, temporary=True)
         except BadCoding as error:
-            return HttpFailure("BadEncoding", str(error), at, 0, temporary=True)
+            return HttpFailure(Kind.BAD_ENCODING, str(error), at, 0, temporary=True)
 
     async def _refusal(self, url: str, at: datetime) -> HttpFailure | None:
         """Why a site's robots.txt keeps us from an address, at the pace that it asks for."""

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from config.failures import Kind
 from config.models import FetchSettings
 from transforms.records import LONGEST_ERROR, HostRest, HttpFailure, Response
 from transforms.web.asking import World
@@ -193,7 +194,7 @@ class Lanes:
         until = f"{rest.resting_until:%Y-%m-%d %H:%M} UTC"
         text = f"{host} is left alone until {until}: {failed}{rest.last_error}"
         return HttpFailure(
-            "HostResting", text, now, 0, temporary=True, retry_after=seconds, asked=False
+            Kind.HOST_RESTING, text, now, 0, temporary=True, retry_after=seconds, asked=False
         )
 
     def _rest(self, host: str, seconds: float, reason: str) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from protego import Protego
 
+from config.failures import Kind
 from config.models import NAME
 from transforms.records import LONGEST_ERROR, HttpFailure, Response, RobotsFile
 
@@ -35,10 +36,10 @@ class Rules(NamedTuple):
         if self.lost is not None:
             text = f"robots.txt could not be had: {self.lost}"
             wait = KEPT_WHEN_LOST.total_seconds()
-            return HttpFailure("RobotsLost", text, at, 0, temporary=True, retry_after=wait)
+            return HttpFailure(Kind.ROBOTS_LOST, text, at, 0, temporary=True, retry_after=wait)
         if not self.text or _parsed(self.text).can_fetch(url, NAME):
             return None
-        return HttpFailure("RobotsRefused", f"{robots_address(url)} disallows it", at, 0)
+        return HttpFailure(Kind.ROBOTS_REFUSED, f"{robots_address(url)} disallows it", at, 0)
 
     @property
     def delay(self) -> float:
@@ -75,7 +76,7 @@ def robots_file(origin: str, answer: Response | HttpFailure) -> RobotsFile:
         text = _whole_lines(answer.body).decode("utf-8-sig", "replace")
         return RobotsFile(origin, at, status, text, None, at + KEPT)
     error = f"{answer.error_type}: {answer.message}"[:LONGEST_ERROR]
-    if answer.temporary or answer.error_type == "TooLarge":
+    if answer.temporary or answer.error_type == Kind.TOO_LARGE:
         return RobotsFile(origin, at, status, None, error, at + KEPT_WHEN_LOST)
     return RobotsFile(origin, at, status, "", error, at + KEPT)
 

@@ -26,6 +26,7 @@ from warcio.recordloader import ArcWarcRecord
 from warcio.statusandheaders import StatusAndHeaders, StatusAndHeadersParserException
 
 from config.errors import ArchiveError
+from config.failures import Kind
 from config.models import NAME, VERSION
 from transforms.hashing import body_hash
 from transforms.records import HttpFailure, Response
@@ -303,16 +304,16 @@ def read_capture(path: str, offset: int, limit: int) -> Response | HttpFailure:
         cut = record.rec_headers.get_header("WARC-Truncated")
         if cut:
             return failure._replace(
-                error_type="TooLarge" if cut == "length" else "ProtocolError",
+                error_type=Kind.TOO_LARGE if cut == "length" else Kind.PROTOCOL_ERROR,
                 message=f"the archived body is cut off ({cut})",
             )
         headers = {name.lower(): value for name, value in record.http_headers.headers}
         try:
             body, received = _body(record, headers, limit)
         except TooLarge as error:
-            return failure._replace(error_type="TooLarge", message=str(error), received=limit)
+            return failure._replace(error_type=Kind.TOO_LARGE, message=str(error), received=limit)
         except BadCoding as error:
-            return failure._replace(error_type="BadEncoding", message=str(error))
+            return failure._replace(error_type=Kind.BAD_ENCODING, message=str(error))
     return Response(url, status, headers, body, (), at, 0, received)
 
 

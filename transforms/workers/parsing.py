@@ -8,6 +8,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from pebble import ProcessFuture
 
+from config.failures import Kind
 from config.models import ExtractSettings
 from transforms.records import Unreadable
 from transforms.workers import pool
@@ -17,7 +18,7 @@ AHEAD = 4
 """Documents handed to the pool before their turn, for each of its processes."""
 TIMEOUTS = 3
 """Documents of one host that may take all the time there is; its further ones are left."""
-LEFT = Unreadable("ParserTimeout", f"not read: {TIMEOUTS} others of its host took too long")
+LEFT = Unreadable(Kind.PARSER_TIMEOUT, f"not read: {TIMEOUTS} others of its host took too long")
 
 Job = tuple[Callable[..., Any], tuple[Any, ...]]
 """A function and its arguments."""

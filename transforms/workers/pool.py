@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
+from config.failures import Kind
 from transforms.records import Unreadable
 
 T = TypeVar("T")
@@ -60,11 +61,13 @@ def outcome(future: ProcessFuture[tuple[T | Unreadable, float]], timeout: float)
     try:
         result, seconds = future.result()
     except TimeoutError:
-        return Unreadable("ParserTimeout", f"not done after {timeout:g} s; its process was ended")
+        return Unreadable(
+            Kind.PARSER_TIMEOUT, f"not done after {timeout:g} s; its process was ended"
+        )
     except ProcessExpired as error:
-        return Unreadable("ParserLost", f"its process ended with status {error.exitcode}")
+        return Unreadable(Kind.PARSER_LOST, f"its process ended with status {error.exitcode}")
     except MemoryError:
-        return Unreadable("ParserMemory", f"it takes more than {MEMORY / 2**30:g} GiB to read")
+        return Unreadable(Kind.PARSER_MEMORY, f"it takes more than {MEMORY / 2**30:g} GiB to read")
     except (CancelledError, BrokenExecutor):  # the pool's trouble, not the document's
         raise
     except (Exception, SystemExit) as error:  # whatever a parser raises is about the document

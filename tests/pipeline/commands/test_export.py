@@ -8,7 +8,7 @@ import json
 import os
 import re
 import subprocess
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -22,7 +22,7 @@ from tests.kit.samples import FEED, article, commit, held, listed, page, poll
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("export") / "news.duckdb"
-    recent = datetime.now(timezone.utc) - timedelta(days=2)
+    recent = datetime.now(UTC) - timedelta(days=2)
     second = article(2, title="=1+1", outlet="The Dusk", published_at=recent)
     commit(path, [poll(FEED, 0, [listed(FEED, 1), listed(FEED, 2)])], [page(1), page(2, second)])
     return path
@@ -170,8 +170,8 @@ def test_a_moment_is_in_utc(text: str, at: str) -> None:
      ("4w", timedelta(weeks=4))],
 )  # fmt: skip
 def test_a_moment_may_be_a_span_before_now(text: str, span: timedelta) -> None:
-    before = datetime.now(timezone.utc)
-    assert before <= moment(text) + span <= datetime.now(timezone.utc)
+    before = datetime.now(UTC)
+    assert before <= moment(text) + span <= datetime.now(UTC)
 
 
 @pytest.mark.parametrize("text", ["", "7", "d", "-7d", "7y", "2026-13-01", "999999999999d"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from calendar import day_name
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -190,7 +190,7 @@ def test_every_poll_says_why_the_next_one_is_when_it_is(
 
 
 def test_a_poll_waits_until_expires(desk: Desk) -> None:
-    soon = format_datetime(datetime.now(timezone.utc) + timedelta(hours=2), usegmt=True)
+    soon = format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True)
     desk.site.at("/feed", rss(5, Expires=soon))
     desk.run()
     rule, left = desk.poll("schedule->>'rule', (schedule->>'expires')::INT")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from pipeline.show.plot import Chart, chart_of, draw, time_ticks, value_ticks
 from sinks.ask.query import query
 from tests.kit.samples import commit
 
-MARCH = datetime(2026, 3, 1, tzinfo=timezone.utc).timestamp()
+MARCH = datetime(2026, 3, 1, tzinfo=UTC).timestamp()
 DAY = 86_400
 
 

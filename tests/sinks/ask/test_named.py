@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +129,7 @@ def test_a_name_is_no_path(name: str) -> None:
 
 # Values
 
-NOW = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 
 def values(tmp_path: Path, **given: str) -> dict[str, Any]:
@@ -150,8 +150,8 @@ def test_defaults_stand_for_what_is_not_given(tmp_path: Path) -> None:
         ("7d", NOW - timedelta(days=7)),
         ("2w", NOW - timedelta(weeks=2)),
         ("90m", NOW - timedelta(minutes=90)),
-        ("2026-03-01", datetime(2026, 3, 1, tzinfo=timezone.utc)),
-        ("2026-03-01T08:30:00+02:00", datetime(2026, 3, 1, 6, 30, tzinfo=timezone.utc)),
+        ("2026-03-01", datetime(2026, 3, 1, tzinfo=UTC)),
+        ("2026-03-01T08:30:00+02:00", datetime(2026, 3, 1, 6, 30, tzinfo=UTC)),
     ],
 )
 def test_times_are_dates_or_how_long_ago(tmp_path: Path, text: str, moment: datetime) -> None:

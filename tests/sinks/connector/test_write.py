@@ -6,7 +6,7 @@ import os
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -145,7 +145,7 @@ def test_no_rows_make_the_table_all_the_same(database: Path, runner: Any) -> Non
 
 # Types
 
-MOMENT = datetime(2026, 3, 1, 12, 30, 15, 250, tzinfo=timezone.utc)
+MOMENT = datetime(2026, 3, 1, 12, 30, 15, 250, tzinfo=UTC)
 NAME = UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 VALUES: list[tuple[str, Any]] = [
     ("BOOLEAN", True),

@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -226,7 +226,7 @@ def test_duckdb_reads_the_csv(database: Path, tmp_path: Path) -> None:
         "SELECT article_id, published_at, word_count, text FROM read_csv(?)",
         [str(tmp_path / "out.csv")]).fetchall()  # fmt: skip
     assert [row[0] for row in found] == IN_TIME
-    assert found[0][1] == datetime(2026, 2, 26, 12, tzinfo=timezone.utc)
+    assert found[0][1] == datetime(2026, 2, 26, 12, tzinfo=UTC)
     assert found[0][2] == 6
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
@@ -56,7 +56,7 @@ def read(text: str) -> Row:
     extras = ElementTree.fromstring(f"<extras>{fields[26]}</extras>")
     return Row(
         fields[0],
-        datetime.strptime(fields[1], "%Y%m%d%H%M%S").replace(tzinfo=timezone.utc),
+        datetime.strptime(fields[1], "%Y%m%d%H%M%S").replace(tzinfo=UTC),
         fields[3],
         fields[4],
         fields[7].split(";")[:-1],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Timer
@@ -277,7 +277,7 @@ def test_feed_state_never_goes_backwards(database: Path) -> None:
 
 def test_a_state_from_the_future_gives_way(database: Path) -> None:
     """A clock that ran ahead must not hold a feed's state for years."""
-    ahead = datetime.now(timezone.utc) + timedelta(days=1000)
+    ahead = datetime.now(UTC) + timedelta(days=1000)
     commit(database, [poll(FEED, 0, polled_at=ahead)])
     commit(database, [poll(FEED, 60)], run_id=LATER)
     assert (feed(database)["last_polled_at"], feed(database)["etag"]) == (at(60), '"60"')
@@ -345,7 +345,7 @@ def since(then: datetime, now: datetime) -> Any:
 
 def test_a_run_says_how_late_its_rows_came(database: Path) -> None:
     """Medians; what was published days before it was listed is the past, and no delay."""
-    before = datetime.now(timezone.utc)
+    before = datetime.now(UTC)
     commit(
         database,
         [page(1), page(2, article(2, listed_at=at(-10))), page(3, article(3, listed_at=at(-30)))],
@@ -356,7 +356,7 @@ def test_a_run_says_how_late_its_rows_came(database: Path) -> None:
     commit(database, run_id=LATER)
     commit(database, [page(1)], run_id=LATEST)  # known already
     (now, listed_lag, published_lag), *others = rows(database, LAGS)
-    assert before <= now <= datetime.now(timezone.utc)
+    assert before <= now <= datetime.now(UTC)
     assert listed_lag == since(at(0), now)
     assert published_lag == since(at(-60), now)
     assert [lags for _, *lags in others] == [[None, None]] * 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +146,7 @@ def test_a_poll_that_comes_late_turns_nothing_back(database: Path) -> None:
 
 def test_a_listing_from_the_future_does_not_hide_changes(tmp_path: Path) -> None:
     """A clock that ran ahead must not hold an entry for years."""
-    database, ahead = tmp_path / "news.duckdb", datetime.now(timezone.utc) + timedelta(days=1000)
+    database, ahead = tmp_path / "news.duckdb", datetime.now(UTC) + timedelta(days=1000)
     first = poll(FEED, 0, [listed(FEED, 1)], polled_at=ahead)
     commit(database, [first], [page(1)], run_id=run(0))
     change(database, 60, edited())

@@ -10,7 +10,7 @@ import calendar
 import html
 import io
 import re
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -94,4 +94,4 @@ def plain(title: str | None) -> str | None:
 def moment(entry: Any) -> datetime | None:
     parts = entry.get("published_parsed") or entry.get("updated_parsed")
     parts = parts or entry.get("created_parsed")
-    return parts and datetime.fromtimestamp(calendar.timegm(parts), timezone.utc)
+    return parts and datetime.fromtimestamp(calendar.timegm(parts), UTC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -32,7 +32,7 @@ from transforms.records import (
     Unreadable,
 )
 
-NOW = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 TASK = FeedTask("https://news.example/rss", "Gazette", "GB", "en", 3, 900, FeedState(
     etag='"old"', last_modified="Sunday", body_hash=body_hash(b"old"), failures=2,
     last_body_at=NOW,

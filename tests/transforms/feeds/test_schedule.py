@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -23,7 +23,7 @@ from transforms.records import Hints
 from transforms.times import http_date
 from transforms.web.attempts import MAX_ATTEMPTS, Next, next_attempt
 
-NOW = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)  # a Monday
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)  # a Monday
 HOUR, DAY = 3_600, 86_400
 
 

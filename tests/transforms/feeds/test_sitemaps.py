@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -43,11 +43,11 @@ def test_a_news_sitemap(pack):
     first, second, third = document.entries
     assert first == Entry(
         "https://news.example/crane", None, "A crane is & stays late", None, None,
-        datetime(2026, 1, 5, 9, tzinfo=timezone.utc), "2026-01-05T10:00:00+01:00",
+        datetime(2026, 1, 5, 9, tzinfo=UTC), "2026-01-05T10:00:00+01:00",
         "2026-01-05T12:00:00Z",
     )  # fmt: skip
     assert second.url == "https://news.example/pier?a=1&b=2"
-    assert second.published_at == datetime(2026, 1, 4, tzinfo=timezone.utc)
+    assert second.published_at == datetime(2026, 1, 4, tzinfo=UTC)
     assert third.url is None
 
 

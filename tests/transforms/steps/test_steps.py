@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import apache_beam as beam
 import pyarrow as pa
@@ -28,8 +28,8 @@ from transforms.workers.feed_texts import write_texts
 from transforms.workers.known_ids import write_known
 from transforms.workers.signals import ask_to_stop, counts
 
-NOW = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
-LATER = datetime(2100, 1, 5, 12, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
+LATER = datetime(2100, 1, 5, 12, tzinfo=UTC)
 FETCH = FetchSettings(host_delay=0, retry_wait=0, retries=1, allow_private_hosts=True)
 PARSE = ExtractSettings()
 TAXONOMY = Taxonomy((Topic("shipping", "Shipping", ("pier*", "harbour")),))

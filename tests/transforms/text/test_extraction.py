@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 
@@ -69,7 +69,7 @@ def test_what_a_page_says_of_itself():
     )
     found = extract(page(TEXTS["en"], head, ' lang="en-GB"'))
     assert found.byline == "Ann Mole"
-    assert found.published_at == datetime(2026, 1, 5, tzinfo=timezone.utc)
+    assert found.published_at == datetime(2026, 1, 5, tzinfo=UTC)
     assert (found.canonical_link, found.language) == ("/crane", "en")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,7 +12,7 @@ from transforms.text.pages import article_page, failed_page
 from transforms.urls import canonical
 from transforms.web.attempts import MAX_ATTEMPTS
 
-NOW = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 EARLIER, BEFORE = NOW - timedelta(minutes=5), NOW - timedelta(days=1)
 LISTED = "https://news.example/a?utm_source=rss"
 TASK = PageTask(digest(canonical(LISTED)), LISTED, "https://news.example/rss", 3, "Gazette", "GB",

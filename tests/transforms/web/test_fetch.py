@@ -11,7 +11,7 @@ import threading
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
 from itertools import pairwise
@@ -39,7 +39,7 @@ from transforms.web.pace import LONGEST_REST
 from transforms.web.robots import ROBOTS_BYTES
 from transforms.web.service import RESULTS_WAITING, fetch_all
 
-NOW = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
 def fetch(url: str, limit: int = LIMIT, **changed: object) -> Response | HttpFailure:
@@ -119,14 +119,14 @@ ENDLESS_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n"
 
 
 def test_a_page_with_its_provenance(site):
-    before = datetime.now(timezone.utc)
+    before = datetime.now(UTC)
     url = site.at("/a?b=c", Reply(200, b"hello", {"Content-Type": "text/html", "ETag": '"1"'}))
     answer = get(url)
     assert (answer.url, answer.status, answer.body) == (url, 200, b"hello")
     assert (answer.redirects, answer.received) == ((), 5)
     assert answer.headers["content-type"] == "text/html"
     assert answer.headers["etag"] == '"1"'
-    assert before <= answer.fetched_at <= datetime.now(timezone.utc)
+    assert before <= answer.fetched_at <= datetime.now(UTC)
 
 
 def test_what_is_asked_for_is_the_url_as_listed(site):
@@ -1001,7 +1001,7 @@ def certificate(folder: Path, name: str) -> ssl.SSLContext:
     """A server's side of TLS, with a certificate for a name that nobody else has signed."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     made = (
         x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))

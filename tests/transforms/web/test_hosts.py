@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from transforms.feeds.polls import poll_record
 from transforms.records import FeedState, FeedTask, HostRest, HttpFailure
@@ -11,7 +11,7 @@ from transforms.shapes import line_of, read_lines, record_of, write_lines
 from transforms.web.hosts import HostBook, refused_rest
 from transforms.workers.signals import Signals
 
-NOW = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 SOON, LATER = NOW + timedelta(minutes=10), NOW + timedelta(hours=2)
 REST = HostRest("news.example", NOW, SOON, 5, "Timeout: took longer than 60 s")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
 
@@ -19,7 +19,7 @@ from transforms.web.lanes import FORGOTTEN
 from transforms.web.robots import RobotsBook
 from transforms.web.service import RESULTS_WAITING, FetchService
 
-NOW = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
 def settings(**changed: Any) -> FetchSettings:
@@ -164,10 +164,10 @@ def test_a_fault_is_raised_and_the_service_goes_on(site: Site, service: FetchSer
 
 def test_what_was_not_asked_for_long_is_forgotten_but_rests_are_not(site: Site) -> None:
     now = [1000.0]
-    hosts = HostBook([HostRest("resting.example", NOW, datetime.max.replace(tzinfo=timezone.utc),
+    hosts = HostBook([HostRest("resting.example", NOW, datetime.max.replace(tzinfo=UTC),
                                5, "it fails"),
                       HostRest("rested.example", NOW, NOW, 5, "it failed")])  # fmt: skip
-    later = datetime.now(timezone.utc) + timedelta(days=1)
+    later = datetime.now(UTC) + timedelta(days=1)
     robots = RobotsBook([RobotsFile("http://old.example", NOW, 200, "", None, NOW),
                          RobotsFile("http://new.example", NOW, 200, "", None, later)])  # fmt: skip
     world = World(monotonic=lambda: now[0])

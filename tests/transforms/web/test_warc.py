@@ -7,7 +7,7 @@ import hashlib
 import signal
 import subprocess
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +160,7 @@ def test_pages_are_listed_by_site_and_answer_as_they_did(tmp_path: Path) -> None
     assert archive.sites() == [ArchivedSite("CC-NEWS-1.warc.gz", "example.net"), known]
     assert known.feed_url == "warc:CC-NEWS-1.warc.gz/example.org"
     listing = archive.listing(known.feed_url)
-    assert listing.fetched_at == datetime(2026, 1, 5, 6, tzinfo=timezone.utc)
+    assert listing.fetched_at == datetime(2026, 1, 5, 6, tzinfo=UTC)
     document = parse_listing(listing.body, listing.headers, listing.url)
     assert isinstance(document, FeedDocument)
     assert [entry.url for entry in document.entries] == [
@@ -170,7 +170,7 @@ def test_pages_are_listed_by_site_and_answer_as_they_did(tmp_path: Path) -> None
     assert isinstance(answer, Response)
     assert (answer.status, answer.body, answer.url) == (200, PAGE, "https://www.example.org/a")
     assert answer.headers["content-type"] == HTML[0][1]
-    assert answer.fetched_at == datetime(2026, 1, 6, 6, 0, 0, 250_000, tzinfo=timezone.utc)
+    assert answer.fetched_at == datetime(2026, 1, 6, 6, 0, 0, 250_000, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("packed", [True, False], ids=["gz", "plain"])

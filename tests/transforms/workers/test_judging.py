@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 
@@ -12,7 +12,7 @@ from transforms.records import PageTask, Response
 from transforms.workers import pool
 from transforms.workers.judging import hand_over, judge_page, retag
 
-NOW = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 URL = "https://news.example/a"
 TASK = PageTask("0" * 32, URL, "https://news.example/rss", 0, "Gazette", None, None, "Cranes",
                 None, None, NOW)  # fmt: skip
