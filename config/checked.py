@@ -8,10 +8,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 
 from config.errors import ConfigError
+
+T = TypeVar("T")
 
 
 class Document:
@@ -120,6 +123,39 @@ class Document:
         except ValueError as error:
             self.complain(node, f"{what}: {error}")
             return None
+
+
+def load_list(
+    path: str | Path,
+    key: str,
+    keys: Iterable[str],
+    read: Callable[[Document, yaml.Node], T | None],
+    name: Callable[[T], str],
+) -> tuple[T, ...]:
+    """The items of a file that lists them under one key, in its order; each name stands once.
+
+    `keys` are those of all kinds of files, the word of an item is its key without the last letter,
+    and `read` makes an item of a node: None, where it complained.
+
+    Raises:
+        ConfigError: naming file and line of every problem.
+    """
+    document, item = Document(path), key[:-1]
+    listed = document.content(key, keys)
+    found: list[T] = []
+    seen: dict[str, int] = {}
+    for node in document.sequence(listed, f"'{key}'"):
+        one = read(document, node)
+        if one is None:
+            continue
+        if (called := name(one)) in seen:
+            document.complain(node, f"{item} {called} stands already in line {seen[called]}")
+        seen.setdefault(called, node.start_mark.line + 1)
+        found.append(one)
+    if not found and not document.problems:
+        document.complain(listed, f"'{key}' lists no {item}")
+    document.done()
+    return tuple(found)
 
 
 def _choices(keys: tuple[str, ...]) -> str:

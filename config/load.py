@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import langcodes
 import yaml
 
-from config.checked import Document
+from config.checked import Document, load_list
 from config.countries import CODES
 from config.errors import ConfigError
 from config.models import Expectation, Feed, Taxonomy, Topic
@@ -46,23 +46,7 @@ def load_feeds(path: str | Path) -> tuple[Feed, ...]:
     Raises:
         ConfigError: naming file and line of every problem.
     """
-    document = Document(path)
-    listed = document.content("feeds", FILE_KEYS)
-    feeds: list[Feed] = []
-    seen: dict[str, int] = {}
-    for node in document.sequence(listed, "'feeds'"):
-        feed = _feed(document, node)
-        if feed is None:
-            continue
-        line = node.start_mark.line + 1
-        if feed.url in seen:
-            document.complain(node, f"feed {feed.url} stands already in line {seen[feed.url]}")
-        seen.setdefault(feed.url, line)
-        feeds.append(feed)
-    if not feeds and not document.problems:
-        document.complain(listed, "'feeds' lists no feed")
-    document.done()
-    return tuple(feeds)
+    return load_list(path, "feeds", FILE_KEYS, _feed, lambda feed: feed.url)
 
 
 def load_topics(path: str | Path) -> Taxonomy:
@@ -71,22 +55,7 @@ def load_topics(path: str | Path) -> Taxonomy:
     Raises:
         ConfigError: naming file and line of every problem.
     """
-    document = Document(path)
-    listed = document.content("topics", FILE_KEYS)
-    topics: list[Topic] = []
-    seen: dict[str, int] = {}
-    for node in document.sequence(listed, "'topics'"):
-        topic = _topic(document, node)
-        if topic is None:
-            continue
-        if topic.id in seen:
-            document.complain(node, f"topic {topic.id!r} stands already in line {seen[topic.id]}")
-        seen.setdefault(topic.id, node.start_mark.line + 1)
-        topics.append(topic)
-    if not topics and not document.problems:
-        document.complain(listed, "'topics' lists no topic")
-    document.done()
-    return Taxonomy(tuple(topics))
+    return Taxonomy(load_list(path, "topics", FILE_KEYS, _topic, lambda topic: repr(topic.id)))
 
 
 def parse_interval(text: str) -> int:

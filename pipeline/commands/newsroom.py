@@ -65,13 +65,13 @@ def newsroom(
 
     every = publish_every[1] if publish_every else None
     settings = NewsroomSettings(
-        outlets,
-        articles,
-        page_kilobytes,
-        latency_ms,
-        seed,
-        not kind,
-        held or every is not None,
-        interval,
+        outlets=outlets,
+        articles=articles,
+        page_kilobytes=page_kilobytes,
+        latency_ms=latency_ms,
+        seed=seed,
+        unkind=not kind,
+        held=held or every is not None,
+        interval=interval,
     )
     serve(settings, port, tell, every)

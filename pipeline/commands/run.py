@@ -104,18 +104,18 @@ def run(
         further, beam_options = _files_first(beam_options)
         from_warc += further
     options = RunOptions(
-        database,
-        catalogue,
-        taxonomy,
-        now,
-        lock_timeout,
-        runner,
-        beam_options,
-        fetching,
-        publish,
-        from_warc,
-        time_limit[1] if time_limit else None,
-        staging,
+        database=database,
+        feeds=catalogue,
+        taxonomy=taxonomy,
+        poll_all=now,
+        lock_timeout=lock_timeout,
+        runner=runner,
+        beam_options=beam_options,
+        fetching=fetching,
+        publish=publish,
+        from_warc=from_warc,
+        time_limit=time_limit[1] if time_limit else None,
+        staging=staging,
     )
     with _metrics(metrics_file, database) as metrics:
         result = run_batch(options, Screen())

@@ -151,7 +151,18 @@ def report(connection: duckdb.DuckDBPyConnection, folder: RunFolder, shards: int
         "SELECT count(*) FROM polls WHERE http_status = 304").fetchone() or (0,)  # fmt: skip
     lags = connection.execute(LAGS, {"now": run["committed_at"]}).fetchall()
     return Committed(
-        run, topics, failures, first, left, next_due, shards,
-        [(word, count) for word, count in health if word != "ok"], below,
-        dict(health).get("ok", 0), due, next_attempt, not_modified, lags,
-    )  # fmt: skip
+        run=run,
+        topics=topics,
+        failures=failures,
+        first_failure=first,
+        left=left,
+        next_due=next_due,
+        shards=shards,
+        ill=[(word, count) for word, count in health if word != "ok"],
+        below=below,
+        well=dict(health).get("ok", 0),
+        due=due,
+        next_attempt=next_attempt,
+        not_modified=not_modified,
+        lags=lags,
+    )
