@@ -69,6 +69,22 @@ def test_retagged_is_as_if_tagged_so_at_first(
     newsbeam("db", "check", "--database", again)
 
 
+def test_what_other_topics_said_is_kept_and_the_same_ones_leave_no_trace(
+    database: Path, topics: Path
+) -> None:
+    tagged, places = rows(database, TAGS), rows(database, EVIDENCE)
+    for _ in range(2):
+        newsbeam("retag", "--topics", topics, "--database", database)
+        kept = "SELECT * EXCLUDE (version, replaced_run_id) FROM {}_history ORDER BY ALL"
+        assert rows(database, kept.format("article_topics")) == tagged
+        assert rows(database, kept.format("topic_evidence")) == places
+        replaced = "SELECT DISTINCT version, replaced_run_id FROM {}_history"
+        by = rows(database, replaced.format("article_topics"))
+        assert by == rows(database, replaced.format("topic_evidence"))
+        assert by == rows(database, "SELECT 1, run_id FROM runs ORDER BY run_id LIMIT 1 OFFSET 1")
+        newsbeam("db", "check", "--database", database)
+
+
 def test_only_articles_whose_topics_changed_are_news(newsroom: Newsroom, tmp_path: Path) -> None:
     database = tmp_path / "news.duckdb"
     run_over(newsroom, database)
