@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,15 +17,27 @@ from tests.kit.newsrooms import Newsroom, StartNewsroom, serving
 from tests.kit.sites import Site
 
 load_profile()
+APART = {"test_duckdb_versions.py", "test_lake.py", "test_ducklake.py", "test_staging_remote.py"}
+"""Long files whose tests share nothing that is dear: any worker may take any of them."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long goes first; a file goes to one worker, but for tests that stand apart."""
+    """What takes long goes first, lest it end alone."""
     long = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in long)
-    for item in items:
-        if not item.get_closest_marker("apart"):
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+    items.sort(key=lambda item: item.path not in long and item.path.name not in APART)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file goes to one worker, but for those whose tests share nothing."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::")[0]
+            return nodeid if Path(file).name in APART else file
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -219,7 +219,7 @@ def test_a_folder_of_another_version_or_of_somebody_else_is_refused_and_kept(
     layout = "99" if what == "VERSION" else "none"
     text = store.program("commit", "--database", undisturbed_database, expect=1).stderr
     folder = f"{store.address}/{database_id(undisturbed_database, 0)}"
-    assert f"{folder}: staging layout '{layout}', but this program knows '3'" in text
+    assert f"{folder}: staging layout '{layout}', but this program knows '4'" in text
     assert store.names() == [own(undisturbed_database, what)]
     assert store.read(own(undisturbed_database, what)) == b"99"
 

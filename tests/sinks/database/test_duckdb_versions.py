@@ -32,7 +32,7 @@ ELSEWHERE = {
 ROOMS = sorted({path.parent.name for path in SINKS.glob("*/test_*.py")})
 SPLITS = "not any_split and not even_pages"
 """Leaves out the two tests that take longest; the models of the protocols go further."""
-pytestmark = [pytest.mark.slow, pytest.mark.apart]
+pytestmark = pytest.mark.slow
 COMMIT = """
 import sys
 from pathlib import Path
