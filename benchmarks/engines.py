@@ -26,8 +26,9 @@ from typing import Any, NamedTuple
 
 import psutil
 from apache_beam.options.pipeline_options import FlinkRunnerOptions
+from apache_beam.version import __version__ as BEAM
 
-from pipeline.run.runners import BEAM, ENGINES
+from pipeline.run.runners import ENGINES
 from sinks.database.opening import create
 from sinks.database.where import DuckLake, Where, parse_lake
 from tests.kit.lakes import Postgres, programs

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import httpx
 import psutil
 import trafilatura
+from trafilatura.settings import Document
 
 AIM_RATIO = 1.25
 AIM_MEMORY = 1.5
@@ -56,7 +57,7 @@ def bare_loop(pages: list[tuple[str, bytes]], processes: int) -> Measured:
 def _extract(page: tuple[str, bytes]) -> int:
     url, body = page
     found = trafilatura.bare_extraction(body, url=url, with_metadata=True, include_comments=False)
-    return int(bool(found and found.text))
+    return int(isinstance(found, Document) and bool(found.text))
 
 
 def pipeline_run(feeds: Path, folder: Path, expected: int) -> Measured:
@@ -164,7 +165,7 @@ def _measure(base_url: str, folder: Path, rounds: int, cores: int) -> dict[str, 
 
 def _print(result: dict[str, Any], arguments: argparse.Namespace, cores: int) -> None:
     def median(name: str, field: str) -> float:
-        return statistics.median(getattr(item, field) for item in result[name])
+        return float(statistics.median(getattr(item, field) for item in result[name]))
 
     wall = median("pipeline", "wall") / median("bare", "wall")
     cpu = median("pipeline", "cpu") / median("bare", "cpu")

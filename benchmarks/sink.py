@@ -14,7 +14,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,13 +27,11 @@ from sinks.connector.connection import STORAGE_VERSION
 from sinks.connector.files import parquet, write_shard
 from sinks.connector.tables import Table, batches
 from sinks.database.opening import open_database
-from sinks.load.run_commit import commit_run
-from sinks.staging.folder import Staging
 from sinks.staging.shards import TABLES
+from tests.kit.samples import article, commit, listed, page, poll
 from transforms.hashing import digest
-from transforms.records import Article, Evidence, Listed, Page, Poll, TopicMatch
+from transforms.records import Evidence, Listed, Page, Poll, TopicMatch
 
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SHARD_ROWS = 5_000
 CHUNK = 200
 RUN_ARTICLES = 500
@@ -109,8 +106,10 @@ def _staged(table: Table, rows: list[dict[str, Any]], staging: Path) -> Iterator
 
 
 def _copy(staging: Path) -> None:
-    config = {"storage_compatibility_version": STORAGE_VERSION}
-    with duckdb.connect(str(staging / "copy.duckdb"), config=config) as connection:
+    path = str(staging / "copy.duckdb")
+    with duckdb.connect(
+        path, config={"storage_compatibility_version": STORAGE_VERSION}
+    ) as connection:
         files = f"'{staging}/articles-*.parquet'"
         connection.execute(f"CREATE TABLE articles AS FROM {files} LIMIT 0")
         connection.execute(f"COPY articles FROM {files} (FORMAT parquet)")
@@ -129,39 +128,31 @@ def commits(database: Path, runs: int) -> tuple[list[float], int]:
 
 
 def _commit(database: Path, number: int) -> float:
-    folder = Staging(database).new_run(f"20260301T{number:012}Z-{number:06x}")
     feeds = [f"https://outlet{n}.example/feed" for n in range(50)]
-    folder.write_json("run.json", {
-        "started_at": NOW.isoformat(), "newsbeam_version": "bench", "runner": "bench",
-        "taxonomy_version": "bench", "feeds_due": len(feeds), "plan_seconds": 0.0,
-        "feeds": [{"feed_url": feed, "outlet": feed, "position": n, "interval_seconds": 1800}
-                  for n, feed in enumerate(feeds)],
-        "topics": [],
-    })  # fmt: skip
-    folder.write_json("finished.json", {"finished_at": NOW.isoformat(), "state": "done"})
     articles = [f"{number}-{n}" for n in range(RUN_ARTICLES)]
     polls = [_poll(feed, articles[n :: len(feeds)]) for n, feed in enumerate(feeds)]
     pages = [_page(feeds[n % len(feeds)], name) for n, name in enumerate(articles)]
-    for kind, records in (("polls", polls), ("pages", pages)):
-        table = TABLES[kind]
-        write_shard(folder.path, kind, parquet(table.arrow, batches(table, records)))
-    committed = commit_run(database, folder, 0)
+    run_id = f"20260301T{number:012}Z-{number:06x}"
+    committed = commit(database, polls, pages, run_id=run_id, feeds=feeds)
     if committed.run["articles_new"] != RUN_ARTICLES:
         raise SystemExit(f"{committed.run}")
     return float(committed.run["commit_seconds"])
 
 
 def _poll(feed: str, names: list[str]) -> Poll:
-    return Poll(feed, NOW, "ok", 200, len(names), 9000, 50, None, None, None, None, None,
-                digest(feed, *names), 0, "active", NOW, False,
-                tuple(_listed(feed, name) for name in names))  # fmt: skip
+    return poll(
+        feed, 0, [_listed(feed, name) for name in names],
+        bytes=9000, etag=None, body_hash=digest(feed, *names),
+    )  # fmt: skip
 
 
 def _listed(feed: str, name: str) -> Listed:
     url = f"{feed}/{name}"
     entry_id = digest(feed, url)
-    return Listed(entry_id, digest(entry_id, name), digest(url), url, url, f"Story {name}", None,
-                  "Of the day. " * 10, NOW, NOW.isoformat(), "pending")  # fmt: skip
+    return listed(
+        feed, 0, entry_id=entry_id, listing_id=digest(entry_id, name), url_id=digest(url),
+        url=url, guid=url, title=f"Story {name}", summary="Of the day. " * 10,
+    )  # fmt: skip
 
 
 def _page(feed: str, name: str) -> Page:
@@ -170,12 +161,15 @@ def _page(feed: str, name: str) -> Page:
         " ".join(digest(name, str(p), str(word))[:7] for word in range(45)) for p in range(6)
     )
     places = tuple(Evidence("text", at, at + 5, text[at : at + 5], "x") for at in (0, 40, 80))
-    article = Article(
-        digest(url), digest(url), url, url, feed, feed, "GB", f"Story {name}", None, NOW, "feed",
-        NOW, NOW, "en", text, 270, digest(text), digest(url), 90_000, (), "bench",
+    found = article(
+        0, article_id=digest(url), url_id=digest(url), url=url, canonical_url=url, feed_url=feed,
+        outlet=feed, title=f"Story {name}", text=text, word_count=270, text_hash=digest(text),
+        body_hash=digest(url), bytes=90_000,
     )  # fmt: skip
-    return Page(digest(url), url, feed, 0, NOW, "fetched", 1, None, None, None, None, 200, 40,
-                article, (TopicMatch("trade", 0.5, places),))  # fmt: skip
+    return page(
+        0, found, url_id=found.url_id, url=url, feed_url=feed,
+        topics=(TopicMatch("trade", 0.5, places),),
+    )  # fmt: skip
 
 
 # -- 3. whole runs ---------------------------------------------------------------------------------
@@ -233,7 +227,7 @@ def main() -> None:
 
 
 def _median(spent: list[Spent], field: str) -> float:
-    return statistics.median(getattr(item, field) for item in spent)
+    return float(statistics.median(getattr(item, field) for item in spent))
 
 
 def _print_load(spent: dict[str, list[Spent]]) -> None:

@@ -18,9 +18,7 @@ from pipeline.commands.doctor import doctor
 from pipeline.commands.export import export
 from pipeline.commands.feeds import feeds
 from pipeline.commands.newsroom import newsroom
-from pipeline.commands.options import (
-    option,
-)
+from pipeline.commands.options import option
 from pipeline.commands.prune import prune
 from pipeline.commands.retag import retag
 from pipeline.commands.run import run
