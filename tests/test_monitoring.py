@@ -1,4 +1,4 @@
-"""The dashboard and the alerts of docs/monitoring: well formed, and about metrics that exist."""
+"""The dashboard and alerts of docs/operator/monitoring: well formed, of metrics that exist."""
 
 from __future__ import annotations
 

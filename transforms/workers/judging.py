@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import pickle
 import tempfile
+import threading
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,18 +18,28 @@ from transforms.records import Page, PageTask, Response, RetaggedArticle
 from transforms.text.pages import judge
 from transforms.topics.tagger import Tagger
 
-_folders: list[tempfile.TemporaryDirectory[str]] = []
+_handing = threading.Lock()
+_folder: tempfile.TemporaryDirectory[str] | None = None
 
 
 def hand_over(taxonomy: Taxonomy) -> str:
-    """Put a taxonomy where the processes of the pool find it; its path."""
-    if not _folders:
-        _folders.append(tempfile.TemporaryDirectory(prefix="newsbeam-topics-"))
-        atexit.register(_folders[0].cleanup)
-    path = Path(_folders[0].name, taxonomy.version)
-    if not path.exists():
-        path.write_bytes(pickle.dumps(taxonomy))
-    return str(path)
+    """Put a taxonomy where the processes of the pool find it; its path.
+
+    Several threads may do so at once, and a stream lives longer than some systems keep a folder.
+    """
+    global _folder
+    with _handing:
+        if _folder is None or not Path(_folder.name).is_dir():
+            _folder = tempfile.TemporaryDirectory(
+                prefix="newsbeam-topics-", ignore_cleanup_errors=True
+            )
+            atexit.register(_folder.cleanup)
+        path = Path(_folder.name, taxonomy.version)
+        if not path.exists():
+            part = path.with_suffix(".part")
+            part.write_bytes(pickle.dumps(taxonomy))
+            part.replace(path)  # whole or not at all
+        return str(path)
 
 
 @lru_cache(maxsize=2)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
+import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -37,6 +42,27 @@ def test_a_page_is_judged_from_its_bytes_in_one_call_by_two_taxonomies_in_turn()
         page = in_pool(judge_page, TASK, answer, hand_over(taxonomy))
         assert page.article.text.startswith("The harbour of Taiwan")
         assert [match.topic for match in page.topics] == [topic]
+
+
+def test_threads_that_hand_over_at_once_find_it_whole():
+    phrases = tuple(f"phrase {number}" for number in range(20_000))
+    threads = 4
+    at_once = Barrier(threads)
+
+    def read(turn: int) -> Taxonomy:
+        at_once.wait()
+        taxonomy = Taxonomy((Topic(f"topic-{turn}", "Topic", phrases),))
+        return pickle.loads(Path(hand_over(taxonomy)).read_bytes())
+
+    for turn in range(10):
+        with ThreadPoolExecutor(threads) as executor:
+            found = list(executor.map(read, [turn] * threads))
+        assert {taxonomy.topics[0].id for taxonomy in found} == {f"topic-{turn}"}
+
+
+def test_a_folder_that_the_system_has_cleaned_away_is_made_anew():
+    shutil.rmtree(Path(hand_over(TAXONOMIES[0])).parent)
+    assert pickle.loads(Path(hand_over(TAXONOMIES[0])).read_bytes()) == TAXONOMIES[0]
 
 
 def test_a_page_without_text_is_a_failure():
