@@ -7,15 +7,14 @@ import ssl
 from datetime import datetime
 from time import monotonic
 
-import httpx
-
 from config.failures import Kind, http_kind
 from config.models import FetchSettings
 from transforms.records import HttpFailure, Response
 from transforms.times import LONGEST_RETRY_AFTER, http_date
 from transforms.web.asking import Request
 from transforms.web.coding import ACCEPTED, TooLarge, Unpacker
-from transforms.web.warc import ArchiveWriter, Exchange
+from transforms.web.transport import Answer, Transport, network_kind
+from transforms.web.warc import ArchiveWriter, Headers
 
 SHORT = 16_384
 """Bytes of an unwanted body that cost less than a new connection."""
@@ -33,19 +32,14 @@ class Exchanges:
 
     def __init__(self, settings: FetchSettings, archive: ArchiveWriter | None) -> None:
         self.settings, self.archive = settings, archive
-        silence = httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout, pool=None)
-        self.timeouts = {"timeout": silence.as_dict()}
 
     async def send(
-        self, transport: httpx.AsyncHTTPTransport, request: Request, url: str, at: datetime
+        self, transport: Transport, request: Request, url: str, at: datetime
     ) -> Response | HttpFailure:
-        """One request, without httpx's client, whose cookies and redirects would cost as much."""
-        sent = httpx.Request("GET", url, headers=self._headers(request), extensions=self.timeouts)
-        answer = await transport.handle_async_request(sent)
-        answer.request = sent
+        """One request and what came of it; what goes wrong on the way is raised."""
+        answer = await transport.send(url, self._headers(request))
         try:
-            headers = {name.lower(): value for name, value in answer.headers.items()}
-            status = answer.status_code
+            status, headers = answer.status, answer.headers
             if status not in WITH_BODY:
                 await _leave(answer)
                 await self._keep(answer, url, at, None)
@@ -55,13 +49,13 @@ class Exchanges:
                 return _status_failure(status, headers, at)
             if int(headers.get("content-length") or 0) > request.limit and not request.cut:
                 raise TooLarge(f"more than {request.limit:,} bytes")
-            body, received = await _read(answer, headers, request, self.settings)
+            body, received = await _read(answer, request, self.settings)
             await self._keep(answer, url, at, body)
             return Response(url, status, headers, body, (), at, 0, received)
         finally:
-            await answer.aclose()
+            await answer.close()
 
-    def _headers(self, request: Request) -> list[tuple[str, str]]:
+    def _headers(self, request: Request) -> Headers:
         headers = [
             ("User-Agent", self.settings.user_agent),
             ("Accept", request.accept),
@@ -75,55 +69,30 @@ class Exchanges:
             headers.append(("If-Modified-Since", request.last_modified))
         return headers
 
-    async def _keep(
-        self, answer: httpx.Response, url: str, at: datetime, body: bytes | None
-    ) -> None:
+    async def _keep(self, answer: Answer, url: str, at: datetime, body: bytes | None) -> None:
         """Put an answer into the archive, where there is one; a thread packs it."""
         if self.archive:
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(None, self.archive.write, _exchange(answer, url, at, body))
+            await loop.run_in_executor(None, self.archive.write, answer.exchange(url, at, body))
 
 
-def _exchange(answer: httpx.Response, url: str, at: datetime, body: bytes | None) -> Exchange:
-    stream = answer.extensions.get("network_stream")
-    peer = stream.get_extra_info("server_addr") if stream else None
-    return Exchange(
-        url,
-        at,
-        answer.request.url.raw_path.decode("ascii", "replace"),
-        _texts(answer.request.headers),
-        peer[0] if peer else None,
-        answer.http_version,
-        f"{answer.status_code} {answer.reason_phrase}",
-        _texts(answer.headers),
-        body,
-    )
-
-
-def _texts(headers: httpx.Headers) -> list[tuple[str, str]]:
-    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers.raw]
-
-
-async def _leave(answer: httpx.Response) -> None:
+async def _leave(answer: Answer) -> None:
     """Come to the end of an answer whose body nobody wants, where it is near.
 
     A connection whose answer was not read to its end cannot serve the next request.
     """
     length = answer.headers.get("content-length", "")
     short = length.isascii() and length.isdigit() and int(length) <= SHORT
-    if short or answer.status_code == 304:
-        async for _ in answer.stream:  # type: ignore[union-attr]
-            pass
+    if short or answer.status == 304:
+        await answer.skip()
 
 
-async def _read(
-    answer: httpx.Response, headers: dict[str, str], request: Request, settings: FetchSettings
-) -> tuple[bytes, int]:
+async def _read(answer: Answer, request: Request, settings: FetchSettings) -> tuple[bytes, int]:
     """The unpacked body, and how many bytes came over the wire."""
     parts: list[bytes] = []
-    unpack = Unpacker(headers.get("content-encoding", ""), request.limit, request.cut)
+    unpack = Unpacker(answer.headers.get("content-encoding", ""), request.limit, request.cut)
     started = monotonic()
-    async for chunk in answer.aiter_raw():
+    async for chunk in answer.chunks():
         parts.append(unpack(chunk))
         if unpack.full:
             break
@@ -161,30 +130,23 @@ def retry_after(value: str | None, now: datetime) -> float | None:
 def network_failure(
     error: Exception, url: str, at: datetime, settings: FetchSettings
 ) -> HttpFailure:
-    """Our words for the exceptions of httpx; all but a bad URL may pass."""
+    """Our words for what a transport raises; all but a bad URL may pass."""
     if isinstance(error, TimeoutError):
         return HttpFailure(
             Kind.TIMEOUT, f"took longer than {settings.total_timeout:g} s", at, 0, temporary=True
         )
-    names: dict[type[Exception], str] = {
-        httpx.TimeoutException: Kind.TIMEOUT,
-        httpx.ConnectError: Kind.CONNECT_ERROR,
-        httpx.RemoteProtocolError: Kind.PROTOCOL_ERROR,
-        httpx.NetworkError: Kind.NETWORK_ERROR,
-        OSError: Kind.NETWORK_ERROR,  # such as a TLS alert after the handshake
-    }
     if (refused := _refused_certificate(error)) is not None:
         text = f"the certificate is not to be trusted: {refused.verify_message}"
         return HttpFailure(Kind.BAD_CERTIFICATE, text, at, 0, temporary=True)
-    name = next((name for kind, name in names.items() if isinstance(error, kind)), None)
-    if name is None:
+    kind = network_kind(error)
+    if kind is None:
         return HttpFailure(Kind.BAD_URL, f"{url}: {error}", at, 0)
     text = str(error) or type(error).__name__
-    return HttpFailure(name, text, at, 0, temporary=True)
+    return HttpFailure(kind, text, at, 0, temporary=True)
 
 
 def _refused_certificate(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
-    """What TLS said of a certificate, below the exceptions of httpx and httpcore."""
+    """What TLS said of a certificate, below the exceptions of the transport."""
     while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
         error = error.__cause__ or error.__context__
     return error

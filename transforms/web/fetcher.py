@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import NamedTuple
 
-import httpx
-
 from config.failures import NOT_THE_HOSTS, Kind
 from config.models import FetchSettings
 from transforms.records import HttpFailure, Response
@@ -19,12 +17,10 @@ from transforms.urls import absolute, host_of
 from transforms.web.asking import Books, Request, World
 from transforms.web.coding import BadCoding, TooLarge
 from transforms.web.exchange import REDIRECTS, Exchanges, TooSlow, network_failure
-from transforms.web.guard import (
-    AddressRefused,
-    check_url,
-)
+from transforms.web.guard import AddressRefused, check_url
 from transforms.web.lanes import FORGOTTEN, Lanes, Resting
 from transforms.web.permission import RobotsReader
+from transforms.web.transport import ERRORS
 from transforms.web.warc import ArchiveWriter
 
 PERMANENT = frozenset({301, 308})
@@ -162,13 +158,7 @@ class Fetcher:
                 return answer
         except Resting as resting:
             return resting.failure
-        except (
-            TimeoutError,
-            httpx.HTTPError,
-            httpx.InvalidURL,
-            OSError,
-            ValueError,
-        ) as error:
+        except ERRORS as error:
             return network_failure(error, url, at, self.settings)
         except AddressRefused as error:
             return HttpFailure(Kind.ADDRESS_REFUSED, str(error), at, 0)

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
-
-import httpcore
 
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 WEB_PORTS = (80, 443)
@@ -72,51 +69,19 @@ async def resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(info[4][0]) for info in found))
 
 
-class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Resolves, checks, and connects to the very address that was checked.
+async def public_addresses(
+    host: str, port: int, find: Resolve, allowed: Callable[[str], bool]
+) -> list[str]:
+    """The addresses of a host; a connection has to go to one of these, not to the name.
 
-    So a name cannot answer one address to the check and another to the connection. `find` looks
-    names up, `allowed` is the check.
+    Raises:
+        AddressRefused: `allowed` does not hold for one of them.
     """
-
-    def __init__(self, find: Resolve = resolve, allowed: Callable[[str], bool] = is_public) -> None:
-        self._inner = httpcore.AnyIOBackend()
-        self._find, self._allowed = find, allowed
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Open a connection to the first address that answers, or raise AddressRefused."""
-        failure: Exception = httpcore.ConnectError(f"no address for {host}")
-        for address in await self._public_addresses(host, port, timeout):
-            try:
-                return await self._inner.connect_tcp(
-                    address, port, timeout, local_address, socket_options=socket_options
-                )
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-        raise failure
-
-    async def sleep(self, seconds: float) -> None:
-        """As the interface demands."""
-        await self._inner.sleep(seconds)
-
-    async def _public_addresses(self, host: str, port: int, timeout: float | None) -> list[str]:
-        try:
-            addresses = await asyncio.wait_for(self._find(host, port), timeout)
-        except TimeoutError as error:
-            raise httpcore.ConnectTimeout(f"no address for {host} in time") from error
-        except OSError as error:
-            raise httpcore.ConnectError(f"no address for {host}: {error.strerror}") from error
-        refused = [address for address in addresses if not self._allowed(address)]
-        if refused:
-            raise AddressRefused(
-                ("" if host == refused[0] else f"{host} leads to ")
-                + f"{refused[0]}, which is not public; --allow-private-hosts lets newsbeam go there"
-            )
-        return addresses
+    addresses = await find(host, port)
+    refused = [address for address in addresses if not allowed(address)]
+    if refused:
+        raise AddressRefused(
+            ("" if host == refused[0] else f"{host} leads to ")
+            + f"{refused[0]}, which is not public; --allow-private-hosts lets newsbeam go there"
+        )
+    return addresses

@@ -15,15 +15,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-import httpx
-
 from config.failures import Kind
 from config.models import FetchSettings
 from transforms.records import LONGEST_ERROR, HostRest, HttpFailure, Response
 from transforms.web.asking import World
 from transforms.web.hosts import HostBook
 from transforms.web.pace import BUSY, LONGEST_REST, REST, Pace
-from transforms.web.transport import open_transport
+from transforms.web.transport import Transport
 
 FORGOTTEN = 3600.0
 """Seconds after which a host that is not asked is forgotten; that it rests is noted elsewhere."""
@@ -65,19 +63,19 @@ class Lane(Place):
         self.pace = Pace(settings.host_delay)
         self.users = 0
         self.busy = 0
-        self.transport: httpx.AsyncHTTPTransport | None = None
+        self.transport: Transport | None = None
 
-    def open(self) -> httpx.AsyncHTTPTransport:
+    def open(self) -> Transport:
         """The transport, made at its first use."""
         if self.transport is None:
-            self.transport = open_transport(self.settings, self.world)
+            self.transport = Transport(self.settings, self.world)
         return self.transport
 
     async def close(self) -> None:
         """Give the connections back; the next request opens new ones."""
         if self.transport is not None:
             transport, self.transport = self.transport, None
-            await transport.aclose()
+            await transport.close()
 
 
 def _forget(places: dict[str, P]) -> None:
@@ -140,7 +138,7 @@ class Lanes:
                 await lane.close()
 
     @contextlib.asynccontextmanager
-    async def request(self, lane: Lane, url: str) -> AsyncIterator[httpx.AsyncHTTPTransport]:
+    async def request(self, lane: Lane, url: str) -> AsyncIterator[Transport]:
         """A host's transport for one request, once host, machine, network and caller have room.
 
         The pause after a start begins with the start itself: whoever reserved a time and then
