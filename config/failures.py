@@ -24,28 +24,44 @@ class Kind(StrEnum):
     """robots.txt could not be had, which allows nothing for now (RFC 9309, 2.3.1.4)."""
     # The host was asked.
     TIMEOUT = "Timeout"
+    """Nothing came for too long, or the whole took too long."""
     CONNECT_ERROR = "ConnectError"
+    """Its name leads nowhere, or nobody listens there."""
     NETWORK_ERROR = "NetworkError"
+    """The connection broke."""
     PROTOCOL_ERROR = "ProtocolError"
     """It speaks no HTTP, or breaks off."""
     BAD_CERTIFICATE = "BadCertificate"
+    """TLS cannot trust it."""
     TOO_LARGE = "TooLarge"
+    """More bytes than are read, packed or unpacked."""
     TOO_SLOW = "TooSlow"
+    """Its body comes so slowly that others get its place."""
     BAD_ENCODING = "BadEncoding"
     """Its content coding cannot be undone."""
     BAD_REDIRECT = "BadRedirect"
+    """A redirect to no address."""
     REDIRECT_LOOP = "RedirectLoop"
+    """A redirect to where it came from."""
     TOO_MANY_REDIRECTS = "TooManyRedirects"
+    """More redirects than are followed."""
     BAD_NOT_MODIFIED = "BadNotModified"
     """304 where nothing was known."""
     # The answer could not be read.
     NOT_A_FEED = "NotAFeed"
+    """It is something else: a page, an index of sitemaps, nothing."""
     MALFORMED_FEED = "MalformedFeed"
+    """A feed so broken that no entry can be read, or made to be a burden."""
     NOT_A_PAGE = "NotAPage"
+    """It is no HTML."""
     NO_TEXT = "NoText"
+    """HTML in which no article was found."""
     PARSER_TIMEOUT = "ParserTimeout"
+    """To read it took too long; the process was ended."""
     PARSER_LOST = "ParserLost"
+    """The process that read it ended."""
     PARSER_MEMORY = "ParserMemory"
+    """To read it takes more memory than a parser gets."""
     # What was read could not be kept.
     MISFIT = "Misfit"
     """Its row does not fit the table."""
@@ -53,6 +69,9 @@ class Kind(StrEnum):
 
 PASSING = frozenset({Kind.PARSER_LOST, Kind.PARSER_TIMEOUT})
 """Failures to read after which another try may go well, whatever the document is.
+
+Whether one of the web passes is said with each (`HttpFailure.temporary`): a coding that cannot be
+undone may be whole the next time over the web, but not in an archive.
 
 A process that was lost need not be its document's fault: a service manager that stops a run, or a
 lack of memory, ends processes too.

@@ -144,6 +144,7 @@ class HttpFailure(NamedTuple):
     """Why there is no usable answer. Expected kinds travel as values, never as exceptions."""
 
     error_type: str
+    """One of `config.failures.Kind`, or `http_kind` of a status."""
     message: str
     fetched_at: datetime
     milliseconds: int
@@ -217,6 +218,7 @@ class Unreadable(NamedTuple):
     """Why a document could not be parsed or extracted."""
 
     error_type: str
+    """One of `config.failures.Kind`, or the class of what a parser raised."""
     message: str
 
     @property

@@ -131,7 +131,7 @@ class Fetcher:
 
     def _bad_redirect(
         self, answer: Response, target: str | None, chain: list[str]
-    ) -> tuple[str, str] | None:
+    ) -> tuple[Kind, str] | None:
         """Kind and words, where a redirect is not followed."""
         if target is None:
             return Kind.BAD_REDIRECT, f"redirect to {answer.headers.get('location')!r}"

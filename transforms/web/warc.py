@@ -300,20 +300,17 @@ def read_capture(path: str, offset: int, limit: int) -> Response | HttpFailure:
         at = _moment(record.rec_headers.get_header("WARC-Date"))
         url = record.rec_headers.get_header("WARC-Target-URI")
         status = int(record.http_headers.get_statuscode())
-        failure = HttpFailure("", "", at, 0, status)
         cut = record.rec_headers.get_header("WARC-Truncated")
         if cut:
-            return failure._replace(
-                error_type=Kind.TOO_LARGE if cut == "length" else Kind.PROTOCOL_ERROR,
-                message=f"the archived body is cut off ({cut})",
-            )
+            kind = Kind.TOO_LARGE if cut == "length" else Kind.PROTOCOL_ERROR
+            return HttpFailure(kind, f"the archived body is cut off ({cut})", at, 0, status)
         headers = {name.lower(): value for name, value in record.http_headers.headers}
         try:
             body, received = _body(record, headers, limit)
         except TooLarge as error:
-            return failure._replace(error_type=Kind.TOO_LARGE, message=str(error), received=limit)
+            return HttpFailure(Kind.TOO_LARGE, str(error), at, 0, status, received=limit)
         except BadCoding as error:
-            return failure._replace(error_type=Kind.BAD_ENCODING, message=str(error))
+            return HttpFailure(Kind.BAD_ENCODING, str(error), at, 0, status)
     return Response(url, status, headers, body, (), at, 0, received)
 
 
