@@ -15,7 +15,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic
-from typing import Any, Generic, NamedTuple, TypeVar, Union
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from config.models import FetchSettings
 from transforms.records import HttpFailure, Response
@@ -27,7 +27,7 @@ from transforms.web.robots import RobotsBook
 from transforms.web.warc import ArchiveWriter
 
 T = TypeVar("T")
-Answer = Union[Response, HttpFailure]
+Answer = Response | HttpFailure
 RESULTS_WAITING = 32
 STOP_CHECK = 0.2
 LOOKUPS = 32
