@@ -1,7 +1,9 @@
 # Everything runs in .venv, which the first call of any target makes: python3 and make suffice.
 PYTHON ?= python3
 BIN := .venv/bin
-PYTEST := $(BIN)/python -m pytest --numprocesses logical --dist loadscope --no-loadscope-reorder
+# One worker more than there are processors, because tests also wait.
+PYTEST := $(BIN)/python -m pytest --numprocesses $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) \
+	--dist loadscope --no-loadscope-reorder
 READY := .venv/.ready
 BEAM := $(shell sed -n 's/^apache-beam==\([0-9.]*\).*/\1/p' requirements.lock)
 FLINK ?= 2.2

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from sinks.database.opening import create
-from sinks.database.where import DuckLake, parse_lake
+from sinks.database.where import DuckLake
 from tests.kit.examples import load_profile
-from tests.kit.lakes import Postgres, address_of, programs
+from tests.kit.lakes import EmptyLakes, Postgres, programs
 from tests.kit.newsrooms import Newsroom, StartNewsroom, serving
 from tests.kit.sites import Site
 
@@ -86,13 +85,21 @@ def postgres() -> Iterator[Postgres]:
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def empty_lakes(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> EmptyLakes:
+    return EmptyLakes(tmp_path_factory.mktemp("lakes"), request)
+
+
 @pytest.fixture(params=["sqlite", "postgres"])  # what several may write
 def lake(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    empty_lakes: EmptyLakes,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> DuckLake:
     """An empty database in a DuckLake; the test works in its own folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PGPASSWORD", "none of ours")  # and afterwards as it was
-    place = parse_lake(address_of(request.param, tmp_path, request))
-    create(place, 30, str(tmp_path / "data"))
-    return place
+    return empty_lakes.copy(request.param, tmp_path)

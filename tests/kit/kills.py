@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from threading import Event
 
 import psutil
+
+from tests.kit.program import Program
 
 PATIENCE = 60.0
 """Seconds after which a test gives up; none of them decides a result."""
@@ -35,12 +37,10 @@ def kill_after(process: subprocess.Popen[str], seconds: float) -> list[psutil.Pr
 
 
 def kill_once(
-    command: Sequence[object], seen: Callable[[subprocess.Popen[str]], bool], seconds: float
+    command: list[object], seen: Callable[[subprocess.Popen[str]], bool], seconds: float
 ) -> bool:
     """Start a command and kill it so long after something is seen of it; False: it ended before."""
-    process = subprocess.Popen(
-        [*map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
-    )
+    process = Program(*command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_until(process, lambda: seen(process))
     kill_after(process, seconds)
     return process.returncode == -signal.SIGKILL

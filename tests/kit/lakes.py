@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
+import sqlite3
 import subprocess
 import tempfile
-from contextlib import suppress
+from contextlib import closing, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sinks.database.opening import create
+from sinks.database.where import DuckLake, parse_lake
+
 KINDS = ("sqlite", "postgres", "duckdb")
 PASSWORD = "a secret of the tests"
+NAMED = re.compile(r"dbname=(\w+)")
+MOVE = "UPDATE ducklake_metadata SET value = '{}/' WHERE key = 'data_path'"
 
 
 class Postgres:
@@ -51,11 +58,17 @@ class Postgres:
         )  # fmt: skip
         assert result.returncode == 0, result.stderr
 
-    def new_database(self) -> str:
-        """Make an empty database; its address as a catalogue."""
+    def new_database(self, like: str | None = None) -> str:
+        """Make a database, empty or a copy of the one at an address; its address as a catalogue."""
         name = f"news{next(self.numbers)}"
-        self._do("createdb", "-h", self.folder, "-U", "news", name)
+        template = ["-T", NAMED.findall(like)[0]] if like else []
+        self._do("createdb", "-h", self.folder, "-U", "news", *template, name)
         return f"ducklake:postgres:host={self.folder} user=news dbname={name} password='{PASSWORD}'"
+
+    def execute(self, address: str, statement: str) -> None:
+        """Run a statement in the database at an address."""
+        name = NAMED.findall(address)[0]
+        self._do("psql", "-h", self.folder, "-U", "news", "-d", name, "-qc", statement)
 
     def stop(self) -> None:
         self._do("pg_ctl", "-D", self.folder / "data", "-m", "immediate", "-w", "stop")
@@ -76,3 +89,44 @@ def address_of(kind: str, folder: Path, request: pytest.FixtureRequest) -> str:
         server: Postgres = request.getfixturevalue("postgres")
         return server.new_database()
     return f"ducklake:{'sqlite:' * (kind == 'sqlite')}{folder / f'catalogue.{kind}'}"
+
+
+class EmptyLakes:
+    """Empty newsbeam databases in DuckLakes: of each kind one is made, the others are copies."""
+
+    def __init__(self, folder: Path, request: pytest.FixtureRequest) -> None:
+        self.folder, self.request = folder, request
+        self.made: dict[str, DuckLake] = {}
+
+    def copy(self, kind: str, folder: Path) -> DuckLake:
+        """One with its catalogue in a folder, or in Postgres, and its data in `folder`/data."""
+        if kind == "duckdb":
+            return _make(address_of(kind, folder, self.request), folder)
+        home = self.folder / kind
+        if kind not in self.made:
+            home.mkdir()
+            self.made[kind] = _make(address_of(kind, home, self.request), home)
+        original = self.made[kind]
+        shutil.copytree(home / "data", folder / "data")
+        if kind == "postgres":
+            server: Postgres = self.request.getfixturevalue("postgres")
+            address = server.new_database(original.address)
+            server.execute(address, MOVE.format(folder / "data"))
+            return parse_lake(address)
+        lake = parse_lake(address_of(kind, folder, self.request))
+        assert original.file
+        assert lake.file
+        with (
+            closing(sqlite3.connect(original.file)) as old,
+            closing(sqlite3.connect(lake.file)) as new,
+        ):
+            old.backup(new)
+            new.execute(MOVE.format(folder / "data"))
+            new.commit()
+        return lake
+
+
+def _make(address: str, folder: Path) -> DuckLake:
+    lake = parse_lake(address)
+    create(lake, 30, str(folder / "data"))
+    return lake

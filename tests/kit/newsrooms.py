@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from sinks.database.where import Where
-from tests.kit.program import KIND_TO_LOOPBACK, PROGRAM, newsbeam
+from tests.kit.program import KIND_TO_LOOPBACK, Program, newsbeam
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,7 @@ StartNewsroom = Callable[..., Newsroom]
 @contextmanager
 def serving(folder: Path, *options: str) -> Iterator[Newsroom]:
     """A newsroom in a process of its own, with its feeds file in a folder."""
-    process = subprocess.Popen(
-        [*PROGRAM, "newsroom", "--port", "0", "--json", *options],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    process = Program("newsroom", "--port", "0", "--json", *options, stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None
         base_url = json.loads(process.stdout.readline())["base_url"]
@@ -68,9 +64,8 @@ def run_over(room: Newsroom, database: Where, *more: object) -> dict[str, Any]:
     return json.loads(result.stdout)
 
 
-def start(room: Newsroom, database: Path, *more: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*PROGRAM, "run", "--feeds", str(room.feeds), "--database", str(database),
-         *KIND_TO_LOOPBACK, *more],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+def start(room: Newsroom, database: Path, *more: str, **options: Any) -> subprocess.Popen[str]:
+    return Program(
+        "run", "--feeds", room.feeds, "--database", database, *KIND_TO_LOOPBACK, *more,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
     )  # fmt: skip

@@ -15,7 +15,7 @@ from sinks.keep.check import check_database
 from sinks.tables.tables import SCHEMA_VERSION
 from tests.kit.kills import kill_once
 from tests.kit.newsrooms import StartNewsroom, run_over
-from tests.kit.program import PROGRAM, newsbeam
+from tests.kit.program import newsbeam
 from tests.kit.rows import OBJECTS, rows
 from tests.kit.samples import FEED, OF_THE_USER, at, fill, held, listed, new_run, poll, shard
 
@@ -163,7 +163,7 @@ def test_vacuum_killed_at_any_time_leaves_a_whole_file(database: Path, tmp_path:
     execute(database, "CREATE TABLE bulk AS SELECT hash(i) AS h FROM range(900000) t(i)")
     execute(database, "DELETE FROM bulk WHERE h % 2 = 0")
     before, chance, landed = whole(database), random.Random(SEED), 0
-    command = [*PROGRAM, "db", "vacuum", "--database", database]
+    command = ["db", "vacuum", "--database", database]
     for _ in range(5 * KILLS):
         there = set(parts(tmp_path))
         landed += kill_once(

@@ -22,7 +22,7 @@ import pytest
 from sinks.database.opening import open_database
 from tests.kit.kills import PATIENCE, kill_after, wait_until
 from tests.kit.newsrooms import Newsroom, StartNewsroom, run_over, start
-from tests.kit.program import KIND_TO_LOOPBACK, PROGRAM, UNMEASURED, newsbeam
+from tests.kit.program import KIND_TO_LOOPBACK, UNMEASURED, newsbeam
 from tests.kit.rows import content, rows
 from transforms.workers.signals import counts
 
@@ -330,11 +330,7 @@ def test_ctrl_c_in_a_terminal_ends_a_run_cleanly(
 ) -> None:
     room = start_newsroom("--articles", "24", "--kind", "--latency-ms", "300")
     database = tmp_path / "news.duckdb"
-    process = subprocess.Popen(
-        [*PROGRAM, "run", "--feeds", str(room.feeds), "--database", str(database),
-         *KIND_TO_LOOPBACK, *mode],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+    process = start(room, database, *mode, start_new_session=True)
     wait_until(process, lambda: staged(database, "polls-*.parquet"))
     os.killpg(process.pid, signal.SIGINT)
     output, errors = process.communicate(timeout=PATIENCE)

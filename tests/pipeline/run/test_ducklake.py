@@ -16,7 +16,7 @@ from sinks.keep.check import check_database
 from tests.kit.kills import kill_after
 from tests.kit.lakes import KINDS, Postgres
 from tests.kit.newsrooms import Newsroom, StartNewsroom, run_over
-from tests.kit.program import KIND_TO_LOOPBACK, PROGRAM, newsbeam
+from tests.kit.program import KIND_TO_LOOPBACK, Program, newsbeam
 from tests.kit.rows import content, rows
 
 SEED = 20261125
@@ -32,10 +32,9 @@ def given(lake: DuckLake) -> str:
 def start(room: Newsroom, lake: DuckLake, home: Path) -> subprocess.Popen[str]:
     """A launcher in a folder of its own."""
     home.mkdir(exist_ok=True)
-    return subprocess.Popen(
-        [*PROGRAM, "run", "--feeds", str(room.feeds), "--database", given(lake), "--now",
-         *KIND_TO_LOOPBACK],
-        cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    return Program(
+        "run", "--feeds", room.feeds, "--database", given(lake), "--now", *KIND_TO_LOOPBACK,
+        cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
 

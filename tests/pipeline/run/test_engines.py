@@ -25,7 +25,7 @@ from pipeline.run import runners
 from pipeline.run.batch import RunOptions, run_batch
 from pipeline.run.runners import BEAM, ENGINES, engine
 from tests.kit.newsrooms import Newsroom, StartNewsroom, run_over
-from tests.kit.program import KIND_TO_LOOPBACK, PROGRAM, newsbeam
+from tests.kit.program import KIND_TO_LOOPBACK, Program, newsbeam
 from tests.kit.rows import content, rows
 
 BINARY = ENGINES / f"prism-{BEAM}"
@@ -263,10 +263,10 @@ def lose_a_worker(
     expected, database = tmp_path / "local.duckdb", tmp_path / "news.duckdb"
     run_over(room, expected)
     asked = len(room.log())
-    run = subprocess.Popen(
-        [*PROGRAM, "run", "--feeds", room.feeds, "--database", database, *KIND_TO_LOOPBACK,
-         "--json", *engine, *pool.options],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    run = Program(
+        "run", "--feeds", room.feeds, "--database", database, *KIND_TO_LOOPBACK, "--json",
+        *engine, *pool.options,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     while len(room.log()) < asked + 60:
         assert run.poll() is None, run.communicate()

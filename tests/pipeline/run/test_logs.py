@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.kit.newsrooms import Newsroom, StartNewsroom
-from tests.kit.program import KIND_TO_LOOPBACK, PROGRAM, newsbeam
+from tests.kit.program import KIND_TO_LOOPBACK, Program, newsbeam
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +53,9 @@ def test_the_log_of_the_libraries_follows(room: Newsroom, tmp_path: Path) -> Non
 
 
 def test_a_stream_tells_of_each_run_and_of_its_end(room: Newsroom, tmp_path: Path) -> None:
-    command = [*PROGRAM, "--log-format", "json", "stream", "--feeds", room.feeds, "--database",
+    command = ["--log-format", "json", "stream", "--feeds", room.feeds, "--database",
                tmp_path / "news.duckdb", "--json", *KIND_TO_LOOPBACK]  # fmt: skip
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as stream:
+    with Program(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as stream:
         assert stream.stdout is not None
         run_id = json.loads(stream.stdout.readline())["run"]["run_id"]
         stream.send_signal(signal.SIGTERM)

@@ -19,8 +19,8 @@ import pytest
 from sinks.connector.remote import is_installed
 from sinks.database.opening import database_id
 from tests.kit.kills import wait_until
-from tests.kit.newsrooms import Newsroom, run_over
-from tests.kit.program import KIND_TO_LOOPBACK, PROGRAM, newsbeam
+from tests.kit.newsrooms import Newsroom, run_over, start
+from tests.kit.program import Program, newsbeam
 from tests.kit.rows import content, rows
 from tests.kit.samples import held
 
@@ -127,14 +127,6 @@ def test_the_rows_are_those_of_a_run_that_staged_beside_its_database(
     assert not Path(f"{database}.staging").exists()
 
 
-def start(room: Newsroom, database: Path, store: Store) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*PROGRAM, "run", "--feeds", str(room.feeds), "--database", str(database),
-         *KIND_TO_LOOPBACK, "--staging", store.address],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-
-
 def killed(process: subprocess.Popen[str]) -> None:
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=20)
@@ -144,7 +136,7 @@ def killed(process: subprocess.Popen[str]) -> None:
 @pytest.fixture
 def waiting(room: Newsroom, database: Path, store: Store) -> Path:
     """A database whose run staged all, and was killed before its commit."""
-    process = start(room, database, store)
+    process = start(room, database, "--staging", store.address)
     wait_until(process, lambda: staged(store, "run.json"))
     with held(database):
         wait_until(process, lambda: staged(store, "finished.json"))
@@ -159,8 +151,7 @@ def test_two_commits_at_once_bring_what_a_dead_run_left_once(
     told = json.loads(store.program("db", "info", "--database", waiting, "--json").stdout)
     assert [run["files"] > 2 for run in told["staged"]] == [True]
     commits = [
-        subprocess.Popen([*PROGRAM, "commit", "--database", waiting, "--staging", store.address])
-        for _ in range(2)
+        Program("commit", "--database", waiting, "--staging", store.address) for _ in range(2)
     ]
     assert sorted(commit.wait(timeout=120) for commit in commits) in ([0, 0], [0, 75])
     assert content(waiting) == content(undisturbed_database)
@@ -173,7 +164,7 @@ def test_two_commits_at_once_bring_what_a_dead_run_left_once(
 def test_a_run_that_was_killed_on_the_way_is_taken_over_by_the_next(
     room: Newsroom, undisturbed_database: Path, database: Path, store: Store
 ) -> None:
-    process = start(room, database, store)
+    process = start(room, database, "--staging", store.address)
     wait_until(process, lambda: staged(store, "polls-*.parquet"))
     killed(process)
     told = run_over(room, database, "--staging", store.address)

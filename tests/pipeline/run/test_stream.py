@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from tests.kit.newsrooms import Newsroom, StartNewsroom, run_over
-from tests.kit.program import KIND_TO_LOOPBACK, PROGRAM, newsbeam
+from tests.kit.program import KIND_TO_LOOPBACK, Program, newsbeam
 from tests.kit.rows import content, rows
 from tests.kit.sites import Gate, Reply, Site
 from tests.kit.soak import SHORT, Soak, summary
@@ -43,10 +43,9 @@ class Stream:
 
     def start(self) -> subprocess.Popen[str]:
         with open(self.log, "a", encoding="utf-8") as log:
-            self.process = subprocess.Popen(
-                [*PROGRAM, "stream", "--feeds", str(self.feeds), "--database", str(self.database),
-                 *self.more],
-                stdout=log, stderr=subprocess.STDOUT, text=True,
+            self.process = Program(
+                "stream", "--feeds", self.feeds, "--database", self.database, *self.more,
+                stdout=log, stderr=subprocess.STDOUT,
             )  # fmt: skip
         return self.process
 

@@ -25,7 +25,7 @@ from pipeline.watch.address import Address
 from pipeline.watch.metrics import Metrics, start
 from sinks.load.report import LAG_BOUNDS
 from tests.kit.newsrooms import Newsroom, StartNewsroom, run_over
-from tests.kit.program import KIND_TO_LOOPBACK, PROGRAM, newsbeam
+from tests.kit.program import KIND_TO_LOOPBACK, Program, newsbeam
 from tests.kit.rows import rows
 from tests.kit.samples import (
     FEED,
@@ -190,11 +190,9 @@ def room(start_newsroom: StartNewsroom) -> Newsroom:
 
 def test_a_stream_is_scraped_while_it_works(room: Newsroom, tmp_path: Path) -> None:
     database = tmp_path / "news.duckdb"
-    command = [*PROGRAM, "stream", "--feeds", room.feeds, "--database", database, "--json",
+    command = ["stream", "--feeds", room.feeds, "--database", database, "--json",
                "--commit-every", "1s", "--metrics", "127.0.0.1:0", *KIND_TO_LOOPBACK]  # fmt: skip
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as stream:
+    with Program(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as stream:
         assert stream.stdout is not None
         assert stream.stderr is not None
         told = re.fullmatch(r"Metrics at (http://\S+/metrics)\n", stream.stderr.readline())

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from tests.kit.newsrooms import Newsroom, StartNewsroom, run_over
-from tests.kit.program import KIND_TO_LOOPBACK, PROGRAM, newsbeam
+from tests.kit.program import KIND_TO_LOOPBACK, Program, newsbeam
 from tests.kit.rows import rows
 from tests.kit.samples import RUN, held, new_run
 
@@ -169,9 +169,9 @@ def test_what_cannot_be_read_is_not_called_healthy(database: Path, tmp_path: Pat
 def test_it_answers_while_a_stream_works(start_newsroom: StartNewsroom, tmp_path: Path) -> None:
     room = start_newsroom("--articles", "24", "--outlets", "4", "--kind")
     database = tmp_path / "news.duckdb"
-    command = [*PROGRAM, "stream", "--feeds", room.feeds, "--database", database, "--json",
+    command = ["stream", "--feeds", room.feeds, "--database", database, "--json",
                "--commit-every", "1s", *KIND_TO_LOOPBACK]  # fmt: skip
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as stream:
+    with Program(*command, stdout=subprocess.PIPE) as stream:
         assert stream.stdout is not None
         brought = json.loads(stream.stdout.readline())["run"]
         found = status(database)

@@ -25,6 +25,8 @@ ELSEWHERE = {
     "connector/test_crash.py",  # slow
     "connector/test_distribution.py",  # slow
     "connector/test_docs.py",  # about texts
+    "connector/test_remote.py",  # about staging
+    "connector/test_stream.py",  # about windows
     "database/test_duckdb_versions.py",  # this file
     "database/test_lake.py",  # its extensions are there for the locked version alone
     "staging/test_remote.py",  # no database in it

@@ -26,7 +26,7 @@ from sinks.tables.tables import SCHEMA_VERSION
 from sinks.tables.views import VIEWS
 from tests.kit.kills import kill_once
 from tests.kit.newsrooms import Newsroom, StartNewsroom, run_over
-from tests.kit.program import PROGRAM, newsbeam
+from tests.kit.program import newsbeam
 from tests.kit.rows import OBJECTS, rows
 from tests.kit.samples import OF_THE_USER
 from tests.kit.shop import put
@@ -240,7 +240,7 @@ def test_a_kill_at_any_time_leaves_the_old_or_the_new(tmp_path: Path) -> None:
         folder = tmp_path / str(number)  # of its own: a log may stay
         folder.mkdir()
         old = file_of(1, folder)
-        command = [*PROGRAM, "db", "migrate", "--database", old]
+        command = ["db", "migrate", "--database", old]
         landed += kill_once(command, partial(written_by, old), chance.uniform(0, 0.3))
         found = whole(old)
         assert found == before or found[:-1] == after[:-1]
