@@ -65,6 +65,8 @@ class Kind(StrEnum):
     # What was read could not be kept.
     MISFIT = "Misfit"
     """Its row does not fit the table."""
+    SET_ASIDE = "SetAside"
+    """A staged file that cannot be loaded; it is kept where it cannot hold up others."""
 
 
 PASSING = frozenset({Kind.PARSER_LOST, Kind.PARSER_TIMEOUT})

@@ -44,6 +44,7 @@ def committed_json(committed: Committed) -> dict[str, Any]:
         "run": committed.run,
         "topics": dict(committed.topics),
         "failures": failures,
+        "set_aside": [{"file": name, "reason": reason} for name, reason in committed.set_aside],
         "ill_feeds": dict(committed.ill),
         "below_expectation": below,
     }
@@ -62,9 +63,15 @@ def taken_over(earlier: Committed) -> str:
     """A line on a run that was left staged."""
     run = earlier.run
     name = f"run {run['run_id']} ({run['state']})"
-    if not earlier.shards:
+    if not earlier.shards and not earlier.set_aside:
         return f"Nothing was left staged by {name}."
-    return f"Took over {earlier.shards} staged files of {name}: {run['articles_new']} articles."
+    told = f"Took over {earlier.shards} staged files of {name}: {run['articles_new']} articles."
+    return "\n".join([told, *_set_aside(earlier)])
+
+
+def _set_aside(committed: Committed) -> Iterator[str]:
+    for name, reason in committed.set_aside:
+        yield f"Set aside {name}, which cannot be loaded: {safe(reason)}"
 
 
 def published_line(published: Published) -> str:
@@ -102,6 +109,7 @@ def _lines(committed: Committed) -> Iterator[str]:
     yield "  time      " + ", ".join(
         f"{name} {run[f'{key}_seconds'] or 0:.1f} s" for name, key in phases
     )
+    yield from _set_aside(committed)
     if run["feeds_polled"] and run["feeds_polled"] == run["feeds_failed"]:
         yield f"No feed could be read; the first: {safe(committed.first_failure or '')}"
 

@@ -110,6 +110,8 @@ def _staged(found: dict[str, Any], limits: Limits) -> Iterator[str]:
     old = [run_id for run_id in waiting if _started(run_id) < since]
     if old:
         yield f"{_count(len(old), 'run')} waiting staged: `newsbeam commit` brings them in"
+    for folder in found["set_aside"]:
+        yield f"rows that could not be loaded are set aside; {folder}/reasons.json says why"
 
 
 def _disk(found: dict[str, Any], limits: Limits) -> Iterator[str]:

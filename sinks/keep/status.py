@@ -8,7 +8,7 @@ from typing import Any
 from sinks.database.opening import all_rows, one_row, open_database
 from sinks.database.where import Where, shown
 from sinks.keep.info import sizes
-from sinks.staging.folder import layout_of, store_of, waiting
+from sinks.staging.folder import layout_of, set_aside, store_of, waiting
 from sinks.staging.shards import LAYOUTS
 from sinks.tables.rules import HEALTH, TELLS_LAG, lag
 from transforms.times import LONGEST_RETRY_AFTER
@@ -131,5 +131,6 @@ def read_status(
         return {
             **found,
             "staged": [run.run_id for run in waiting(place)],
+            "set_aside": [f"{place.address}/{name}" for name in set_aside(place)],
             "staging_is_of_another_version": layout_of(place) not in (None, *LAYOUTS),
         }

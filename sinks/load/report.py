@@ -93,6 +93,8 @@ class Committed(NamedTuple):
     lags: list[tuple[str, float, int]]
     """(listed or published, seconds, new articles): from there to the commit. Articles whose lags
     lie between the same two of LAG_BOUNDS stand together, with the mean of their lags."""
+    set_aside: list[tuple[str, str]]
+    """(staged file that could not be loaded, why)"""
 
 
 def record_run(
@@ -121,7 +123,12 @@ def record_run(
     connection.execute(f"INSERT INTO runs ({columns}) VALUES ({marks})", list(row.values()))
 
 
-def report(connection: duckdb.DuckDBPyConnection, folder: RunFolder, shards: int) -> Committed:
+def report(
+    connection: duckdb.DuckDBPyConnection,
+    folder: RunFolder,
+    shards: int,
+    set_aside: list[tuple[str, str]],
+) -> Committed:
     """What is told of a commit, from the tables that it left."""
     run_id = [folder.run_id]
     run = one_row(connection, "FROM runs WHERE run_id = ?", run_id)
@@ -165,4 +172,5 @@ def report(connection: duckdb.DuckDBPyConnection, folder: RunFolder, shards: int
         next_attempt=next_attempt,
         not_modified=not_modified,
         lags=lags,
+        set_aside=set_aside,
     )

@@ -2,6 +2,9 @@
 
 A shard that is recorded in `staged_shards` is never loaded again, and every insert leaves out what
 the database has, by stable ids. So a commit may be repeated, or done by a later run, at will.
+
+A shard that cannot be loaded holds nothing else up: it is set aside, with its reason, and is a row
+of `failures`.
 """
 
 from __future__ import annotations
@@ -27,8 +30,14 @@ from sinks.staging.folder import RunFolder, Staging
 from sinks.staging.shapes import schema_of
 from sinks.staging.shards import TABLES, read_shards
 from sinks.tables.ddl import quoted
-from transforms.records import ConfiguredFeed, DefinedTopic
+from transforms.records import LONGEST_ERROR, ConfiguredFeed, DefinedTopic
 
+UNFIT = (duckdb.Error, pa.ArrowException)
+"""What is raised where a shard cannot be loaded, whatever the reason."""
+OF_VALUES = (
+    duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException, pa.ArrowException
+)  # fmt: skip
+"""What is raised because of the values of rows."""
 # What staged rows become, in this order, inside one transaction.
 STEPS = (
     *entries.FOUND,
@@ -47,47 +56,102 @@ def commit_run(
 
     With `asked_at`, by the monotonic clock, the wait for the database counts from then on.
 
+    Shards whose rows no database could take are set aside.
+
     Raises:
         DatabaseLocked: another process held the database; everything stays staged.
         DatabaseError: the database could not take the rows, or its file is damaged; everything
             stays staged.
     """
     plan = folder.read_json("run.json") or {}
+    unfit: dict[Shard, str] = {}
     with (
         folder.fetched() as files,  # first: nobody waits for the database meanwhile
         open_database(database, read_only=False, lock_timeout=lock_timeout) as opened,
     ):
         if asked_at is not None:
             opened = opened._replace(waited=opened.since - asked_at)
+
+        def bring(opened: Opened) -> Committed:
+            return _bring(opened, folder, plan, files, unfit)
+
         try:
-            committed = change(
-                opened, database, lock_timeout, lambda opened: _bring(opened, folder, plan, files)
-            )
+            try:
+                committed = change(opened, database, lock_timeout, bring)
+            except UNFIT as error:
+                if isinstance(error, duckdb.Error) and is_damage(error):
+                    raise
+                unfit |= _unfit(opened, folder, plan, files)
+                if not unfit:
+                    raise
+                committed = change(opened, database, lock_timeout, bring)
             if not isinstance(database, DuckLake):
                 held = _settle(opened.connection, database, folder, opened.since)
                 committed = committed._replace(run=committed.run | {"commit_seconds": held})
-        except duckdb.Error as error:
+        except UNFIT as error:
             advice = ""
-            if is_damage(error) and not isinstance(database, DuckLake):
+            damaged = isinstance(error, duckdb.Error) and is_damage(error)
+            if damaged and not isinstance(database, DuckLake):
                 advice = f"; the file is damaged: {mend(database)}"
             raise DatabaseError(
                 f"{database}: could not commit run {folder.run_id}, "
                 f"which stays staged in {folder.address}: {error}{advice}"
             ) from error
+    if unfit:
+        folder.set_aside({shard.address: reason for shard, reason in unfit.items()})
     folder.remove()
     return committed
 
 
 def _bring(
-    opened: Opened, folder: RunFolder, plan: dict[str, Any], files: Mapping[Shard, Path]
+    opened: Opened,
+    folder: RunFolder,
+    plan: dict[str, Any],
+    files: Mapping[Shard, Path],
+    unfit: Mapping[Shard, str],
 ) -> Committed:
-    """Write all that a run brought; the caller owns the transaction."""
+    """Write all that a run brought but for what is unfit; the caller owns the transaction."""
     connection = opened.connection
-    shards = unrecorded(connection, list(files))
+    shards = [shard for shard in unrecorded(connection, list(files)) if shard not in unfit]
     _load(connection, folder, plan, {shard: files[shard] for shard in shards})
     record(connection, shards, [files[shard] for shard in shards])
+    for shard, reason in unfit.items():
+        connection.execute(failures.UNFIT_SHARD, [folder.run_id, shard.name, reason])
     record_run(connection, folder, plan, opened)
-    return report(connection, folder, len(shards))
+    set_aside = [(shard.name, reason) for shard, reason in unfit.items()]
+    return report(connection, folder, len(shards), set_aside)
+
+
+def _unfit(
+    opened: Opened, folder: RunFolder, plan: dict[str, Any], files: Mapping[Shard, Path]
+) -> dict[Shard, str]:
+    """Those shards that cannot be read, or whose rows do not fit, each tried by itself; and why.
+
+    What is tried is rolled back. That a disk is full, or a database locked, is no shard's fault.
+    """
+    connection, found = opened.connection, {}
+    for shard in unrecorded(connection, list(files)):
+        path = files[shard]
+        try:
+            columns = ", ".join(TABLES[shard.table].arrow.names)
+            read_shards(connection, shard.table, [path]).select(columns).to_arrow_table()
+        except UNFIT as error:
+            found[shard] = _first_line(error)
+            continue
+        connection.execute("BEGIN")
+        try:
+            _load(connection, folder, plan, {shard: path})
+        except OF_VALUES as error:
+            found[shard] = _first_line(error)
+        except duckdb.Error:
+            pass
+        finally:
+            connection.execute("ROLLBACK")
+    return found
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:LONGEST_ERROR]
 
 
 def _settle(

@@ -9,6 +9,7 @@
         signals/               progress and the request to stop
         polls-HASH.parquet     shards: complete or invisible, named by content
         pages-HASH.parquet
+      set-aside-RUN_ID/        shards that could not be loaded, with run.json; reasons.json says why
 
 A shard is one file, and each of its rows is whole: a poll with its entries and the feed's next
 state, or a page with its article, topics and evidence. So any set of shards may be committed.
@@ -35,6 +36,7 @@ from sinks.database.where import DuckLake, Where, launcher, local
 from sinks.staging.shards import LAYOUT, LAYOUTS, TABLES
 
 RUN_ID = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{6}")
+ASIDE = "set-aside-"
 
 
 class Store(Protocol):
@@ -115,6 +117,7 @@ class LocalStore:
 
     def write(self, name: str, content: bytes) -> None:
         """As of `Store`."""
+        (self.path / name).parent.mkdir(exist_ok=True)
         write_whole(self.path / name, content)
 
     def remove(self, folder: str) -> None:
@@ -229,6 +232,20 @@ class RunFolder(NamedTuple):
             ) from error
         return content
 
+    def set_aside(self, reasons: dict[str, str]) -> None:
+        """Keep copies of shards, by address, where no commit looks, with why they are there.
+
+        Under its run's name again, the folder is staged again.
+        """
+        names = {address.rpartition("/")[2]: reason for address, reason in reasons.items()}
+        home = f"{ASIDE}{self.run_id}"
+        for name in ("run.json", "finished.json", *names):
+            content = self.store.read(f"{self.run_id}/{name}")
+            if content is not None:
+                self.store.write(f"{home}/{name}", content)
+        told = json.dumps(names, ensure_ascii=False, indent=1)
+        self.store.write(f"{home}/reasons.json", told.encode())
+
     def remove(self) -> None:
         """Remove the folder, which is committed or empty.
 
@@ -334,6 +351,11 @@ def waiting(store: Store) -> list[RunFolder]:
     if layout_of(store) not in LAYOUTS:
         return []
     return [run for run in _runs(store) if "run.json" in store.files(run.run_id)]
+
+
+def set_aside(store: Store) -> list[str]:
+    """Folders of shards that could not be loaded, oldest first."""
+    return [name for name in sorted(store.folders()) if name.startswith(ASIDE)]
 
 
 @contextlib.contextmanager

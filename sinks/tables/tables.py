@@ -159,7 +159,7 @@ DECLARED = (
         failure_id        VARCHAR      Stable hash of run, stage and input.
         run_id            VARCHAR      Run. ->runs.run_id
         stage             VARCHAR      (poll|read feed|fetch|extract|stage) Where; stage: the row did not fit its table.
-        input             VARCHAR      Address of the feed or page.
+        input             VARCHAR      Address of the feed or page; of a staged file that was set aside, its name.
         feed_url          VARCHAR      Feed that it belongs to. ->feeds.feed_url
         error_type        VARCHAR      Kind of failure, such as Http404, Timeout or NoText.
         message           VARCHAR      What happened.

@@ -8,12 +8,13 @@ import html
 import io
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from time import struct_time
 from typing import Any
 
 import feedparser
+from feedparser.mixin import _FeedParserMixin
 
 from config.failures import Kind
 from transforms.feeds.depth import TOO_DEEP, is_too_deep
@@ -99,6 +100,24 @@ def _expansion(body: bytes) -> int:
         return 0
     values = ((name, double or single) for name, double, single in ENTITY.findall(body))
     return sum(len(value) * body.count(b"&" + name + b";") for name, value in values)
+
+
+def _forgiving(handle: Callable[..., None]) -> Callable[..., None]:
+    """An element that feedparser trips over, such as an end without a start, is left out alone."""
+
+    def one(*given: Any) -> None:
+        try:
+            handle(*given)
+        except MemoryError:
+            raise
+        except Exception:  # whatever a handler of an element raises
+            pass
+
+    return one
+
+
+for _name in ("unknown_starttag", "unknown_endtag"):
+    setattr(_FeedParserMixin, _name, _forgiving(getattr(_FeedParserMixin, _name)))
 
 
 def _feedparser(body: bytes, headers: dict[str, str]) -> Any:

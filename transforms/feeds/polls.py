@@ -260,6 +260,18 @@ def _seconds(since: datetime | None, now: datetime) -> int | None:
     return None if since is None else max(0, round((now - since).total_seconds()))
 
 
+def poll_that_failed(task: FeedTask, answer: Response | HttpFailure, error: Exception) -> Poll:
+    """The poll of a feed whose answer or document we have no way to deal with; it is our fault."""
+    return _failed(
+        task,
+        HttpFailure(type(error).__name__, str(error), answer.fetched_at, answer.milliseconds),
+        "read feed",
+        type(error).__name__,
+        str(error),
+        temporary=True,
+    )
+
+
 def _failed(
     task: FeedTask,
     answer: Response | HttpFailure,
@@ -317,8 +329,6 @@ def refused_poll(poll: Poll, reason: str) -> Poll:
             failing_since=poll.polled_at,
             moves_seen=kept.moves_seen,
             moving_since=kept.moving_since,
-            gap_seconds=kept.gap_seconds,
-            newest_entry_at=kept.newest_entry_at,
             false_304=kept.false_304,
             last_polled_at=poll.polled_at,
             next_poll_at=kept.next_poll_at,

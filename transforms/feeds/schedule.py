@@ -20,6 +20,8 @@ JITTER = 0.1
 RHYTHM_ENTRIES = 30
 QUIET_SHARE = 24
 """A feed that has been quiet for so many times its wait is asked less often: hourly after a day."""
+LONGEST_GAP = 10 * 366 * 24 * 3600
+"""Seconds; a feed whose entries are further apart has dates that are wrong."""
 BROKEN_AFTER = timedelta(days=10)
 GONE = 410
 
@@ -144,7 +146,7 @@ def median_gap(times: Iterable[datetime | None], now: datetime) -> int | None:
     if len(newest) < 3:
         return None
     gaps = [(a - b).total_seconds() for a, b in pairwise(newest)]
-    return round(statistics.median(gaps))
+    return min(round(statistics.median(gaps)), LONGEST_GAP)
 
 
 def freshness(headers: dict[str, str], now: datetime) -> tuple[int | None, int | None]:

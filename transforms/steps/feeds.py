@@ -14,7 +14,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from config.models import ExtractSettings
 from transforms.feeds.documents import parse_feed
-from transforms.feeds.polls import is_unchanged, page_tasks, poll_record
+from transforms.feeds.polls import is_unchanged, page_tasks, poll_record, poll_that_failed
 from transforms.feeds.sitemaps import parse_sitemap
 from transforms.records import (
     ARCHIVED,
@@ -118,7 +118,11 @@ class _FindNew(beam.DoFn):
         self.known = _known(self.path)
 
     def process(self, read: Read) -> Iterator[PolledFeed]:
-        yield read.task, poll_record(*read, self.known.__contains__)
+        try:
+            poll = poll_record(*read, self.known.__contains__)
+        except Exception as error:  # whatever it is, it is about this feed alone
+            poll = poll_that_failed(read.task, read.answer, error)
+        yield read.task, poll
 
 
 class _Owe(beam.DoFn):

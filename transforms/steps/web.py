@@ -28,7 +28,7 @@ from transforms.steps import NAMESPACE
 from transforms.urls import host_of
 from transforms.web.archive import Archive
 from transforms.web.asking import FEED_TYPES, Books, Request
-from transforms.web.service import fetch_all
+from transforms.web.service import broken, fetch_all
 from transforms.workers.feed_texts import FeedTexts
 from transforms.workers.plan_files import local_file
 from transforms.workers.signals import Signals
@@ -199,7 +199,10 @@ class _Fetch(beam.DoFn):
         for task in group[1]:
             if given.archive and self.signals.stopped():
                 break
-            wanted = self.request(task, limit, given)
+            try:
+                wanted = self.request(task, limit, given)
+            except Exception as error:  # of a record of an archive, say: about this task alone
+                wanted = broken(error)
             self.signals.count(f"{self.what} found")
             if isinstance(wanted, Request):
                 requests.append((task, wanted))

@@ -14,11 +14,12 @@ import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from config.models import FetchSettings
-from transforms.records import HttpFailure, Response
+from transforms.records import LONGEST_ERROR, HttpFailure, Response
 from transforms.urls import host_of
 from transforms.web.asking import Books, Request, World
 from transforms.web.fetcher import Fetcher
@@ -57,7 +58,7 @@ class _Call(Generic[T]):
     def __init__(self, stopped: Callable[[], bool], seconds: float | None) -> None:
         self.stopped = stopped
         self.until = monotonic() + seconds if seconds is not None else math.inf
-        self.mailbox: queue.Queue[tuple[T, Answer] | BaseException | None] = queue.Queue()
+        self.mailbox: queue.Queue[tuple[T, Answer] | None] = queue.Queue()
         self.left = 0
         self.open = True
         self.abandoned = False
@@ -171,8 +172,6 @@ class FetchService:
         self._tell(self._begin, call, asked)
         try:
             while (item := call.mailbox.get()) is not None:
-                if isinstance(item, BaseException):
-                    raise item
                 self._backlog.take()
                 yield item
         except BaseException:  # also where the caller leaves
@@ -265,7 +264,7 @@ class FetchService:
         self._forget_waiting(call)
         self._end(call)
         while not call.mailbox.empty():
-            if isinstance(call.mailbox.get_nowait(), tuple):
+            if call.mailbox.get_nowait() is not None:
                 self._backlog.take()
         self._backlog.look()
 
@@ -295,9 +294,8 @@ class FetchService:
                 self._under_way.add(one.name)
                 try:
                     answer = await self._fetcher.fetch(one.request)
-                except Exception as error:  # a fault of ours, for the caller to see
-                    one.call.mailbox.put(error)
-                    return
+                except Exception as error:  # a fault of ours, about this request alone
+                    answer = broken(error)
                 finally:
                     self._under_way.discard(one.name)
                     one.call.left -= 1
@@ -314,6 +312,12 @@ class FetchService:
     def _hand_over(self, one: _Asked, answer: Answer) -> None:
         one.call.mailbox.put((one.key, answer))
         self._backlog.give()
+
+
+def broken(error: Exception) -> HttpFailure:
+    """The failure of a request that we have no way to deal with; another version may have one."""
+    at = datetime.now(UTC)
+    return HttpFailure(type(error).__name__, str(error)[:LONGEST_ERROR], at, 0, temporary=True)
 
 
 def _archive(settings: FetchSettings) -> contextlib.AbstractContextManager[ArchiveWriter | None]:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Timer
 from typing import Any, NamedTuple
 
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sinks.connector.errors import DatabaseError, DatabaseLocked
+from sinks.connector.files import parquet
 from sinks.database.opening import open_database
+from sinks.keep.check import check_database
 from sinks.load.run_commit import commit_run, recover
-from sinks.staging.folder import RunFolder, Staging
+from sinks.staging.folder import Staging
 from tests.kit.examples import examples
 from tests.kit.rows import rows
 from tests.kit.samples import (
@@ -32,6 +38,7 @@ from tests.kit.samples import (
     article,
     at,
     commit,
+    content,
     dump,
     failed_page,
     failed_poll,
@@ -411,31 +418,75 @@ def test_recovery_goes_from_old_to_new(database: Path) -> None:
 # When it fails
 
 
-def bad_shards(folder: RunFolder) -> Iterator[bytes]:
-    (good,) = folder.path.glob("pages-*")
-    yield b"no parquet at all"
-    yield b""
-    yield good.read_bytes()[: good.stat().st_size // 2]
+def out_of_range(good: bytes) -> bytes:
+    """A shard of polls whose feed is said to bring an entry in a thousand years."""
+    table = pq.read_table(pa.BufferReader(good))
+    (row,) = table.to_pylist()
+    row["after"]["gap_seconds"] = 2**40
+    wider = pa.Table.from_pylist([row]).replace_schema_metadata(table.schema.metadata)
+    return parquet(wider.schema, wider.to_batches())
 
 
-@pytest.mark.parametrize("number", range(3), ids=["garbage", "empty", "cut"])
-@pytest.mark.parametrize("kind", ["polls", "pages"])
-def test_a_commit_that_fails_changes_nothing(database: Path, number: int, kind: str) -> None:
+BAD: dict[str, Callable[[bytes], bytes]] = {
+    "garbage": lambda good: b"no parquet at all",
+    "empty": lambda good: b"",
+    "cut": lambda good: good[: len(good) // 2],
+    "out of range": out_of_range,
+}
+
+
+@pytest.mark.parametrize("how", BAD)
+def test_a_shard_that_cannot_be_loaded_is_set_aside_and_holds_nothing_up(
+    database: Path, how: str
+) -> None:
     commit(database, [poll(FEED, 0, [listed(FEED, 1)])], [page(1)])
-    before = dump(database)
+    folder = new_run(database, LATER)
+    good = content("polls", [poll(THIRD, 60, [listed(THIRD, 3)])])
+    shard(folder, poll(OTHER, 60, [listed(OTHER, 2)]))
+    shard(folder, page(2))
+    bad = folder.path / f"polls-{'f' * 32}.parquet"
+    bad.write_bytes(BAD[how](good))
+    kept = bad.read_bytes()
+
+    committed = commit_run(database, folder, 0)
+    ((name, reason),) = committed.set_aside
+    assert name == f"{LATER}/{bad.name}"
+    assert committed.run["feeds_polled"] == 1
+    assert rows(database, "SELECT count(*) FROM articles") == [(2,)]
+    failed = "SELECT run_id, stage, input, error_type, message FROM failures"
+    assert rows(database, failed) == [(LATER, "stage", name, "SetAside", reason)]
+    assert [item for item in check_database(database, 0) if item.check != "text"] == []
+    assert recover(database, Staging(database), 0) == []
+
+    aside = folder.path.with_name(f"set-aside-{LATER}")
+    assert (aside / bad.name).read_bytes() == kept
+    assert json.loads((aside / "reasons.json").read_text()) == {bad.name: reason}
+
+    (aside / bad.name).write_bytes(good)  # mended, it is staged again under its name
+    aside.rename(folder.path)
+    (again,) = recover(database, Staging(database), 0)
+    assert (again.set_aside, again.run["feeds_polled"]) == ([], 2)
+    assert rows(database, "SELECT count(*) FROM entries") == [(3,)]
+
+
+def test_a_commit_that_fails_changes_nothing(database: Path) -> None:
+    """A view of the user's own is in the way, which is no shard's fault."""
+    commit(database, [poll(FEED, 0, [listed(FEED, 1)])], [page(1)])
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("ALTER TABLE failures RENAME TO mine")
+    before = rows(database, "FROM articles"), rows(database, "FROM entries")
     folder = new_run(database, LATER)
     shard(folder, poll(OTHER, 60, [listed(OTHER, 2)]))
     shard(folder, page(2))
-    bad = folder.path / f"{kind}-{'f' * 32}.parquet"
-    bad.write_bytes(list(bad_shards(folder))[number])
     staged = sorted(folder.path.iterdir())
     with pytest.raises(DatabaseError) as error:
         commit_run(database, folder, 0)
     assert LATER in str(error.value)
     assert str(folder.path) in str(error.value)
-    assert dump(database) == before
+    assert (rows(database, "FROM articles"), rows(database, "FROM entries")) == before
     assert sorted(folder.path.iterdir()) == staged
-    bad.unlink()
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("ALTER TABLE mine RENAME TO failures")
     commit_run(database, folder, 0)
     assert rows(database, "SELECT count(*) FROM articles") == [(2,)]
 
