@@ -1,4 +1,4 @@
-"""A small newsroom, and what an undisturbed run brings of it; modules may have their own."""
+"""A small newsroom, which nobody changes, and what an undisturbed run brings of it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tests.kit.newsrooms import Newsroom, StartNewsroom, run_over
 from tests.kit.rows import content
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def room(start_newsroom: StartNewsroom) -> Newsroom:
     return start_newsroom("--articles", "24", "--kind")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def undisturbed_database(room: Newsroom, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of a run that nobody disturbed."""
     database = tmp_path_factory.mktemp("undisturbed") / "news.duckdb"
@@ -23,7 +23,7 @@ def undisturbed_database(room: Newsroom, tmp_path_factory: pytest.TempPathFactor
     return database
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def undisturbed(undisturbed_database: Path) -> dict[str, list[str]]:
     """Its rows."""
     return content(undisturbed_database)

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from config.models import Feed, FetchSettings, Taxonomy
 from pipeline.run.batch import RunOptions, run_batch
-from tests.kit import raising
 from tests.kit.examples import examples
 from tests.kit.program import KIND_TO_LOOPBACK, Program, newsbeam
+from tests.kit.raising import BAD_HOST, judge_page, of_our_making, parse_feed
 from tests.kit.rows import rows
 from tests.kit.sites import Reply, Site
 from transforms.steps import feeds as feed_steps
@@ -149,7 +149,7 @@ def holds(database: Path, feeds: list[Feed]) -> None:
 @pytest.fixture
 def two(sites: Callable[..., Site]) -> tuple[Site, Site]:
     """Sites of two hosts."""
-    return sites(), sites(raising.BAD_HOST)
+    return sites(), sites(BAD_HOST)
 
 
 FUNCTIONS: dict[str, tuple[Any, str, Any]] = {
@@ -158,9 +158,9 @@ FUNCTIONS: dict[str, tuple[Any, str, Any]] = {
     "fetching": (Fetcher, "fetch", None),
     "reading robots.txt": (permission, "robots_file", None),
     "asking robots.txt": (Rules, "refusal", None),
-    "reading a feed": (feed_steps, "PARSERS", {"feed": raising.parse_feed}),
+    "reading a feed": (feed_steps, "PARSERS", {"feed": parse_feed}),
     "comparing a feed": (feed_steps, "poll_record", None),
-    "judging a page": (text_steps, "judge_page", raising.judge_page),
+    "judging a page": (text_steps, "judge_page", judge_page),
 }
 
 
@@ -172,7 +172,7 @@ def test_a_function_that_fails_with_one_document_fails_with_that_one_alone(
     original = getattr(holder, name)
 
     def failing(*arguments: Any, **named: Any) -> Any:
-        raising.of_our_making(*arguments)
+        of_our_making(*arguments)
         return original(*arguments, **named)
 
     monkeypatch.setattr(holder, name, instead or failing)
@@ -200,7 +200,7 @@ def test_a_function_that_fails_with_one_document_fails_with_that_one_alone(
 def test_whatever_stands_in_feeds_pages_and_headers_the_good_ones_come_in(
     sites: Callable[..., Site], values: list[str], headers: list[tuple[str, str]]
 ) -> None:
-    kind, bad = sites(), sites(raising.BAD_HOST)
+    kind, bad = sites(), sites(BAD_HOST)
     feeds = [*spread(bad, values, headers, 4), good(kind)]
     with TemporaryDirectory() as folder:
         database = Path(folder, "news.duckdb")

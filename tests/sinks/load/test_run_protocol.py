@@ -410,7 +410,7 @@ RunProtocolInShort.TestCase.settings = settings(
 test_the_tables_are_those_of_the_model_whatever_becomes_of_runs = RunProtocolInShort.TestCase
 
 RunProtocol.TestCase.settings = settings(
-    max_examples=examples(50), stateful_step_count=10, deadline=None
+    max_examples=examples(20), stateful_step_count=10, deadline=None
 )
 RunProtocol.TestCase.pytestmark = [pytest.mark.slow]
 test_the_model_holds_at_length = RunProtocol.TestCase

@@ -154,10 +154,11 @@ def test_closing_drops_what_is_under_way(site: Site) -> None:
     gate.opened.set()
 
 
-def test_a_fault_is_raised_and_the_service_goes_on(site: Site, service: FetchService) -> None:
+def test_a_fault_is_the_failure_of_its_request_alone(site: Site, service: FetchService) -> None:
     bad = Request(site.at("/", Reply(200, b"x")), None, "*/*")  # type: ignore[arg-type]
-    with pytest.raises(TypeError):
-        list(service.fetch([(1, bad)]))
+    ((_, failure),) = service.fetch([(1, bad)])
+    assert isinstance(failure, HttpFailure)
+    assert (failure.error_type, failure.temporary) == ("TypeError", True)
     good = site.at("/good", Reply(200, b"good"))
     assert ask(service, [good]) == {good: b"good"}
 
