@@ -12,7 +12,7 @@ import pytest
 
 from config.models import FetchSettings
 from tests.kit.sites import PATIENCE, Gate, Reply, Site
-from transforms.records import HostRest, RobotsFile
+from transforms.records import HostRest, HttpFailure, RobotsFile
 from transforms.web.asking import Request, World
 from transforms.web.hosts import HostBook
 from transforms.web.lanes import FORGOTTEN
