@@ -38,6 +38,26 @@ AMP_CACHE = re.compile(
 SLUG = re.compile(r"[-\d]")
 """What the name of a story has, and that of a section seldom: /companies/amp is a section."""
 
+INDEX = re.compile(r"(?:index|default|home|main|start)(?:\.\w{1,5})?", re.IGNORECASE)
+EDITION = re.compile(r"[a-z]{2}(?:[-_](?:[a-z]{2}|han[st]))?", re.IGNORECASE)
+"""A home page in one language or for one country, such as /en or /de-at."""
+PAGE_TYPE = re.compile(r"\.(?:html?|php\d?|aspx?|jspx?)$", re.IGNORECASE)
+DATE = re.compile(r"\d{1,2}|(?:19|20)\d\d(?:[-_]?\d\d){0,2}")
+STORY_ID = re.compile(r"\d{5}|^\d{3,}$")
+SCRIPT = re.compile(r"\.(?:php\d?|aspx?|jspx?|cgi|do|pl|cfm)$", re.IGNORECASE)
+PRINT = frozenset(
+    "druck drucken druckansicht druckversion drukuj imprimer imprimir impresion print printable "
+    "print-version printversion stampa tisk utskrift yazdir".split()
+)
+PART = re.compile(r"\d{1,2}|all|comments|full|gallery|komplettansicht|mobile|m|page|pdf|seite")
+"""What follows the address of a story to show it for print; and, behind a slug, a part of it."""
+ASIDE = frozenset(
+    "amp campaign cid cmp embed feed format from lang layout locale medium mobile mode origin "
+    "output outputtype page partner pos print printable r ref referer referrer rss share source "
+    "src theme tracking version via view xtref".split()
+)
+"""Parameters that name no story."""
+
 
 def absolute(link: str | None, base: str) -> str | None:
     """`link` against `base`, or None when that is no http(s) URL without credentials."""
@@ -122,12 +142,76 @@ def _registered(host: str) -> str:
 
 
 def page_identity(final_url: str, declared: str | None) -> str:
-    """Canonical URL of a fetched page: what it declares (rel=canonical), if it may say so.
+    """Canonical URL of a fetched page: what it declares (rel=canonical), if that can be true.
 
-    A page speaks for its own site only, and not for the home page, which careless templates
-    name on every page.
+    A page speaks for its own site only. Careless templates name the home page or a section on every
+    page, or leave out what tells their pages apart.
     """
-    link = absolute(declared, final_url)
-    if link and host_of(link) == host_of(final_url) and urlsplit(link).path.strip("/"):
-        return canonical(link)
-    return canonical(final_url)
+    own, link = canonical(final_url), absolute(declared, final_url)
+    if link is None or host_of(link) != host_of(final_url):
+        return own
+    named = canonical(link)
+    return own if names_less(named, own) or seems_section(named, own) else named
+
+
+def is_home(url: str) -> bool:
+    """Whether an address is a site's home page, in whichever language."""
+    return not _segments(url) and not _telling(url)
+
+
+def names_less(other: str, url: str) -> bool:
+    """Whether an address leaves out what tells the page at `url` from others of its site.
+
+    So do the home page, a section that the page stands in, and its address without the query.
+    """
+    path, ours = _segments(other), _segments(url)
+    if _telling(other):
+        return False
+    if path == ours:
+        return bool(_telling(url)) and not (path and _names_without_query(path[-1]))
+    if not path:
+        return True
+    path[-1] = PAGE_TYPE.sub("", path[-1])
+    for end in range(len(path), len(ours)):
+        if ours[end - len(path) : end] == path:
+            return not _shows_otherwise(path[-1], ours[end:])
+    return False
+
+
+def seems_section(other: str, url: str) -> bool:
+    """Whether an address looks like a section, and has nothing of what names a story in `url`."""
+    path, ours = _segments(other), _segments(url)
+    parts = urlsplit(other)
+    if not path or path[-1] in ours[-1:] or parts.query or "." in path[-1]:
+        return False
+    if any(map(SLUG.search, path)) or not (len(ours) > 1 or any(map(SLUG.search, ours))):
+        return False
+    return len(path) == 1 or parts.path.endswith("/")
+
+
+def _segments(url: str) -> list[str]:
+    """The parts of a path; those of a home page are none."""
+    found = [part for part in urlsplit(url).path.split("/") if part]
+    if found and INDEX.fullmatch(found[-1]):
+        found.pop()
+    return [] if len(found) == 1 and EDITION.fullmatch(found[0]) else found
+
+
+def _telling(url: str) -> list[str]:
+    """Parameters that may name a story."""
+    pairs = (pair.partition("=") for pair in urlsplit(url).query.split("&"))
+    return [name for name, _, value in pairs if value and name.lower() not in ASIDE]
+
+
+def _names_without_query(part: str) -> bool:
+    """By a number, or a slug of three words that is no script's name."""
+    slug = len(re.split("[-_]", part)) > 2 and not SCRIPT.search(part)
+    return not DATE.fullmatch(part) and (slug or bool(re.search(r"\d{3}", part)))
+
+
+def _shows_otherwise(story: str, rest: list[str]) -> bool:
+    """Whether what follows the address of a story shows it in another way, such as for print."""
+    if STORY_ID.search(story) and not DATE.fullmatch(story):
+        return True
+    stems = [part.lower().partition(".")[0] for part in rest]
+    return all(x in PRINT or (SLUG.search(story) and PART.fullmatch(x)) for x in stems)

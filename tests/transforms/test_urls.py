@@ -228,6 +228,67 @@ def test_a_page_may_declare_another_host_of_its_own_site():
     assert page_identity("https://amp.news.co.uk/a", "https://other.co.uk/story") != own
 
 
+SITE = "https://news.example"
+
+
+@pytest.mark.parametrize(
+    ("page", "named"),
+    [
+        pytest.param("/life/cheese.html", "/life/", id="its section"),
+        pytest.param("/life/cheese", "/life", id="its section without slash"),
+        pytest.param("/life/cheese.html", "/life.html", id="its section as a file"),
+        pytest.param("/life/cheese.html", "/life/index.html", id="its section's index"),
+        pytest.param("/en/life/food/cheese", "/life/food", id="a section within its path"),
+        pytest.param("/life-style/cheese", "/life-style/", id="a section of two words"),
+        pytest.param("/2026/02/cheese", "/2026/02/", id="its month"),
+        pytest.param("/2026-02-11/ice", "/2026-02-11", id="its day"),
+        pytest.param("/news/12345", "/news", id="a story by number"),
+        pytest.param("/news/7", "/news/", id="a story by a small number"),
+        pytest.param("/n/77", "/sport/", id="another section"),
+        pytest.param("/n/77", "/news/europe/", id="another section below one"),
+        pytest.param("/cheese-sold-out", "/sport", id="a section for a slug"),
+        pytest.param("/life/cheese", "/index.php", id="the home page by name"),
+        pytest.param("/life/cheese", "/de-at/", id="an edition's home page"),
+        pytest.param("/?p=77", "/", id="a story of the home page's address"),
+        pytest.param("/story.php?id=5", "/story.php", id="a script without its query"),
+        pytest.param("/story.php?id=5", "/story.php?id=", id="a query without its value"),
+        pytest.param("/articleView.html?idxno=5", "/articleView.html", id="a file without query"),
+        pytest.param("/show_one_story.php?id=5", "/show_one_story.php", id="a script of words"),
+        pytest.param("/article-detail?nid=5", "/article-detail", id="a name of two words"),
+    ],
+)
+def test_what_leaves_out_what_tells_stories_apart_is_no_identity(page, named):
+    assert page_identity(SITE + page, SITE + named) == SITE + page
+
+
+@pytest.mark.parametrize(
+    ("page", "named"),
+    [
+        pytest.param("/town/clocks/print", "/town/clocks", id="for print"),
+        pytest.param("/town/clocks/druckversion.html", "/town/clocks", id="for print, in German"),
+        pytest.param("/print/town/clocks", "/town/clocks", id="for print, said first"),
+        pytest.param("/town/clocks-sold/2", "/town/clocks-sold", id="its second page"),
+        pytest.param(
+            "/town/clocks-sold/page/2/", "/town/clocks-sold/", id="its second page, named"
+        ),
+        pytest.param("/story/3000001/clocks-sold", "/story/3000001", id="a number names it"),
+        pytest.param("/town/clocks.html?print=1", "/town/clocks.html", id="for print by query"),
+        pytest.param("/town/clocks?from=letter", "/town/clocks", id="where from"),
+        pytest.param("/2026/02/clocks-are-sold?xyz=7", "/2026/02/clocks-are-sold", id="a slug"),
+        pytest.param("/clocks-1234.html?sid=9", "/clocks-1234.html", id="a number in its name"),
+        pytest.param("/story.php?id=5&sid=9", "/story.php?id=5", id="without the session"),
+        pytest.param("/story.php?id=5", "/town/clocks-sold", id="a speaking address"),
+        pytest.param("/?p=77", "/clocks", id="a speaking address of one word"),
+        pytest.param("/2026/02/clocks-are-sold", "/?p=77", id="a short address"),
+        pytest.param("/letter/9/cuckoo", "/town/cuckoo-clocks", id="another place"),
+        pytest.param("/letter/9/clocks", "/clocks", id="its last part alone"),
+        pytest.param("/?from=letter", "/", id="the home page itself"),
+    ],
+)
+def test_an_honest_canonical_address_is_the_identity(page, named):
+    assert page_identity(SITE + page, SITE + named) == SITE + named
+
+
 def test_digests_tell_parts_apart_and_take_any_text():
     assert digest("a", "b") != digest("ab") != digest("b", "a")
     assert len(digest("\ud800")) == 32

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import trafilatura
@@ -16,11 +17,14 @@ from transforms.decoding import decode
 from transforms.records import Extraction, Unreadable
 from transforms.text.directives import directives
 from transforms.text.language import language_of
+from transforms.urls import absolute
 
 EXTRACTOR = f"trafilatura {trafilatura.__version__}"
 PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain", "application/xml", "text/xml")
 ROBOTS = '//meta[translate(@name, "ROBTSN", "robtsn") = "robots"]/@content'
-CANONICAL = '//link[contains(concat(" ", normalize-space(@rel), " "), " canonical ")]/@href'
+LINKS, BASE = "//link[@rel and @href]", "string(//base/@href)"
+MOST_CANONICAL = 4
+"""Declared addresses that are looked at; two that differ are one too many."""
 
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # what fails is said by a value
 logging.getLogger("htmldate").setLevel(logging.CRITICAL)
@@ -34,7 +38,7 @@ def extract_page(body: bytes, content_type: str | None, url: str) -> Extraction 
     tree = trafilatura.load_html(decode(body, content_type))
     if tree is None:
         return Unreadable(Kind.NOT_A_PAGE, "the body is no HTML")
-    declared, links = tree.get("lang"), tree.xpath(CANONICAL)
+    declared, canonical_link = tree.get("lang"), _canonical_link(tree, url)
     robots = directives(", ".join(tree.xpath(ROBOTS)))
     found: Any = trafilatura.bare_extraction(
         tree, url=url, with_metadata=True, include_comments=False
@@ -47,11 +51,23 @@ def extract_page(body: bytes, content_type: str | None, url: str) -> Extraction 
         byline=_line(found.author),
         published_at=_day(found.date),
         language=language_of(text, declared),
-        canonical_link=str(links[0]) if links else None,
+        canonical_link=canonical_link,
         text=text,
         extractor=EXTRACTOR,
         robots=robots,
     )
+
+
+def _canonical_link(tree: Any, url: str) -> str | None:
+    """What a page declares as its address (rel=canonical); None where it names several."""
+    base = absolute(tree.xpath(BASE), url) or url
+    declared = dict.fromkeys(
+        link.get("href")
+        for link in tree.xpath(LINKS)
+        if "canonical" in link.get("rel").lower().split()
+    )
+    links = {absolute(link, base) for link in islice(declared, MOST_CANONICAL)} - {None}
+    return links.pop() if len(links) == 1 else None
 
 
 def extract_content(body: bytes, url: str) -> Extraction | Unreadable:

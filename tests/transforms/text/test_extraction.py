@@ -70,7 +70,26 @@ def test_what_a_page_says_of_itself():
     found = extract(page(TEXTS["en"], head, ' lang="en-GB"'))
     assert found.byline == "Ann Mole"
     assert found.published_at == datetime(2026, 1, 5, tzinfo=UTC)
-    assert (found.canonical_link, found.language) == ("/crane", "en")
+    assert (found.canonical_link, found.language) == ("https://news.example/crane", "en")
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        ('<BASE HREF="/town/"><LINK REL="CANONICAL" HREF="crane">', "https://news.example/town/crane"),
+        ('<base target="_top"><base href="//m.news.example/"><link rel=Canonical href=/crane>',
+         "https://m.news.example/crane"),
+        ('<base href="data:,x"><link rel=canonical href=crane>', "https://news.example/crane"),
+        ('<link rel=canonical href=""><link rel=canonical href="/b">', "https://news.example/b"),
+        ('<link rel=canonical href="/b"><link rel=canonical href="https://news.example/b">',
+         "https://news.example/b"),
+        ('<link rel=canonical href="/b"><link rel=canonical href="/c">', None),
+        ('<link rel="not-canonical" href="/b">', None),
+        ('<link rel=canonical>', None),
+    ],
+)  # fmt: skip
+def test_a_canonical_address_is_read_as_html_says(head, expected):
+    assert extract(page(TEXTS["en"], head)).canonical_link == expected
 
 
 def test_what_a_page_does_not_say():
