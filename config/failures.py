@@ -56,6 +56,13 @@ class Kind(StrEnum):
     """It is no HTML."""
     NO_TEXT = "NoText"
     """HTML in which no article was found."""
+    WALL = "Wall"
+    """A redirect led to a page that asks for consent or a login."""
+    LED_AWAY = "LedAway"
+    """A redirect led to a home or section page, as for stories that were removed."""
+    SAME_TEXT = "SameText"
+    """Other stories of its host, under other headlines, have the very same text, and it is not
+    theirs: a wall, or what is said of stories that are gone."""
     PARSER_TIMEOUT = "ParserTimeout"
     """To read it took too long; the process was ended."""
     PARSER_LOST = "ParserLost"

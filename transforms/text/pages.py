@@ -22,6 +22,7 @@ from transforms.records import (
 )
 from transforms.text.directives import directives
 from transforms.text.extraction import extract_content, extract_page
+from transforms.text.walls import in_its_place
 from transforms.urls import page_identity
 from transforms.web.attempts import Next, next_attempt
 
@@ -37,6 +38,9 @@ def judge(task: PageTask, answer: Response, tag: Tag) -> Page:
         extraction = extract_content(answer.body, answer.url)
     else:
         extraction = extract_page(answer.body, answer.headers.get("content-type"), answer.url)
+        if isinstance(extraction, Extraction):
+            problem = in_its_place(answer.redirects, answer.url, task.title, extraction)
+            extraction = problem or extraction
     if isinstance(extraction, Unreadable):
         return failed_page(task, answer, extraction)
     return article_page(task, answer, extraction, tag)
