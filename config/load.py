@@ -16,7 +16,7 @@ import yaml
 from config.checked import Document, load_list
 from config.countries import CODES
 from config.errors import ConfigError
-from config.models import Expectation, Feed, Taxonomy, Topic
+from config.models import LONGEST_ADDRESS, Expectation, Feed, Taxonomy, Topic
 from config.moments import span
 
 T = TypeVar("T")
@@ -135,8 +135,10 @@ def feed_url(text: str) -> str:
     """The address of a feed, as it is.
 
     Raises:
-        ValueError: it is no web address, or carries credentials.
+        ValueError: it is no web address, carries credentials, or is longer than an address may be.
     """
+    if len(text) > LONGEST_ADDRESS:
+        raise ValueError(f"{text[:60]}… is longer than {LONGEST_ADDRESS:,} characters")
     try:
         parts = urlsplit(text)
         _ = parts.port

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 NAME = "newsbeam"
 VERSION = "0.1.0"
+LONGEST_ADDRESS = 8_192
+"""Characters. RFC 9110 (4.1) asks all for 8,000; few servers take more than 8 KiB."""
 
 
 class Expectation(NamedTuple):

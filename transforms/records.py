@@ -199,6 +199,8 @@ class Entry(NamedTuple):
     """The date of the last change as written, where there is one."""
     content: str | None = None
     """The whole text in the feed, as HTML, where it carries more than a summary."""
+    refused: str | None = None
+    """Why its link is not taken, where it has one."""
 
 
 class FeedDocument(NamedTuple):

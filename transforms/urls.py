@@ -16,6 +16,8 @@ from urllib.parse import unquote_plus, urljoin, urlsplit, urlunsplit
 from tld import get_fld
 from w3lib.url import canonicalize_url
 
+from config.models import LONGEST_ADDRESS
+
 TRACKING_PREFIXES = (
     "utm_", "mtm_", "itm_", "matomo_", "piwik_", "pk_", "hsa_", "_hs", "__hs", "mkt_", "oly_",
     "vero_", "wt_", "wt.", "at_medium", "at_campaign", "at_custom", "at_link_", "at_ptr_",
@@ -59,10 +61,39 @@ ASIDE = frozenset(
 """Parameters that name no story."""
 
 
-def absolute(link: str | None, base: str) -> str | None:
-    """`link` against `base`, or None when that is no http(s) URL without credentials."""
+TOO_LONG = f"its address is longer than {LONGEST_ADDRESS:,} characters"
+
+
+class _TooLong(ValueError):
+    """An address that is longer than any server takes."""
+
+
+def is_too_long(link: str | None, base: str) -> bool:
+    """Whether `link` against `base` is longer than an address may be: `absolute` has none then."""
     try:
-        url = urljoin(base, (link or "").strip())
+        _joined(link, base)
+    except _TooLong:
+        return True
+    except ValueError:
+        return False
+    return False
+
+
+def _joined(link: str | None, base: str) -> str:
+    """Held against the bound first: to take an address apart costs more than its length."""
+    link = (link or "").strip()
+    if len(link) > LONGEST_ADDRESS or len(url := urljoin(base, link)) > LONGEST_ADDRESS:
+        raise _TooLong
+    return url
+
+
+def absolute(link: str | None, base: str) -> str | None:
+    """`link` against `base`, or None when that is no http(s) URL without credentials.
+
+    One that is longer than `LONGEST_ADDRESS` is none.
+    """
+    try:
+        url = _joined(link, base)
         parts = urlsplit(url)
         # Lone surrogates, which JSON can hold, fit no request; and what has no normal form has no
         # identity, such as http://[::1]x/

@@ -213,6 +213,8 @@ def test_shape_of_a_feeds_file(write, text, expected):
         pytest.param({"url": "http://x.example:99999/"}, 2, ["99999", "no URL"],
                      id="URL with a wild port"),
         pytest.param({"url": "'http://[::1/'"}, 2, ["no URL"], id="URL with half a bracket"),
+        pytest.param({"url": f"http://x.example/{'a' * 8_192}"}, 2, ["longer than 8,192"],
+                     id="URL without end"),
         pytest.param({"url": "http://x.example/a b"}, 2, ["no URL"], id="URL with a space"),
     ],
 )  # fmt: skip

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.models import LONGEST_ADDRESS
 from transforms.hashing import digest
-from transforms.urls import absolute, canonical, host_of, page_identity
+from transforms.urls import absolute, canonical, host_of, is_too_long, page_identity
 
 PAGE = "https://news.example/a"
 
@@ -185,6 +186,19 @@ def test_links_against_their_feed(link, url):
 )
 def test_no_links(link):
     assert absolute(link, PAGE) is None
+
+
+@pytest.mark.parametrize("length", [LONGEST_ADDRESS, LONGEST_ADDRESS + 1])
+def test_an_address_has_a_longest_form_however_it_is_written(length):
+    """Blanks around it do not count, what it is relative to does."""
+    rest = "a" * (length - len("https://news.example/"))
+    fits = length <= LONGEST_ADDRESS
+    for link in (f"https://news.example/{rest}", f" //news.example/{rest}\n", f"/{rest}", rest):
+        assert (absolute(link, PAGE) is not None, is_too_long(link, PAGE)) == (fits, not fits)
+
+
+def test_an_endless_canonical_address_is_not_believed():
+    assert page_identity(PAGE, "https://news.example/story" + "/amp" * 220_000) == PAGE
 
 
 @pytest.mark.parametrize(

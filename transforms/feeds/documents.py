@@ -21,7 +21,7 @@ from transforms.feeds.depth import TOO_DEEP, is_too_deep
 from transforms.feeds.hints import hints_in
 from transforms.records import Entry, FeedDocument, Unreadable
 from transforms.times import parse_date
-from transforms.urls import absolute
+from transforms.urls import TOO_LONG, absolute, is_too_long
 
 LONGEST_SUMMARY = 2_000
 LEAST_CONTENT, LONGEST_CONTENT = 500, 200_000
@@ -153,8 +153,9 @@ def _xml_entry(item: Any, base: str) -> Entry:
     parsed = (
         item.get("published_parsed") or item.get("updated_parsed") or item.get("created_parsed")
     )
+    link = _xml_link(item)
     return Entry(
-        absolute(_xml_link(item), base),
+        absolute(link, base),
         item.get("id"),
         _plain(item.get("title")),
         _plain(item.get("author")),
@@ -163,6 +164,7 @@ def _xml_entry(item: Any, base: str) -> Entry:
         raw,
         dict.get(item, "updated"),  # feedparser's own `get` would give the publication for it
         _content(part.get("value") for part in item.get("content", ())),
+        refused=TOO_LONG if is_too_long(link, base) else None,
     )
 
 
@@ -228,6 +230,7 @@ def _json_entry(item: dict[str, Any], base: str) -> Entry:
         raw if isinstance(raw, str) else None,
         modified if isinstance(modified, str) else None,
         _content([item.get("content_html"), _paragraphs(item)]),
+        refused=TOO_LONG if link and is_too_long(str(link), base) else None,
     )
 
 

@@ -165,7 +165,7 @@ def _listed(task: FeedTask, entry: Entry, now: datetime) -> Listed:
         published_at=entry.published_at if believed else None,
         published_raw=entry.published_raw,
         state="pending" if entry.url else "skipped",
-        reason=None if entry.url else "the entry has no link",
+        reason=None if entry.url else entry.refused or "the entry has no link",
         content=entry.content,
     )
 

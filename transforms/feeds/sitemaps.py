@@ -10,7 +10,7 @@ from config.failures import Kind
 from transforms.feeds.depth import TOO_DEEP, is_too_deep
 from transforms.records import Entry, FeedDocument, Unreadable
 from transforms.times import parse_date
-from transforms.urls import absolute
+from transforms.urls import TOO_LONG, absolute, is_too_long
 
 LARGEST = 50 * 2**20
 """Bytes unpacked that a sitemap may have (sitemaps.org/protocol)."""
@@ -71,8 +71,9 @@ LANGUAGE = f"{PUBLICATION}/{{*}}language"
 def _entry(item: etree._Element, base: str) -> Entry:
     changed = _text(item, "{*}lastmod")
     raw = _text(item, f"{NEWS}/{{*}}publication_date") or changed
+    link = _text(item, "{*}loc")
     return Entry(
-        absolute(_text(item, "{*}loc"), base),
+        absolute(link, base),
         None,
         _text(item, f"{NEWS}/{{*}}title"),
         None,
@@ -80,6 +81,7 @@ def _entry(item: etree._Element, base: str) -> Entry:
         parse_date(raw),
         raw,
         changed,
+        refused=TOO_LONG if is_too_long(link, base) else None,
     )
 
 

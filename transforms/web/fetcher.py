@@ -13,7 +13,7 @@ from typing import NamedTuple
 from config.failures import NOT_THE_HOSTS, Kind
 from config.models import FetchSettings
 from transforms.records import HttpFailure, Response
-from transforms.urls import absolute, host_of
+from transforms.urls import TOO_LONG, absolute, host_of, is_too_long
 from transforms.web.asking import Books, Request, World
 from transforms.web.coding import BadCoding, TooLarge
 from transforms.web.exchange import REDIRECTS, Exchanges, TooSlow, network_failure
@@ -123,18 +123,21 @@ class Fetcher:
                 return _Outcome(answer, host_of(url), passed)
             chain.append(url)
             permanent = permanent and answer.status in PERMANENT
-            target = absolute(answer.headers.get("location"), url)
-            if problem := self._bad_redirect(answer, target, chain):
+            location = answer.headers.get("location")
+            target = absolute(location, url)
+            if problem := self._bad_redirect(location, target, chain):
                 failure = HttpFailure(*problem, at, milliseconds, answer.status)
                 return _Outcome(failure, host_of(url), passed)
             url = target or ""
 
     def _bad_redirect(
-        self, answer: Response, target: str | None, chain: list[str]
+        self, location: str | None, target: str | None, chain: list[str]
     ) -> tuple[Kind, str] | None:
         """Kind and words, where a redirect is not followed."""
+        if target is None and is_too_long(location, chain[-1]):
+            return Kind.BAD_REDIRECT, f"redirect that is not followed: {TOO_LONG}"
         if target is None:
-            return Kind.BAD_REDIRECT, f"redirect to {answer.headers.get('location')!r}"
+            return Kind.BAD_REDIRECT, f"redirect to {location!r}"
         if target in chain:
             return Kind.REDIRECT_LOOP, f"{target} redirects to itself"
         if len(chain) > self.settings.redirects:

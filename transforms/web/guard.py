@@ -8,6 +8,8 @@ import socket
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
+from config.models import LONGEST_ADDRESS
+
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 WEB_PORTS = (80, 443)
 FIRST_USER_PORT = 1024
@@ -51,8 +53,11 @@ def check_url(url: str) -> None:
     """Let web addresses pass, at the ports of the web and at those that anyone may open.
 
     Raises:
-        AddressRefused: for another scheme, credentials, or a port that belongs to another service.
+        AddressRefused: for another scheme, credentials, a port that belongs to another service, or
+            more characters than an address may have.
     """
+    if len(url) > LONGEST_ADDRESS:
+        raise AddressRefused(f"the URL is longer than {LONGEST_ADDRESS:,} characters")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https"):
         raise AddressRefused(f"{parts.scheme!r} is not http or https")

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from config.models import LONGEST_ADDRESS
 from tests.kit.examples import examples
 from transforms.feeds.documents import LONGEST_CONTENT, LONGEST_SUMMARY, parse_feed
 from transforms.records import Entry, FeedDocument, Hints, Unreadable
 from transforms.times import parse_date
+from transforms.urls import TOO_LONG
 from transforms.workers import pool
 
 URL = "https://news.example/world/feed.xml"
@@ -222,6 +224,22 @@ def test_dates_of_change_are_kept_as_they_are_written(body, updated):
 def test_links_and_guids(elements, url, guid):
     entry = item("<title>T</title>", elements)
     assert (entry.url, entry.guid) == (url, guid)
+
+
+ENDLESS = "/" + "a" * LONGEST_ADDRESS
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(rss_item(f"<title>T</title><link>{ENDLESS}</link>"), id="RSS"),
+        pytest.param(ATOM.replace('href="', f'href="{ENDLESS}'), id="Atom"),
+        pytest.param(json_item(title="T", url=ENDLESS), id="JSON"),
+    ],
+)
+def test_an_endless_link_is_refused_with_a_reason(body):
+    entry = read(body).entries[0]
+    assert (entry.url, entry.refused) == (None, TOO_LONG)
 
 
 def test_an_entry_of_nothing():

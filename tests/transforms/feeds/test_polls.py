@@ -62,6 +62,11 @@ def nothing(_: str) -> bool:
     return False
 
 
+def test_an_entry_whose_link_is_not_taken_says_why():
+    (listed,) = poll(BLANK._replace(title="A", refused="its address is too long")).listed
+    assert (listed.state, listed.reason) == ("skipped", "its address is too long")
+
+
 def test_a_good_poll():
     good = poll(A, BLANK._replace(title="B"), warning="a stray byte")
     assert (good.status, good.http_status, good.entries) == ("ok", 200, 2)

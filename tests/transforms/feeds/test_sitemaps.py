@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.models import LONGEST_ADDRESS
 from transforms.feeds.sitemaps import LARGEST, parse_sitemap
 from transforms.records import Entry, FeedDocument, Unreadable
+from transforms.urls import TOO_LONG
 
 URL = "https://news.example/sitemaps/news.xml"
 SITEMAP = b"""\
@@ -33,6 +35,11 @@ def read(body: bytes) -> FeedDocument:
     document = parse_sitemap(body, {}, URL)
     assert isinstance(document, FeedDocument), document
     return document
+
+
+def test_an_endless_address_is_refused_with_a_reason():
+    entry = read(SITEMAP.replace(b"/crane<", b"/" + b"a" * LONGEST_ADDRESS + b"<")).entries[0]
+    assert (entry.url, entry.refused) == (None, TOO_LONG)
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])

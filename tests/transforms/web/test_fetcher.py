@@ -6,10 +6,12 @@ import gzip
 
 import pytest
 
+from config.models import LONGEST_ADDRESS
 from tests.kit.fetching import LIMIT, ask, fail, get
 from tests.kit.replies import raw, to
 from tests.kit.sites import Reply
 from transforms.times import LONGEST_RETRY_AFTER
+from transforms.urls import TOO_LONG
 from transforms.web.asking import Request
 from transforms.web.exchange import TEMPORARY
 
@@ -138,6 +140,17 @@ def test_redirects_that_lead_nowhere_are_permanent(site, location, error_type):
 
 def test_a_redirect_without_a_target(site):
     assert fail(site.at("/", Reply(301))).error_type == "BadRedirect"
+
+
+def test_an_endless_address_is_not_asked_and_not_followed(site):
+    path = "/" + "a" * LONGEST_ADDRESS
+    failure = fail(site.at("/", to(path)))
+    assert (failure.error_type, failure.temporary) == ("BadRedirect", False)
+    assert failure.message == f"redirect that is not followed: {TOO_LONG}"
+    failure = fail(site.at(path, Reply(200, b"there")))
+    assert (failure.error_type, failure.message) == (
+        "AddressRefused", "the URL is longer than 8,192 characters")  # fmt: skip
+    assert list(site.seen()) == ["/"]
 
 
 @pytest.mark.parametrize(
