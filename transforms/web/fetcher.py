@@ -177,5 +177,6 @@ class Fetcher:
         rules = await self.robots.rules(url, at, self._tries)
         if isinstance(rules, HttpFailure):
             return rules
-        self.lanes.lane(host_of(url)).pace.ask_for(rules.delay)
-        return rules.refusal(url, at)
+        verdict = await self.robots.judge(rules, url, at)
+        self.lanes.lane(host_of(url)).pace.ask_for(verdict.delay)
+        return verdict.refusal

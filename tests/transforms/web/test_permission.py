@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import threading
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
 from tests.kit.fetching import fetch_in
 from tests.kit.sites import Reply, Site
@@ -50,6 +52,23 @@ def test_half_a_rule_does_not_count(site):
 def test_one_that_is_packed_to_be_a_burden_allows_nothing(site):
     text = gzip.compress(b"") * (MOST_PARTS + 1)
     assert ask_robots(site, text, **{"Content-Encoding": "gzip"})["/open"] == "RobotsLost"
+
+
+class Noting(Rules):
+    """Rules that note in which thread they are held against an address."""
+
+    threads: ClassVar[list[int]] = []
+
+    def refusal(self, url: str, at: datetime) -> HttpFailure | None:
+        self.threads.append(threading.get_ident())
+        return super().refusal(url, at)
+
+
+def test_rules_are_never_read_on_the_loop_that_serves_all_hosts():
+    rules, url = Noting("User-agent: *\nDisallow: /a\nCrawl-delay: 2", None), "https://a.example/a"
+    delay, refusal = asyncio.run(RobotsReader(RobotsBook()).judge(rules, url, NOW))
+    assert (delay, refusal.error_type) == (2, "RobotsRefused")
+    assert rules.threads not in ([], [threading.get_ident()])
 
 
 # Who is asked, and how often: no socket

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from transforms.text.directives import directives
-from transforms.web.robots import LONGEST_DELAY, Rules, origin_of, robots_address
+from transforms.web.robots import LONGEST_DELAY, Rules, compiled, origin_of, robots_address
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,14 @@ NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
         ("User-agent: *\nDisallow: /*.html$", "/a.html", False),
         ("User-agent: *\nDisallow: /*.html$", "/a.html?x=1", True),
         ("User-agent: *\nDisallow: /%D0%B0", "/а", False),
+        ("User-agent: otherbot\nUser-agent: newsbeam\nDisallow: /", "/a", False),
+        ("User-agent: newsbeam\nSitemap: /s\nUser-agent: other\nDisallow: /", "/a", False),
+        ("User-agent: newsbeam\nnonsense\nUser-agent: other\nDisallow: /", "/a", False),
+        ("User-agent: newsbeam\nAllow: /b\nUser-agent: other\nDisallow: /", "/a", True),
+        ("User-agent: newsbeam\nAllow: /b\n\nUser-agent: newsbeam\nDisallow: /", "/a", False),
+        ("User-agent: *\nAllow: /\nUser-agent: newsbeam*\nDisallow: /", "/a", False),
+        ("user agent newsbeam # us\nDissallow /a", "/a", False),
+        ("User-agent: *\nDisallow: /\nUser-agent: newsbeam", "/a", True),
     ],
 )
 def test_rules(text, path, allowed):
@@ -70,6 +78,28 @@ def test_rules(text, path, allowed):
 )
 def test_how_slowly(text, seconds):
     assert Rules(text, None).delay == seconds
+
+
+WILDCARDS = "User-agent: *\n" + "".join(f"Disallow: /*a{n:05}\n" for n in range(27_000))
+SHORT = "https://news.example/" + "b" * 100
+
+
+def test_wildcards_are_held_against_addresses_for_so_many_steps():
+    """What would take more is refused, for it might be disallowed."""
+    rules = Rules(WILDCARDS, None)
+    assert rules.refusal(SHORT, NOW) is None
+    assert rules.refusal(f"{SHORT}a00007", NOW).message.endswith("disallows it")
+    refusal = rules.refusal("https://news.example/" + "b" * 8_000, NOW)
+    assert (refusal.error_type, refusal.temporary) == ("RobotsRefused", False)
+    assert refusal.message.endswith("too many wildcards for an address of this length")
+
+
+def test_a_file_is_compiled_once_and_others_rules_never():
+    names = "".join(f"User-agent: a{n}\n" for n in range(17_000))
+    text = names + "".join(f"Disallow: /*{n}\n" for n in range(17_000))
+    assert compiled(text).wildcards == 0
+    assert compiled(text) is compiled(text)
+    assert compiled("User-agent: newsbeam\n" + text).wildcards == 17_000
 
 
 def test_what_cannot_be_had_is_tried_again_in_an_hour():
