@@ -17,6 +17,7 @@ import feedparser
 from feedparser.mixin import _FeedParserMixin
 
 from config.failures import Kind
+from transforms.decoding import as_utf8, unpacked
 from transforms.feeds.depth import TOO_DEEP, is_too_deep
 from transforms.feeds.hints import hints_in
 from transforms.records import Entry, FeedDocument, Unreadable
@@ -26,6 +27,8 @@ from transforms.urls import TOO_LONG, absolute, is_too_long
 LONGEST_SUMMARY = 2_000
 LEAST_CONTENT, LONGEST_CONTENT = 500, 200_000
 """Characters: what is shorter is a teaser, and no article is longer."""
+LARGEST = 10_000_000
+"""Bytes of a feed that is a packed file; as many as of one that is not."""
 LARGEST_EXPANSION = 1_000_000
 """Characters that the entities of a document may become."""
 MARKS = {
@@ -48,6 +51,10 @@ def parse_feed(body: bytes, headers: dict[str, str], url: str) -> FeedDocument |
     `url` is the base of relative links. A document with neither a feed's root element nor
     entries is no feed.
     """
+    try:
+        body = unpacked(body, LARGEST)
+    except ValueError as error:
+        return Unreadable(Kind.MALFORMED_FEED, str(error))
     if not body:
         return Unreadable(Kind.NOT_A_FEED, "the body is empty")
     if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
@@ -66,6 +73,8 @@ def _parse_xml(body: bytes, headers: dict[str, str], url: str) -> FeedDocument |
     if b"\0" in body or BASE.search(body):  # else links are made absolute once, by ourselves
         kept["content-location"] = url
     charset = next((name for mark, name in MARKS.items() if body.startswith(mark)), None)
+    if charset is None and as_utf8(body) is not None:
+        charset = "utf-8"
     if charset:  # surer than header and declaration
         kept["content-type"] = f"application/xml; charset={charset}"
     try:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import zlib
-
 from lxml import etree
 
 from config.failures import Kind
+from transforms.decoding import as_utf8, unpacked
 from transforms.feeds.depth import TOO_DEEP, is_too_deep
 from transforms.records import Entry, FeedDocument, Unreadable
 from transforms.times import parse_date
@@ -14,7 +13,6 @@ from transforms.urls import TOO_LONG, absolute, is_too_long
 
 LARGEST = 50 * 2**20
 """Bytes unpacked that a sitemap may have (sitemaps.org/protocol)."""
-GZIP = b"\x1f\x8b"
 
 
 def parse_sitemap(body: bytes, headers: dict[str, str], url: str) -> FeedDocument | Unreadable:
@@ -22,17 +20,16 @@ def parse_sitemap(body: bytes, headers: dict[str, str], url: str) -> FeedDocumen
 
     The publication of news goes before the last change of the page.
     """
-    if body.startswith(GZIP):  # a file that is packed, rather than an answer
-        try:
-            packer = zlib.decompressobj(31)
-            body = packer.decompress(body, LARGEST)
-        except zlib.error as error:
-            return Unreadable(Kind.MALFORMED_FEED, f"not gzip: {error}")
-        if packer.unconsumed_tail or not packer.eof:
-            return Unreadable(Kind.MALFORMED_FEED, "the packed sitemap is too large, or ends early")
+    try:
+        body = unpacked(body, LARGEST)
+    except ValueError as error:
+        return Unreadable(Kind.MALFORMED_FEED, str(error))
     if is_too_deep(body):
         return Unreadable(Kind.MALFORMED_FEED, TOO_DEEP)
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True)
+    charset = "utf-8" if as_utf8(body) is not None else None
+    parser = etree.XMLParser(
+        encoding=charset, resolve_entities=False, no_network=True, recover=True
+    )
     try:
         root = etree.fromstring(body, parser)
         return _document(root, parser, url)

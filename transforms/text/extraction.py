@@ -13,7 +13,7 @@ from typing import Any
 import trafilatura
 
 from config.failures import Kind
-from transforms.decoding import decode
+from transforms.decoding import decode, unpacked
 from transforms.records import Extraction, Unreadable
 from transforms.text.directives import directives
 from transforms.text.language import language_of
@@ -21,6 +21,8 @@ from transforms.urls import absolute
 
 EXTRACTOR = f"trafilatura {trafilatura.__version__}"
 PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain", "application/xml", "text/xml")
+LARGEST = 5_000_000
+"""Bytes of a page that is a packed file; as many as of one that is not."""
 ROBOTS = '//meta[translate(@name, "ROBTSN", "robtsn") = "robots"]/@content'
 LINKS, BASE = "//link[@rel and @href]", "string(//base/@href)"
 MOST_CANONICAL = 4
@@ -35,6 +37,10 @@ def extract_page(body: bytes, content_type: str | None, url: str) -> Extraction 
     kind = (content_type or "").partition(";")[0].strip().lower() or "text/html"
     if kind not in PAGE_TYPES:
         return Unreadable(Kind.NOT_A_PAGE, f"content type {kind!r}")
+    try:
+        body = unpacked(body, LARGEST)
+    except ValueError as error:
+        return Unreadable(Kind.NOT_A_PAGE, str(error))
     tree = trafilatura.load_html(decode(body, content_type))
     if tree is None:
         return Unreadable(Kind.NOT_A_PAGE, "the body is no HTML")

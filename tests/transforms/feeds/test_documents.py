@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import warnings
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from config.models import LONGEST_ADDRESS
 from tests.kit.examples import examples
-from transforms.feeds.documents import LONGEST_CONTENT, LONGEST_SUMMARY, parse_feed
+from transforms.feeds.documents import LARGEST, LONGEST_CONTENT, LONGEST_SUMMARY, parse_feed
 from transforms.records import Entry, FeedDocument, Hints, Unreadable
 from transforms.times import parse_date
 from transforms.urls import TOO_LONG
@@ -442,10 +443,26 @@ def document(title: str, declared: str | None) -> str:
         pytest.param("港口新聞", "big5", "big5", "text/xml; charset=big5", id="Big5"),
         pytest.param(FRENCH, "cp1252", "iso-8859-1", None, id="Windows called Latin-1"),
         pytest.param(FRENCH, "utf-8", "no-such-thing", None, id="unknown encoding"),
+        pytest.param(FRENCH, "utf-8", "iso-8859-1", None, id="UTF-8 called Latin-1"),
+        pytest.param(FRENCH, "utf-8", None, "text/xml; charset=iso-8859-1",
+                     id="UTF-8 called Latin-1 by header"),
+        pytest.param(CHINESE, "utf-8", "gb2312", "application/rss+xml; charset=gbk",
+                     id="UTF-8 called GB2312 and GBK"),
+        pytest.param(RUSSIAN, "utf-8", "utf-16", None, id="UTF-8 called UTF-16"),
+        pytest.param("Harbour", "ascii", "utf-16", "text/xml; charset=utf-16",
+                     id="ASCII called UTF-16"),
+        pytest.param(JAPANESE, "iso2022_jp", "iso-2022-jp", None, id="ISO-2022-JP"),
     ],
 )  # fmt: skip
 def test_encodings(title, codec, declared, content_type):
     assert read(document(title, declared).encode(codec), content_type).title == title
+
+
+def test_a_feed_that_is_a_packed_file_is_unpacked():
+    packed = gzip.compress(document(RUSSIAN, "utf-8").encode())
+    assert read(packed).title == RUSSIAN
+    assert "ends early" in refuse(packed[:-9]).message
+    assert "too large" in refuse(gzip.compress(b" " * (LARGEST + 1))).message
 
 
 # What is no feed

@@ -42,6 +42,12 @@ def test_an_endless_address_is_refused_with_a_reason():
     assert (entry.url, entry.refused) == (None, TOO_LONG)
 
 
+def test_titles_in_utf8_whatever_is_declared():
+    told = SITEMAP.replace(b"UTF-8", b"iso-8859-1", 1).replace(b"A crane is", "Кран —".encode())
+    assert b"iso-8859-1" in told
+    assert read(told).entries[0].title.startswith("Кран —")
+
+
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
 def test_a_news_sitemap(pack):
     document = read(pack(SITEMAP))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import UTC, datetime
 
 import pytest
 
 from transforms.decoding import decode
 from transforms.records import Extraction, Unreadable
-from transforms.text.extraction import extract_page
+from transforms.text.extraction import LARGEST, extract_page
 from transforms.text.language import language_of
 
 URL = "https://news.example/a"
@@ -122,6 +123,25 @@ def test_what_a_page_does_not_say():
         pytest.param("en", "utf-8", "", "text/html; charset=hex", id="a codec that is no charset"),
         pytest.param("fr", "utf-8", "", "text/html; charset=idna", id="a codec for hosts"),
         pytest.param("en", "utf-8", "", "; charset=utf-8", id="no type"),
+        pytest.param("fr", "utf-8", '<meta charset="iso-8859-1">', "text/html",
+                     id="UTF-8 called Latin-1 by meta"),
+        pytest.param("zh-Hans", "utf-8", '<meta http-equiv="Content-Type" content="text/html; '
+                     'charset=gb2312">', "text/html", id="UTF-8 called GB2312 by meta"),
+        pytest.param("ru", "utf-8", "", "text/html; charset=windows-1251",
+                     id="UTF-8 called windows-1251 by header"),
+        pytest.param("ja", "utf-8", '<meta charset="Shift_JIS">', "text/html; charset=EUC-JP",
+                     id="UTF-8 called two things"),
+        pytest.param("ru", "utf-8", '<meta charset="utf-16">', "text/html; charset=UTF-16",
+                     id="UTF-8 called UTF-16"),
+        pytest.param("en", "ascii", '<meta charset="utf-16">', "text/html",
+                     id="ASCII called UTF-16 by meta"),
+        pytest.param("en", "ascii", "", "text/html; charset=utf-32le",
+                     id="ASCII called UTF-32 by header"),
+        pytest.param("ru", "cp1251", "", "text/html; charset=utf-16",
+                     id="windows-1251 called UTF-16"),
+        pytest.param("ru", "utf-16-le", "", "text/html; charset=utf-16le", id="UTF-16 by header"),
+        pytest.param("ja", "iso2022_jp", "", "text/html; charset=iso-2022-jp", id="ISO-2022-JP"),
+        pytest.param("zh-Hans", "hz", '<meta charset="hz-gb-2312">', "text/html", id="HZ"),
     ],
 )  # fmt: skip
 def test_encodings(language, codec, head, content_type):
@@ -130,6 +150,22 @@ def test_encodings(language, codec, head, content_type):
     assert text in found.text
     assert found.title == text[:12].strip()
     assert found.language == language
+
+
+def test_a_page_that_is_a_packed_file_is_unpacked():
+    whole = page(TEXTS["en"]).encode()
+    body = gzip.compress(whole[:200]) + gzip.compress(whole[200:])
+    assert TEXTS["en"] in extract(body).text
+    for refused, reason in (
+        (body[:-9], "the packed file ends early"),
+        (b"\x1f\x8bnonsense", "not gzip"),
+        (gzip.compress(b" " * (LARGEST + 1)), "the packed file is too large"),
+        (gzip.compress(b"") * 2_000, "it is packed in more than 1,000 parts"),
+    ):
+        told = extract_page(refused, "text/html", URL)
+        assert isinstance(told, Unreadable)
+        assert told.error_type == "NotAPage"
+        assert told.message.startswith(reason)
 
 
 def test_bytes_that_fit_no_encoding_cost_themselves_alone():
