@@ -69,8 +69,6 @@ def poll_record(
     if isinstance(document, Unreadable):
         problem = document.error_type, document.message
         return _failed(task, answer, "read feed", *problem, temporary=document.temporary)
-    if answer.status == NOT_MODIFIED and not (task.before.etag or task.before.last_modified):
-        return _failed(task, answer, "poll", Kind.BAD_NOT_MODIFIED, "304 where nothing was known")
     poll = _good(task, answer, "unchanged" if document is None else "ok")
     if document is not None:
         poll = _leaving(

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from transforms.headers import whole_number
 from transforms.records import Hints
 from transforms.times import LONGEST_RETRY_AFTER, http_date
 
@@ -154,7 +155,7 @@ def freshness(headers: dict[str, str], now: datetime) -> tuple[int | None, int |
     max_age = _cache_control(headers).get("max-age", "")
     expires = http_date(headers.get("expires"))
     return (
-        _bounded(int(max_age) if max_age.isascii() and max_age.isdigit() else 0),
+        _bounded(whole_number(max_age, LONGEST_RETRY_AFTER) or 0),
         _bounded(round((expires - now).total_seconds()) if expires else 0),
     )
 

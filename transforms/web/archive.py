@@ -18,11 +18,13 @@ from config.errors import ArchiveError
 from transforms.hashing import digest
 from transforms.records import ARCHIVED, Entry, FeedDocument, HttpFailure, Response, Unreadable
 from transforms.urls import absolute, canonical, host_of
+from transforms.web.redirects import REDIRECTS
+from transforms.web.refresh import refresh_target
 from transforms.web.warc import captures, read_capture
 
 SCHEME = f"{ARCHIVED}:"
 PAGE_TYPES = frozenset({"", "text/html", "application/xhtml+xml"})
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
+FOUND = frozenset({200, 201, 202, 203})
 MOST_HOPS = 10
 TABLES = """
 PRAGMA synchronous = OFF;
@@ -89,7 +91,7 @@ def _rows(number: int, file: Path, damage: list[str]) -> Iterator[tuple[object, 
         url = absolute(capture.url, capture.url)
         if url is None:
             continue
-        is_page = capture.status == 200 and capture.media_type in PAGE_TYPES
+        is_page = capture.status in FOUND and capture.media_type in PAGE_TYPES
         if not is_page and capture.status not in REDIRECTS:
             continue
         yield (
@@ -98,7 +100,7 @@ def _rows(number: int, file: Path, damage: list[str]) -> Iterator[tuple[object, 
             host_of(url),
             number,
             capture.at.isoformat(),
-            capture.status,
+            200 if is_page else capture.status,
             absolute(capture.location, url) if not is_page else None,
             capture.offset,
         )
@@ -146,11 +148,19 @@ class Archive:
 
     def answer(self, url: str, limit: int) -> Response | HttpFailure:
         """The newest capture of a page that `has` finds; `limit` bounds its body in bytes."""
-        chain, found = self._find(url)
-        if found is None:
-            raise KeyError(url)
-        answer = read_capture(*found, limit)
-        return answer._replace(redirects=chain) if isinstance(answer, Response) else answer
+        led: tuple[str, ...] = ()
+        while True:
+            chain, found = self._find(url)
+            if found is None:
+                raise KeyError(url)
+            answer = read_capture(*found, limit)
+            if isinstance(answer, HttpFailure):
+                return answer
+            answer, target = answer._replace(redirects=led + chain), refresh_target(answer)
+            led += (*chain, answer.url)
+            if not target or target in led or len(led) > MOST_HOPS or not self.has(target):
+                return answer
+            url = target
 
     def _find(self, url: str) -> tuple[tuple[str, ...], tuple[str, int] | None]:
         """The redirects that lead to a page, and its file and place; None where it is not there."""

@@ -17,6 +17,8 @@ LARGEST_WINDOW = 8 * 2**20
 """Bytes that a zstd frame may look back (RFC 9659)."""
 MOST_PARTS = 1_000
 """Members of gzip or frames of zstd in one body; to begin one costs far more than its few bytes."""
+GZIP = b"\x1f\x8b"
+"""How a member begins."""
 ZSTD_STEP = 128
 """Bytes given to zstandard at a time, whose output cannot be bounded: 32 blocks of 128 kB."""
 
@@ -46,11 +48,14 @@ class _Plain:
 
 
 class _Zlib:
-    """gzip with any number of members, zlib, and the raw deflate that some servers send for it."""
+    """gzip with any number of members, zlib, and the raw deflate that some servers send for it.
+
+    What comes after the end and begins no member is passed over, as browsers do.
+    """
 
     def __init__(self) -> None:
         self._stream = zlib.decompressobj(47)  # 47: gzip or zlib, as its header says
-        self._begun = False
+        self._begun = self._over = False
         self._parts = 1
 
     @property
@@ -59,11 +64,12 @@ class _Zlib:
 
     def unpack(self, chunk: bytes, room: int) -> bytes:
         parts = []
-        while chunk and room > 0:
+        while chunk and room > 0 and not self._over:
             parts.append(self._some(chunk, room))
             room -= len(parts[-1])
             chunk = self._stream.unconsumed_tail or self._stream.unused_data.lstrip(b"\0")
-            if self._stream.eof and chunk:
+            self._over = bool(self._stream.eof and chunk and chunk[:1] != GZIP[:1])
+            if self._stream.eof and chunk and not self._over:
                 self._parts = _one_more(self._parts)
                 self._stream = zlib.decompressobj(47)
         return b"".join(parts)
@@ -132,15 +138,32 @@ def _one_more(parts: int) -> int:
 
 
 CODECS: dict[str, Callable[[], _Codec]] = {
-    "": _Plain,
-    "identity": _Plain,
     "gzip": _Zlib,
     "x-gzip": _Zlib,
     "deflate": _Zlib,
     "br": _Brotli,
     "zstd": _Zstd,
 }
+UNREADABLE = frozenset({
+    "aes128gcm", "bzip2", "compress", "dcb", "dcz", "exi", "lz4", "lzma", "lzw", "pack200-gzip",
+    "sdch", "snappy", "x-bzip2", "x-compress", "xz",
+})  # fmt: skip
+"""Codings that there are, of the IANA's registry and beyond, and that were not asked for."""
 ERRORS = (zlib.error, brotli.error, zstandard.ZstdError)
+
+
+def _codecs(field: str) -> list[_Codec]:
+    """How to undo a Content-Encoding, the last coding first.
+
+    Words that name no coding say nothing of the body, as for browsers. A coding that is named
+    twice was put on once; so was ``gzip, deflate``, which some servers copy from the request.
+    """
+    words = (part.partition(";")[0].strip().lower() for part in reversed(field.split(",")))
+    names = list(dict.fromkeys(words))
+    if unreadable := UNREADABLE.intersection(names):
+        raise BadCoding(f"content coding {min(unreadable)!r}, which was not asked for")
+    kinds = dict.fromkeys(CODECS[name] for name in names if name in CODECS)
+    return [codec() for codec in kinds] or [_Plain()]
 
 
 class Unpacker:
@@ -149,22 +172,21 @@ class Unpacker:
     Raises:
         TooLarge: it is larger than `limit` bytes, packed or unpacked, swells without measure, or
             comes in too many parts.
-        BadCoding: its coding is unknown, or it is not packed as it says, or ends early.
+        BadCoding: its coding cannot be undone, or it is not packed as it says, or ends early.
     """
 
     def __init__(self, coding: str, limit: int, cut: bool = False) -> None:
         """With `cut`, what lies beyond the limit is left off, and `full` says so."""
-        name = coding.strip().lower()
-        if name not in CODECS:
-            raise BadCoding(f"content coding {coding.strip()!r}, which was not asked for")
-        self._codec, self._limit = CODECS[name](), limit
+        self._codecs, self._limit = _codecs(coding), limit
+        self._between = 0
+        """Bytes of what is still packed in another way."""
         self._cut, self.full = cut, False
         self.received = self.size = 0
 
     def __call__(self, chunk: bytes) -> bytes:
         self.received += len(chunk)
         try:
-            data = self._codec.unpack(chunk, self._limit + 1 - self.size)
+            data = self._unpacked(chunk)
         except ERRORS as error:
             raise BadCoding(str(error)) from error
         self.size += len(data)
@@ -177,7 +199,16 @@ class Unpacker:
             raise TooLarge(f"it unpacks to more than {LARGEST_RATIO} times its size")
         return data
 
+    def _unpacked(self, data: bytes) -> bytes:
+        *outer, last = self._codecs
+        for codec in outer:
+            data = codec.unpack(data, self._limit + 1 - self._between)
+            self._between += len(data)
+            if self._between > self._limit:
+                raise TooLarge(f"more than {self._limit:,} bytes")
+        return last.unpack(data, self._limit + 1 - self.size)
+
     def finish(self) -> None:
         """Raise unless the packed stream came to its end."""
-        if self.received and not self.full and not self._codec.whole:
+        if self.received and not self.full and not all(codec.whole for codec in self._codecs):
             raise BadCoding("the packed body ends early")

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from datetime import datetime
 from time import monotonic
 
 from config.failures import Kind, http_kind
 from config.models import FetchSettings
+from transforms.headers import whole_number
 from transforms.records import HttpFailure, Response
 from transforms.times import LONGEST_RETRY_AFTER, http_date
 from transforms.web.asking import Request
 from transforms.web.coding import ACCEPTED, TooLarge, Unpacker
+from transforms.web.redirects import REDIRECTS
 from transforms.web.transport import Answer, Transport, network_kind
 from transforms.web.warc import ArchiveWriter, Headers
 
 SHORT = 16_384
 """Bytes of an unwanted body that cost less than a new connection."""
 TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
-WITH_BODY = frozenset({200, 226})
+WHOLE = frozenset({200, 226})
+"""What is taken with an empty body too."""
+WITHOUT_BODY = frozenset({204, 205})
+WHOLE_RANGE = re.compile(r"bytes 0-(\d{1,18})/(\d{1,18})")
 
 
 class TooSlow(Exception):
@@ -34,28 +39,46 @@ class Exchanges:
         self.settings, self.archive = settings, archive
 
     async def send(
-        self, transport: Transport, request: Request, url: str, at: datetime
+        self,
+        transport: Transport,
+        request: Request,
+        url: str,
+        at: datetime,
+        cookies: str | None = None,
     ) -> Response | HttpFailure:
         """One request and what came of it; what goes wrong on the way is raised."""
-        answer = await transport.send(url, self._headers(request))
+        answer = await transport.send(url, self._headers(request, cookies))
         try:
+            if _has_body(answer):
+                return await self._whole(answer, request, url, at)
+            await _leave(answer)
+            await self._keep(answer, url, at, None)
             status, headers = answer.status, answer.headers
-            if status not in WITH_BODY:
-                await _leave(answer)
-                await self._keep(answer, url, at, None)
+            if status == 304 and not _conditions(request):
+                return HttpFailure(
+                    Kind.BAD_NOT_MODIFIED, "304 where nothing was known", at, 0, 304, temporary=True
+                )
             if status in REDIRECTS or status == 304:
                 return Response(url, status, headers, b"", (), at, 0, 0)
-            if status not in WITH_BODY:
-                return _status_failure(status, headers, at)
-            if int(headers.get("content-length") or 0) > request.limit and not request.cut:
-                raise TooLarge(f"more than {request.limit:,} bytes")
-            body, received = await _read(answer, request, self.settings)
-            await self._keep(answer, url, at, body)
-            return Response(url, status, headers, body, (), at, 0, received)
+            return _status_failure(status, headers, at)
         finally:
             await answer.close()
 
-    def _headers(self, request: Request) -> Headers:
+    async def _whole(
+        self, answer: Answer, request: Request, url: str, at: datetime
+    ) -> Response | HttpFailure:
+        """An answer with its body; one that says nothing counts where the status is that of one."""
+        headers, most = answer.headers, request.limit
+        length = whole_number(headers.get("content-length"), most + 1) or 0
+        if length > most and not request.cut:
+            raise TooLarge(f"more than {most:,} bytes")
+        body, received = await _read(answer, request, self.settings)
+        await self._keep(answer, url, at, body)
+        if not body and answer.status not in WHOLE:
+            return _status_failure(answer.status, headers, at)
+        return Response(url, answer.status, headers, body, (), at, 0, received)
+
+    def _headers(self, request: Request, cookies: str | None) -> Headers:
         headers = [
             ("User-Agent", self.settings.user_agent),
             ("Accept", request.accept),
@@ -63,11 +86,9 @@ class Exchanges:
         ]
         if request.takes_difference:
             headers.append(("A-IM", "feed"))
-        if request.etag and request.etag.isascii():  # others cannot be sent back as they came
-            headers.append(("If-None-Match", request.etag))
-        if request.last_modified and request.last_modified.isascii():
-            headers.append(("If-Modified-Since", request.last_modified))
-        return headers
+        if cookies:
+            headers.append(("Cookie", cookies))
+        return headers + _conditions(request)
 
     async def _keep(self, answer: Answer, url: str, at: datetime, body: bytes | None) -> None:
         """Put an answer into the archive, where there is one; a thread packs it."""
@@ -76,13 +97,27 @@ class Exchanges:
             await loop.run_in_executor(None, self.archive.write, answer.exchange(url, at, body))
 
 
+def _conditions(request: Request) -> Headers:
+    """Validators as they came; what is not ASCII cannot be sent back so."""
+    told = [("If-None-Match", request.etag), ("If-Modified-Since", request.last_modified)]
+    return [(name, value) for name, value in told if value and value.isascii()]
+
+
+def _has_body(answer: Answer) -> bool:
+    """Whether a status promises what was asked for, all of it: any 2xx (RFC 9110, 15.3)."""
+    if answer.status == 206 and (part := answer.headers.get("content-range")):
+        whole = WHOLE_RANGE.fullmatch(part)
+        return whole is not None and int(whole[1]) + 1 == int(whole[2])
+    return 200 <= answer.status < 300 and answer.status not in WITHOUT_BODY
+
+
 async def _leave(answer: Answer) -> None:
     """Come to the end of an answer whose body nobody wants, where it is near.
 
     A connection whose answer was not read to its end cannot serve the next request.
     """
-    length = answer.headers.get("content-length", "")
-    short = length.isascii() and length.isdigit() and int(length) <= SHORT
+    length = whole_number(answer.headers.get("content-length"), SHORT + 1)
+    short = length is not None and length <= SHORT
     if short or answer.status == 304:
         await answer.skip()
 
@@ -119,8 +154,8 @@ def retry_after(value: str | None, now: datetime) -> float | None:
     """Seconds of a Retry-After header, given as seconds or as a date (RFC 9110, 10.2.3)."""
     if not value:
         return None
-    if value.isascii() and value.strip().isdigit():
-        return min(float(value), LONGEST_RETRY_AFTER)
+    if (seconds := whole_number(value, LONGEST_RETRY_AFTER)) is not None:
+        return seconds
     date = http_date(value)
     if date is None:
         return None

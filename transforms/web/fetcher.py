@@ -13,17 +13,16 @@ from typing import NamedTuple
 from config.failures import NOT_THE_HOSTS, Kind
 from config.models import FetchSettings
 from transforms.records import HttpFailure, Response
-from transforms.urls import TOO_LONG, absolute, host_of, is_too_long
+from transforms.urls import host_of
 from transforms.web.asking import Books, Request, World
 from transforms.web.coding import BadCoding, TooLarge
-from transforms.web.exchange import REDIRECTS, Exchanges, TooSlow, network_failure
+from transforms.web.exchange import Exchanges, TooSlow, network_failure
 from transforms.web.guard import AddressRefused, check_url
 from transforms.web.lanes import FORGOTTEN, Lanes, Resting
 from transforms.web.permission import RobotsReader
+from transforms.web.redirects import Chain
 from transforms.web.transport import ERRORS
 from transforms.web.warc import ArchiveWriter
-
-PERMANENT = frozenset({301, 308})
 
 
 class _Outcome(NamedTuple):
@@ -72,7 +71,7 @@ class Fetcher:
         answer = await self._tries(request)
         if request.probe and isinstance(answer, Response) and answer.status == 304:
             whole = await self._tries(request._replace(etag=None, last_modified=None))
-            if isinstance(whole, Response) and whole.status == 200:
+            if isinstance(whole, Response):
                 return whole._replace(after_304=True)
         return answer
 
@@ -106,45 +105,19 @@ class Fetcher:
 
     async def _attempt(self, request: Request) -> _Outcome:
         started, at = monotonic(), datetime.now(UTC)
-        url = request.url
-        chain: list[str] = []
-        permanent = True
+        chain = Chain(request.url, self.settings.redirects)
         while True:
-            answer = await self._hop(request, url, at)
-            milliseconds = round((monotonic() - started) * 1000)
-            passed = frozenset(map(host_of, chain))
-            if isinstance(answer, HttpFailure):
-                return _Outcome(answer._replace(milliseconds=milliseconds), host_of(url), passed)
-            if answer.status not in REDIRECTS:
-                moved_to = url if chain and permanent else None
-                answer = answer._replace(
-                    redirects=tuple(chain), milliseconds=milliseconds, moved_to=moved_to
-                )
-                return _Outcome(answer, host_of(url), passed)
-            chain.append(url)
-            permanent = permanent and answer.status in PERMANENT
-            location = answer.headers.get("location")
-            target = absolute(location, url)
-            if problem := self._bad_redirect(location, target, chain):
-                failure = HttpFailure(*problem, at, milliseconds, answer.status)
-                return _Outcome(failure, host_of(url), passed)
-            url = target or ""
+            answer = await self._hop(request, chain.url, at, chain.cookies)
+            ended = chain.follow(answer, at) if isinstance(answer, Response) else answer
+            if ended is not None:
+                milliseconds = round((monotonic() - started) * 1000)
+                passed = frozenset(map(host_of, chain.redirects))
+                ended = ended._replace(milliseconds=milliseconds)
+                return _Outcome(ended, host_of(chain.url), passed)
 
-    def _bad_redirect(
-        self, location: str | None, target: str | None, chain: list[str]
-    ) -> tuple[Kind, str] | None:
-        """Kind and words, where a redirect is not followed."""
-        if target is None and is_too_long(location, chain[-1]):
-            return Kind.BAD_REDIRECT, f"redirect that is not followed: {TOO_LONG}"
-        if target is None:
-            return Kind.BAD_REDIRECT, f"redirect to {location!r}"
-        if target in chain:
-            return Kind.REDIRECT_LOOP, f"{target} redirects to itself"
-        if len(chain) > self.settings.redirects:
-            return Kind.TOO_MANY_REDIRECTS, f"more than {self.settings.redirects} redirects"
-        return None
-
-    async def _hop(self, request: Request, url: str, at: datetime) -> Response | HttpFailure:
+    async def _hop(
+        self, request: Request, url: str, at: datetime, cookies: str | None
+    ) -> Response | HttpFailure:
         try:
             check_url(url)
             host = host_of(url)
@@ -155,7 +128,7 @@ class Fetcher:
             async with self.lanes.using(host) as lane, self.lanes.request(lane, url) as transport:
                 started = self.world.monotonic()
                 async with asyncio.timeout(self.settings.total_timeout):
-                    answer = await self.exchanges.send(transport, request, url, at)
+                    answer = await self.exchanges.send(transport, request, url, at, cookies)
                 lane.pace.answered(self.world.monotonic() - started, answer.status or 0)
                 self.lanes.obey(lane, answer)
                 return answer

@@ -130,7 +130,8 @@ def robots_file(origin: str, answer: Response | HttpFailure) -> RobotsFile:
         text = _whole_lines(answer.body).decode("utf-8-sig", "replace")
         return RobotsFile(origin, at, status, text, None, at + KEPT)
     error = f"{answer.error_type}: {answer.message}"[:LONGEST_ERROR]
-    if answer.temporary or answer.error_type == Kind.TOO_LARGE:
+    lost = answer.temporary and answer.error_type != Kind.BAD_NOT_MODIFIED
+    if lost or answer.error_type == Kind.TOO_LARGE:
         return RobotsFile(origin, at, status, None, error, at + KEPT_WHEN_LOST)
     return RobotsFile(origin, at, status, "", error, at + KEPT)
 

@@ -29,6 +29,7 @@ from config.errors import ArchiveError
 from config.failures import Kind
 from config.models import NAME, VERSION
 from transforms.hashing import body_hash
+from transforms.headers import by_name
 from transforms.records import HttpFailure, Response
 from transforms.web.coding import BadCoding, TooLarge, Unpacker
 
@@ -254,13 +255,14 @@ def captures(path: Path, damage: list[str]) -> Iterator[Capture]:
             if record.rec_type != "response" or headers is None:
                 continue
             status = headers.get_statuscode()
-            kind = (headers.get_header("Content-Type") or "").partition(";")[0].strip().lower()
+            told = by_name(headers.headers)
+            kind = told.get("content-type", "").partition(";")[0].strip().lower()
             yield Capture(
                 url,
                 _moment(record.rec_headers.get_header("WARC-Date")),
                 int(status) if status.isascii() and status.isdigit() else 0,
                 kind,
-                headers.get_header("Location"),
+                told.get("location"),
                 offset,
             )
 
@@ -304,7 +306,7 @@ def read_capture(path: str, offset: int, limit: int) -> Response | HttpFailure:
         if cut:
             kind = Kind.TOO_LARGE if cut == "length" else Kind.PROTOCOL_ERROR
             return HttpFailure(kind, f"the archived body is cut off ({cut})", at, 0, status)
-        headers = {name.lower(): value for name, value in record.http_headers.headers}
+        headers = by_name(record.http_headers.headers)
         try:
             body, received = _body(record, headers, limit)
         except TooLarge as error:

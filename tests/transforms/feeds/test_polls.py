@@ -106,14 +106,6 @@ def test_an_unchanged_feed_keeps_what_the_server_does_not_renew():
     assert (same.after.failures, same.after.next_poll_at) == (0, NOW + timedelta(seconds=900))
 
 
-def test_unchanged_since_never_is_a_failure():
-    """Else a feed that was never read would look healthy for ever."""
-    first = feed_task(etag=None, last_modified=None, body_hash=None)
-    poll = poll_record(first, answer(b"", 304), None, nothing)
-    assert (poll.status, poll.stage, poll.error_type) == ("failed", "poll", "BadNotModified")
-    assert (poll.after.body_hash, poll.after.failures) == (None, TASK.before.failures + 1)
-
-
 @pytest.mark.parametrize(
     ("result", "document", "told", "wait"),
     [

@@ -70,6 +70,31 @@ def test_unchanged(site):
     assert headers["if-modified-since"] == "Mon, 05 Jan 2026 10:00:00 GMT"
 
 
+def test_unchanged_since_never_is_asked_again(site):
+    """Else a feed that was never read would look healthy for ever, and a page would be empty."""
+    url = site.at("/", Reply(304), Reply(200, b"news"))
+    assert get(url).body == b"news"
+    failure = fail(site.at("/", Reply(304)), retries=0)
+    assert (failure.error_type, failure.status, failure.temporary) == ("BadNotModified", 304, True)
+
+
+@pytest.mark.parametrize("status", [201, 202, 203, 206, 207, 299])
+def test_what_comes_with_success_is_taken(site, status):
+    answer = get(site.at("/", Reply(status, b"news")))
+    assert (answer.status, answer.body) == (status, b"news")
+
+
+@pytest.mark.parametrize(
+    ("told", "taken"),
+    [("bytes 0-3/4", True), ("bytes 0-3/9", False), ("bytes 2-5/6", False), ("all", False),
+     (f"bytes 0-3/{'9' * 5_000}", False)],
+)  # fmt: skip
+def test_a_part_that_nobody_asked_for_is_taken_where_it_is_the_whole(site, told, taken):
+    answer = ask(Request(site.at("/", Reply(206, b"news", {"Content-Range": told})), LIMIT, "*/*"))
+    assert isinstance(answer, Response) == taken
+    assert answer.status == 206
+
+
 def test_validators_that_cannot_be_sent_back_cost_a_full_answer_and_no_more(site):
     first = raw(b'HTTP/1.1 200 OK\r\nETag: "\xfc"\r\nContent-Length: 3\r\n\r\nold')
     url = site.at("/rss", first, Reply(200, b"new"))
@@ -103,6 +128,15 @@ def test_validators_that_cannot_be_sent_back_cost_a_full_answer_and_no_more(site
                              coding="br"),
                      id="brotli byte by byte"),
         pytest.param(chunked(*([b"news" * 100] * 10)), id="in chunks"),
+        *(pytest.param(Reply(200, b"news" * 1000, {"Content-Encoding": word}), id=f"called {word}")
+          for word in ("utf-8", "none", "binary", "identity", "aws-chunked", "8bit", ",", "*")),
+        *(pytest.param(gzipped(b"news" * 1000, **{"Content-Encoding": words}), id=words)
+          for words in ("gzip, gzip", "gzip,identity", "aws-chunked, gzip", "gzip, deflate",
+                        "utf-8, x-gzip", "gzip;q=1.0")),
+        pytest.param(Reply(200, brotli.compress(gzip.compress(b"news" * 1000)),
+                           {"Content-Encoding": "gzip, br"}), id="packed in two ways"),
+        pytest.param(Reply(200, gzip.compress(b"news" * 1000) + b"\n<!-- served by 7 -->",
+                           {"Content-Encoding": "gzip"}), id="a note after its end"),
         pytest.param(chunked(*(bytes([byte]) for byte in gzip.compress(b"news" * 1000)),
                              coding="gzip"),
                      id="gzip byte by byte"),
@@ -184,6 +218,20 @@ def test_a_body_in_too_many_parts_is_refused(site, coding, part, most):
 def test_every_coding_is_asked_for(site):
     get(site.at("/", Reply()))
     assert site.headers[0][1]["accept-encoding"] == "gzip, deflate, br, zstd"
+
+
+def test_what_is_packed_twice_is_bounded_between_too(site):
+    inner = gzip.compress(b"") * 5_000  # 100,000 bytes that say nothing
+    body = brotli.compress(inner + b"x")
+    failure = fail(site.at("/", Reply(200, body, {"Content-Encoding": "gzip, br"})), limit=90_000)
+    assert (failure.error_type, failure.message) == ("TooLarge", "more than 90,000 bytes")
+
+
+@pytest.mark.parametrize("length", ["9" * 19, "0" * 5_000 + "5", "9" * 5_000])
+def test_lengths_past_all_measure_fail_nobody_else(site, length):
+    url = site.at("/", raw(f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\nnews?".encode()))
+    answer = ask(Request(url, LIMIT, "*/*"), retries=0)
+    assert isinstance(answer, Response) or answer.error_type == "TooLarge"
 
 
 @pytest.mark.parametrize("pack", PACKED, ids=CODINGS)

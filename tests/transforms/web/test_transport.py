@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.kit.fetching import fail, fetch_in, fetch_many, get, spellings
-from tests.kit.replies import to
+from tests.kit.replies import raw, to
 from tests.kit.sites import Reply
 from transforms.records import HttpFailure, Response
 from transforms.web.asking import World
@@ -141,6 +141,14 @@ def test_a_certificate_holds_for_its_name_alone(sites, tmp_path, host, private):
         assert answer.error_type == "BadCertificate"
         assert "certificate is not valid for '127.0.0.1'" in answer.message
         assert dict(site.seen()) == {}
+
+
+def test_odd_heads_are_read_over_tls_too(sites, tmp_path):
+    site = sites("127.0.0.1", certificate(tmp_path, "localhost"))
+    site.at("/", raw(b"HTTP/1.1 200 OK\r\nno header\r\nContent-Length : 4\r\n\r\nnews"))
+    url = f"https://localhost:{site.port}/"
+    trusting = ssl.create_default_context(cafile=tmp_path / "cert.pem")
+    assert fetch_in(World(tls=lambda: trusting), [url], retries=0)[url].body == b"news"
 
 
 @pytest.mark.parametrize(("kept", "connections"), [(2, 2), (1, 4)])

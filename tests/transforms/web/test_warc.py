@@ -188,6 +188,32 @@ def test_of_two_captures_the_newer_one_counts(tmp_path: Path, packed: bool) -> N
     assert answer.body == b"later"
 
 
+def test_pages_of_the_archive_that_only_send_on_are_followed(tmp_path: Path) -> None:
+    base = "https://quay.example"
+
+    def way(target: str) -> bytes:
+        return f"<meta http-equiv=refresh content=0;url={target}>".encode()
+
+    file = warc(
+        tmp_path / "ways.warc.gz",
+        (f"{base}/a", MONDAY, "301 Moved", [("Location", "/b")], b""),
+        (f"{base}/b", MONDAY, "200 OK", HTML, way("/c")),
+        (f"{base}/c", MONDAY, "203 Non-Authoritative", [*HTML, *HTML], PAGE),
+        (f"{base}/lost", MONDAY, "200 OK", HTML, way("/elsewhere")),
+        (f"{base}/x", MONDAY, "200 OK", HTML, way("/y")),
+        (f"{base}/y", MONDAY, "200 OK", HTML, way("/x")),
+    )
+    archive = opened(tmp_path, file)
+    answer = archive.answer(f"{base}/a", LIMIT)
+    assert isinstance(answer, Response)
+    assert (answer.url, answer.redirects) == (f"{base}/c", (f"{base}/a", f"{base}/b"))
+    assert (answer.body, answer.status) == (PAGE, 203)
+    for path, end in [("lost", "lost"), ("x", "y")]:
+        answer = archive.answer(f"{base}/{path}", LIMIT)
+        assert isinstance(answer, Response)
+        assert answer.url == f"{base}/{end}"
+
+
 def test_redirects_of_the_archive_are_followed(tmp_path: Path) -> None:
     base = "https://quay.example"
     file = warc(
