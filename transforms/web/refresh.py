@@ -26,6 +26,8 @@ LEAST_TEXT = 400
 LONGEST_TAG = 4_096
 PAGES = frozenset({"", "text/html", "application/xhtml+xml"})
 FEED = re.compile(rb"<(?:rss|feed|rdf:RDF|urlset|sitemapindex)[\s>]")
+SIGN = re.compile(rb"http-equiv\s*=\s*[\"']?\s*refresh", re.IGNORECASE)
+"""Pages without it cost no more than the search for it."""
 HIDDEN = re.compile(
     r"<!--.*?(?:-->|\Z)|<(script|style|textarea|template)\b.*?(?:</\1|\Z)",
     re.DOTALL | re.IGNORECASE,
@@ -59,7 +61,7 @@ def refresh_target(answer: Response) -> str | None:
     It is a step where it sends on at once, or soon and without text of its own; what it does for
     readers without scripts alone counts where there is no text. A page that reloads itself is none.
     """
-    if "refresh" not in answer.headers and b"refresh" not in answer.body[:SEARCHED].lower():
+    if "refresh" not in answer.headers and not SIGN.search(answer.body[:SEARCHED]):
         return None
     page = _page(answer)
     told = _pragma(answer.headers.get("refresh")) or _in_page(page)
@@ -89,7 +91,7 @@ def _in_page(page: str) -> _Refresh | None:
         name = tag[1].lower()
         if name != "meta":
             unscripted = name == "noscript"
-        elif told := _meta(tag[2][:LONGEST_TAG]):
+        elif "refresh" in tag[2].lower() and (told := _meta(tag[2][:LONGEST_TAG])):
             found.append(told._replace(unscripted=unscripted))
     return min(found, key=lambda told: told.unscripted, default=None)
 

@@ -194,7 +194,12 @@ def test_the_rhythm_of_entries(ages, gap):
         ({"cache-control": "max-age=soon"}, (None, None)),
         ({"cache-control": "max-age=0"}, (None, None)),
         ({"cache-control": f"max-age={10**15}"}, (30 * DAY, None)),
+        ({"cache-control": "max-age=" + "9" * 5_000}, (30 * DAY, None)),
+        ({"cache-control": "max-age=\u00b2"}, (None, None)),
         ({"expires": "Mon, 05 Jan 2026 13:00:00 GMT"}, (None, HOUR)),
+        ({"expires": "Mon, 01 Jan 0001 00:00:00 +1400"}, (None, None)),
+        ({"expires": "Fri, 31 Dec 9999 23:59:59 -1200"}, (None, 30 * DAY)),
+        ({"expires": "Fri, 31 Dec 99999 23:59:59 GMT"}, (None, None)),
         ({"expires": "Mon, 05 Jan 2026 11:00:00 GMT"}, (None, None)),
         ({"expires": "0"}, (None, None)),
         ({"expires": "never"}, (None, None)),
@@ -202,6 +207,17 @@ def test_the_rhythm_of_entries(ages, gap):
 )
 def test_how_long_an_answer_is_fresh(headers, found):
     assert freshness(headers, NOW) == found
+
+
+VALUES = st.text() | st.from_regex(r"\A\w{3}, \d+ \w{3} \d+ \d+:\d+:\d+ [+-]?\w+\Z")
+
+
+@given(VALUES, VALUES)
+def test_no_header_is_too_much(cache_control, expires):
+    headers = {"cache-control": f"max-age={cache_control}", "expires": expires}
+    must_not_store(headers)
+    for told in freshness(headers, NOW):
+        assert told is None or 0 < told <= 30 * DAY
 
 
 @pytest.mark.parametrize(
