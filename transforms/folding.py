@@ -28,6 +28,9 @@ UNSPACED = re.compile(
     r"\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 
+# In scripts without spaces each character counts as a word, elsewhere each run of letters.
+WORDS = re.compile(rf"{UNSPACED.pattern}|(?:(?!{UNSPACED.pattern})\w)+")
+
 
 class Folded(NamedTuple):
     """A folded text, and for each of its characters the span it came from (None: its own)."""

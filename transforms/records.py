@@ -354,6 +354,10 @@ class Page(NamedTuple):
     error: str | None
     http_status: int | None
     milliseconds: int
+    own_url: str | None = None
+    """Where it was found, in normal form; its article may name another address."""
+    told: bool = True
+    """Whether its text tells its headline (`transforms.text.walls.tells`), if it has one."""
     article: Article | None = None
     topics: tuple[TopicMatch, ...] = ()
 

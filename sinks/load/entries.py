@@ -123,7 +123,8 @@ SELECT l.* REPLACE (
        v.article_id
 FROM listed l LEFT JOIN verdicts v USING (url_id)
 """
-FOUND = tuple(map(Step, (POLLS, PAGES, SHOWN, LISTED, CHANGED, HAD, TOUCHED, VERDICTS)))
+PAGES_FOUND = tuple(map(Step, (PAGES, HAD)))
+FOUND = tuple(map(Step, (POLLS, SHOWN, LISTED, CHANGED, TOUCHED, VERDICTS)))
 """What was staged, once each, beside what the tables say; before the articles change."""
 WRITE = (
     Step(KNOWN_ENTRIES, "verdicts"),

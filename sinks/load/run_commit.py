@@ -24,7 +24,7 @@ from sinks.connector.errors import DatabaseError
 from sinks.database.opening import change, open_database
 from sinks.database.sequence import next_sequence
 from sinks.database.where import DuckLake, Where
-from sinks.load import articles, entries, failures, hosts, polls
+from sinks.load import articles, entries, failures, hosts, identity, polls
 from sinks.load.report import Committed, record_run, report
 from sinks.staging.folder import RunFolder, Staging
 from sinks.staging.shapes import schema_of
@@ -40,9 +40,12 @@ OF_VALUES = (
 """What is raised because of the values of rows."""
 # What staged rows become, in this order, inside one transaction.
 STEPS = (
+    *entries.PAGES_FOUND,
+    *identity.FOUND,
     *entries.FOUND,
     *articles.WRITE,
     *entries.WRITE,
+    *identity.WRITE,
     *polls.WRITE,
     *failures.WRITE,
     *hosts.WRITE,
@@ -71,6 +74,7 @@ def commit_run(
     ):
         if asked_at is not None:
             opened = opened._replace(waited=opened.since - asked_at)
+        identity.give_words(opened.connection)
 
         def bring(opened: Opened) -> Committed:
             return _bring(opened, folder, plan, files, unfit)
@@ -225,7 +229,7 @@ def _load(
     }
     made: dict[str, int] = {}
     for step in STEPS:
-        if step.needs and not made[step.needs]:
+        if step.needs and not made.get(step.needs):
             continue
         result = connection.execute(step.sql.format(**names))
         if step.makes:

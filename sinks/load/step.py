@@ -14,7 +14,7 @@ class Step(NamedTuple):
 
     sql: str
     needs: str = ""
-    """A table, made before; where that is empty, the step does nothing and is left out."""
+    """A table, made before; where it is empty, or was left out, the step has nothing to do."""
 
     @property
     def makes(self) -> str | None:

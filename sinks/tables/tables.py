@@ -147,7 +147,7 @@ DECLARED = (
         changed_at        TIMESTAMPTZ  Last poll that showed it changed; NULL for never.
         run_id            VARCHAR      Run of the first poll. ->runs.run_id
         state             VARCHAR      (pending|fetched|failed|skipped|pruned) What became of its page.
-        reason            VARCHAR      Why it is not fetched.
+        reason            VARCHAR      Why it is not fetched; of a fetched page that is the article of another one, merged with which, and by what.
         attempts          INTEGER      Runs that tried to fetch the page.
         next_attempt_at   TIMESTAMPTZ  When a pending page is tried again.
         feed_text_at      TIMESTAMPTZ  When a failed page gave way to the text of the feed, which the next run reads; NULL for not.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import timedelta
 
 from config.failures import Kind
-from transforms.folding import UNSPACED
+from transforms.folding import WORDS
 from transforms.hashing import body_hash, digest
 from transforms.records import (
     LONGEST_ERROR,
@@ -22,12 +21,9 @@ from transforms.records import (
 )
 from transforms.text.directives import directives
 from transforms.text.extraction import extract_content, extract_page
-from transforms.text.walls import in_its_place
-from transforms.urls import page_identity
+from transforms.text.walls import in_its_place, tells
+from transforms.urls import canonical, page_identity
 from transforms.web.attempts import Next, next_attempt
-
-# In scripts without spaces each character counts as a word, elsewhere each run of letters.
-WORDS = re.compile(rf"{UNSPACED.pattern}|(?:(?!{UNSPACED.pattern})\w)+")
 
 Tag = Callable[["str | None", str], "tuple[TopicMatch, ...]"]
 
@@ -49,8 +45,12 @@ def judge(task: PageTask, answer: Response, tag: Tag) -> Page:
 def article_page(task: PageTask, answer: Response, extraction: Extraction, tag: Tag) -> Page:
     """A page with its article, and what belongs to it."""
     article = _article(task, answer, extraction)
-    topics = tag(article.title, article.text)
-    return _page(task, answer, "fetched")._replace(article=article, topics=topics)
+    return _page(task, answer, "fetched")._replace(
+        own_url=canonical(answer.url),
+        told=article.title is None or tells(article.title, article.text),
+        article=article,
+        topics=tag(article.title, article.text),
+    )
 
 
 def failed_page(
