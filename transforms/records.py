@@ -241,11 +241,14 @@ class Evidence(NamedTuple):
 
 
 class TopicMatch(NamedTuple):
-    """A topic of a text, with every place that speaks for it."""
+    """A topic of a text, with the places that speak for it."""
 
     topic: str
     score: float
     evidence: tuple[Evidence, ...]
+    """The first `topics.score.MOST_EVIDENCE` of them."""
+    matches: int | None = None
+    """All of them; None where an earlier version of the program did not count."""
 
 
 class Extraction(NamedTuple):

@@ -53,6 +53,11 @@ STEPS: dict[int, dict[str, str]] = {
                          replaced_run_id FROM ({SAID_BEFORE}))""",
         "article_versions": "SELECT * EXCLUDE topics FROM article_versions",
     },
+    6: {
+        "article_topics": """SELECT * FROM article_topics LEFT JOIN (
+            SELECT article_id, topic, count(*) AS matches FROM topic_evidence GROUP BY ALL
+        ) USING (article_id, topic)""",
+    },
 }
 """What leads from the version before to each version: tables, and their rows from the old ones.
 

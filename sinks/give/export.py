@@ -50,6 +50,7 @@ WITH places AS (
 ), tagged AS (
     SELECT article_id,
            list({{'topic': topic, 'score': score, 'taxonomy_version': taxonomy_version,
+                 'matches': coalesce(matches, len(evidence), 0),
                  'evidence': coalesce(evidence, [])}} ORDER BY score DESC, topic) AS topics
     FROM article_topics LEFT JOIN places USING (article_id, topic)
     WHERE article_id IN (SELECT article_id FROM articles WHERE {where})
@@ -65,7 +66,7 @@ SELECT article_id, outlet, country, strftime(published_at, '%Y-%m-%dT%H:%M:%SZ')
        language, title, byline, canonical_url AS url,
        array_to_string(list_transform(topics, lambda t: t.topic), ';') AS topics,
        array_to_string(list_transform(topics, lambda t: t.score), ';') AS scores,
-       array_to_string(list_transform(topics, lambda t: len(t.evidence)), ';') AS evidence,
+       array_to_string(list_transform(topics, lambda t: t.matches), ';') AS evidence,
        word_count, text
 FROM ({articles})
 """

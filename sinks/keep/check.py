@@ -20,6 +20,7 @@ from sinks.tables.ddl import quoted, statements
 from sinks.tables.rules import SCORE, WEIGHT
 from sinks.tables.tables import ARTICLE_TABLES, TABLES
 from sinks.tables.views import VIEWS
+from transforms.topics.score import MOST_EVIDENCE
 
 
 class Check(NamedTuple):
@@ -76,13 +77,20 @@ RULES = (
         SELECT article_id, topic, phrase FROM topic_evidence
         JOIN article_topics USING (article_id, topic) JOIN topics USING (topic, taxonomy_version)
         WHERE NOT list_contains(definition, phrase)"""),
-    ("score", "article_topics", f"the score is {SCORE}, w the evidence, the title thrice", f"""
+    ("evidence", "article_topics", f"of more than {MOST_EVIDENCE} places so many are kept", f"""
+        SELECT article_id, topic, matches FROM article_topics JOIN (
+            SELECT article_id, topic, count(*) AS kept FROM topic_evidence GROUP BY ALL
+        ) USING (article_id, topic)
+        WHERE matches <> kept AND NOT (kept = {MOST_EVIDENCE} AND matches > kept)"""),
+    ("score", "article_topics", f"the score is {SCORE}, w the matches, the title thrice", f"""
         WITH weights AS (
-            SELECT article_id, topic, {WEIGHT} AS w
+            SELECT article_id, topic, {WEIGHT} AS kept, count(*) AS places
             FROM topic_evidence GROUP BY ALL
         )
-        SELECT article_id, topic, score
-        FROM article_topics LEFT JOIN weights USING (article_id, topic)
+        SELECT article_id, topic, score FROM (
+            SELECT *, kept + coalesce(matches - places, 0) AS w  -- others are in the text
+            FROM article_topics LEFT JOIN weights USING (article_id, topic)
+        )
         WHERE w IS NULL OR score IS NULL OR abs(score - {SCORE}) > 0.0001"""),
     ("text", "articles", "text_hash is the SHA-256 of the text", """
         SELECT article_id FROM articles

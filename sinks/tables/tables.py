@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sinks.tables.columns import table
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 DECLARED = (
     table("articles", "One article, as it was last read; `article_versions` keeps what it said before.", "article_id", """
@@ -62,6 +62,7 @@ DECLARED = (
         topic             VARCHAR      Topic id. ->topics.topic
         score             DOUBLE       w / (w + 3), where w counts the matches, those in the title three times.
         taxonomy_version  VARCHAR      Version of the topics that decided. ->topics.taxonomy_version
+        matches           INTEGER      Places that speak for it, all of them; topic_evidence keeps the first 1,000, those in the title before those in the text. NULL where nobody counted.
     """, rows="topics"),
     table("topic_evidence", "One place in an article that speaks for a topic.", "article_id topic field start", """
         article_id        VARCHAR      Article. ->articles.article_id

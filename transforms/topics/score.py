@@ -10,6 +10,9 @@ from collections.abc import Iterable
 TITLE_WEIGHT = 3
 HALF_WEIGHT = 3
 """So many matches in the text score a half."""
+MOST_EVIDENCE = 1_000
+"""Places that are kept for each article and topic; all are counted. A page of one word made a
+million, and its first thousand say as much."""
 
 
 def score(fields: Iterable[str]) -> float:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from config.models import Taxonomy
 from transforms.folding import fold
 from transforms.matching.phrases import Phrases
 from transforms.records import Evidence, TopicMatch
-from transforms.topics.score import score
+from transforms.topics.score import MOST_EVIDENCE, score
 
 
 class Tagger:
@@ -27,12 +27,15 @@ class Tagger:
     def tag(self, title: str | None, text: str) -> tuple[TopicMatch, ...]:
         """Topics of an article, by id, with their evidence in reading order."""
         found: dict[str, list[Evidence]] = defaultdict(list)
+        fields: dict[str, Counter[str]] = defaultdict(Counter)
         for field, content in (("title", title or ""), ("text", text)):
             for topic, evidence in self._matches(field, content):
-                found[topic].append(evidence)
+                fields[topic][field] += 1
+                if len(found[topic]) < MOST_EVIDENCE:
+                    found[topic].append(evidence)
         return tuple(
-            TopicMatch(topic, score(place.field for place in evidence), tuple(evidence))
-            for topic, evidence in sorted(found.items())
+            TopicMatch(topic, score(every.elements()), tuple(found[topic]), every.total())
+            for topic, every in sorted(fields.items())
         )
 
     def _matches(self, field: str, content: str) -> Iterator[tuple[str, Evidence]]:

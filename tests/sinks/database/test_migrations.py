@@ -107,6 +107,8 @@ def test_every_row_is_kept_as_it_was(old: Path) -> None:
     assert len(before["articles"]) > 10
     bring_up_to_date(old, 0)
     assert content(old, columns) == before
+    if "article_topics_history" in columns:
+        return
     kept = "FROM {} JOIN article_versions USING (article_id, version, replaced_run_id)"
     topics = "article_id, version, topic, score, taxonomy_version"
     evidence = 'article_id, version, topic, field, start, "end", matched, phrase'
@@ -135,6 +137,13 @@ def test_a_migrated_file_is_sound_and_every_view_answers(old: Path) -> None:
     for view in VIEWS:
         rows(old, f'FROM "{view.name}"')
     assert rows(old, "SELECT count(*) > 10 FROM topics_per_day") == [(True,)]
+
+
+def test_what_speaks_for_a_topic_was_counted(old: Path) -> None:
+    bring_up_to_date(old, 0)
+    assert rows(old, "SELECT article_id, topic, matches FROM article_topics ORDER BY ALL") == rows(
+        old, "SELECT article_id, topic, count(*) FROM topic_evidence GROUP BY ALL ORDER BY ALL"
+    )
 
 
 def test_runs_of_old_know_when_they_were_committed(old: Path) -> None:

@@ -104,10 +104,10 @@ def test_parquet_is_a_dataset_by_day_for_pyarrow(database: Path, tmp_path: Path)
     assert [row["article_id"] for row in of_day] == [IDS[3], IDS[0]]
     assert of_day[1]["published_at"] == at(-60)
     assert of_day[1]["topics"] == [
-        {"topic": "dual-use", "score": 0.5, "taxonomy_version": "v1", "evidence": [
+        {"topic": "dual-use", "score": 0.5, "taxonomy_version": "v1", "matches": 2, "evidence": [
             {"field": "title", "start": 0, "end": 8, "matched": "Headline", "phrase": "Headline*"},
             {"field": "text", "start": 7, "end": 11, "matched": "held", "phrase": "held"}]},
-        {"topic": "taiwan", "score": 0.25, "taxonomy_version": "v1", "evidence": [
+        {"topic": "taiwan", "score": 0.25, "taxonomy_version": "v1", "matches": 1, "evidence": [
             {"field": "text", "start": 0, "end": 6, "matched": "Taiwan", "phrase": "Taiwan"}]},
     ]  # fmt: skip
     (undated,) = dataset.to_table(filter=ds.field("day").is_null()).to_pylist()
@@ -274,7 +274,7 @@ def test_json_lines_hold_articles_whole(database: Path, tmp_path: Path) -> None:
     assert "台湾 \u2028 é" in (tmp_path / "out.jsonl").read_text("utf-8")
     assert found[2]["published_at"] == "2026-03-01T11:00:00.000000Z"
     assert found[2]["topics"][1] == {
-        "topic": "taiwan", "score": 0.25, "taxonomy_version": "v1", "evidence": [
+        "topic": "taiwan", "score": 0.25, "taxonomy_version": "v1", "matches": 1, "evidence": [
             {"field": "text", "start": 0, "end": 6, "matched": "Taiwan", "phrase": "Taiwan"}],
     }  # fmt: skip
     assert found[3]["published_at"] is None

@@ -7,18 +7,25 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from config.models import Taxonomy, Topic
 from sinks.connector import Table
 from sinks.connector.errors import DatabaseError
 from sinks.keep.check import Finding, check_database, checks, hold
 from tests.kit.rows import rows
 from tests.kit.samples import (
     FEED,
+    article,
     commit,
     fill,
+    listed,
+    page,
     poll,
 )
 from tests.kit.shop import put
+from transforms.topics.score import MOST_EVIDENCE
+from transforms.topics.tagger import Tagger
 
+HEADLINE = "Taiwan, Taiwan"
 NOTES = Table("notes", "note", {"note": "VARCHAR"})
 
 
@@ -84,6 +91,8 @@ DAMAGES = {
         "UPDATE topic_evidence SET start = 900, \"end\" = 906", "evidence", "topic_evidence"),
     "evidence of a phrase that the topic lacks": (
         "UPDATE topic_evidence SET phrase = 'Formosa'", "evidence", "topic_evidence"),
+    "matches that nobody can see": (
+        "UPDATE article_topics SET matches = 7", "evidence", "article_topics"),
     "a score of nothing": ("UPDATE article_topics SET score = 0.9", "score", "article_topics"),
     "a topic without evidence": ("DELETE FROM topic_evidence", "score", "article_topics"),
     "a text that was edited": ("UPDATE articles SET text = text || '!'", "text", "articles"),
@@ -122,6 +131,23 @@ SCHEMA_DAMAGES = {
         "CREATE TABLE o AS FROM feed_health; CREATE OR REPLACE VIEW feed_health AS FROM o",
         "schema", "feed_health"),
 }  # fmt: skip
+
+
+def test_evidence_that_was_cut_is_sound(tmp_path: Path) -> None:
+    text = "Taiwan " * (MOST_EVIDENCE + 500)
+    (match,) = Tagger(Taxonomy((Topic("taiwan", "Taiwan", ("Taiwan",)),))).tag(HEADLINE, text)
+    found = article(1, title=HEADLINE, text=text)
+    database = tmp_path / "cut.duckdb"
+    commit(database, [poll(FEED, 0, [listed(FEED, 1)])], [page(1, found, topics=(match,))])
+    assert rows(database, "SELECT matches FROM article_topics") == [(match.matches,)]
+    assert rows(database, "SELECT count(*) FROM topic_evidence") == [(MOST_EVIDENCE,)]
+    broken = {(item.check, item.table) for item in check_database(database, 0)}
+    assert broken.isdisjoint({("evidence", "topic_evidence"), ("evidence", "article_topics"),
+                              ("score", "article_topics")})  # fmt: skip
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("UPDATE article_topics SET matches = matches - 300, score = 0.9")
+    broken = {(item.check, item.table) for item in check_database(database, 0)}
+    assert ("score", "article_topics") in broken
 
 
 def test_a_table_of_the_users_own_breaks_nothing(database: Path) -> None:

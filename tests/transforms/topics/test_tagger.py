@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from config.load import load_topics, shipped
 from config.models import Taxonomy, Topic
 from transforms.folding import fold
+from transforms.topics.score import MOST_EVIDENCE, score
 from transforms.topics.tagger import Tagger
 
 
@@ -151,6 +152,13 @@ def test_without_a_phrase_there_is_no_topic():
     assert tagger("chip").tag("Ships", "A ship, chips and chipmunks") == ()
     assert tagger("chip").tag(None, "") == ()
     assert Tagger(Taxonomy(())).tag("chip", "chip") == ()
+
+
+def test_a_text_of_one_word_keeps_the_first_places_and_counts_all():
+    (match,) = tagger("chip").tag("Chip, chip", "chip " * 5_000)
+    assert (len(match.evidence), match.matches) == (MOST_EVIDENCE, 5_002)
+    assert [item.field for item in match.evidence[:3]] == ["title", "title", "text"]
+    assert match.score == score(["title"] * 2 + ["text"] * 5_000)
 
 
 def test_the_tagger_says_which_taxonomy_it_holds():
