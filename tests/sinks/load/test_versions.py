@@ -171,7 +171,7 @@ def test_a_changed_text_makes_a_version_and_keeps_the_old_one(database: Path) ->
     kept = "SELECT run_id, replaced_run_id FROM article_versions"
     assert rows(database, kept) == [(run(0), run(61))]
     assert rows(database, "SELECT * EXCLUDE article_id FROM article_topics_history") == [
-        ("taiwan", 0.25, "v1", 1, run(61))
+        ("taiwan", 0.25, "v1", None, 1, run(61))
     ]
     assert rows(database, "SELECT * EXCLUDE article_id FROM topic_evidence_history") == [
         ("taiwan", "text", 0, 6, "Taiwan", "Taiwan", 1, run(61))
