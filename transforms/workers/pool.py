@@ -1,6 +1,7 @@
 """Processes that parse strangers' documents, and may be lost without losing the run.
 
-A document that hangs or breaks its process costs that process and becomes an `Unreadable`.
+A document that hangs or breaks its process costs that process and becomes an `Unreadable`. Its time
+is that of the processor: a busy machine, or one that was suspended, is not its fault.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import atexit
 import contextlib
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -24,8 +26,19 @@ T = TypeVar("T")
 DOCUMENTS_PER_PROCESS = 5_000
 """After which a process is replaced: parsers leak."""
 
+BY_THE_CLOCK = 10
+"""Times its seconds of CPU that a document may take by the clock, which stands in a suspended
+machine: for what waits for ever and does nothing."""
+
 MEMORY = 2 * 2**30
 """Bytes that a process may take, where the system can bound it."""
+
+ENDED = {
+    -getattr(signal, name): factor
+    for name, factor in (("SIGPROF", 1), ("SIGALRM", BY_THE_CLOCK))
+    if hasattr(signal, name)
+}
+"""Status of a process that its timers ended, and how many times the limit it took."""
 
 _pools: dict[int, ProcessPool] = {}
 _spent: list[float] = []
@@ -61,10 +74,10 @@ def outcome(future: ProcessFuture[tuple[T | Unreadable, float]], timeout: float)
     try:
         result, seconds = future.result()
     except TimeoutError:
-        return Unreadable(
-            Kind.PARSER_TIMEOUT, f"not done after {timeout:g} s; its process was ended"
-        )
+        return _ended(timeout, BY_THE_CLOCK)
     except ProcessExpired as error:
+        if error.exitcode in ENDED:
+            return _ended(timeout, ENDED[error.exitcode])
         return Unreadable(Kind.PARSER_LOST, f"its process ended with status {error.exitcode}")
     except MemoryError:
         return Unreadable(Kind.PARSER_MEMORY, f"it takes more than {MEMORY / 2**30:g} GiB to read")
@@ -77,11 +90,18 @@ def outcome(future: ProcessFuture[tuple[T | Unreadable, float]], timeout: float)
     return result
 
 
+def _ended(timeout: float, factor: int) -> Unreadable:
+    of_what = "s of CPU" if factor == 1 else "s"
+    text = f"not done after {timeout * factor:g} {of_what}; its process was ended"
+    return Unreadable(Kind.PARSER_TIMEOUT, text)
+
+
 def submit(
     processes: int, timeout: float, function: Callable[..., T], *args: object
 ) -> ProcessFuture[tuple[T, float]]:
-    """Run a function in the pool, for so many seconds at most; `outcome` tells what came of it."""
-    return shared_pool(processes).schedule(_timed, args=(function, *args), timeout=timeout)
+    """Run a function in the pool, for so many seconds of CPU; `outcome` tells what came of it."""
+    clock = None if ENDED else BY_THE_CLOCK * timeout  # Windows has no timers that end processes
+    return shared_pool(processes).schedule(_timed, args=(timeout, function, *args), timeout=clock)
 
 
 def take_cpu_seconds() -> float:
@@ -92,10 +112,21 @@ def take_cpu_seconds() -> float:
     return seconds
 
 
-def _timed(function: Callable[..., T], *args: object) -> tuple[T, float]:
+def _timed(timeout: float, function: Callable[..., T], *args: object) -> tuple[T, float]:
     started = time.process_time()
-    result = function(*args)
+    _set_timers(timeout)
+    try:
+        result = function(*args)
+    finally:
+        _set_timers(0)
     return result, time.process_time() - started
+
+
+def _set_timers(timeout: float) -> None:
+    """Have the system end this process, also while it holds the interpreter; 0 calls that off."""
+    if ENDED:
+        signal.setitimer(signal.ITIMER_PROF, timeout)
+        signal.setitimer(signal.ITIMER_REAL, timeout * BY_THE_CLOCK)
 
 
 def _context() -> Any:

@@ -12,7 +12,7 @@ from transforms.workers.parsing import AHEAD, LEFT, TIMEOUTS, Parsing
 
 SETTINGS = ExtractSettings(processes=2, timeout=1.0)
 HANGS, FINE = (eval, ("[0 for _ in iter(int, 1)]",)), (str, ("fine",))
-ENDED = "not done after 1 s; its process was ended"
+ENDED = "not done after 1 s of CPU; its process was ended"
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from time import monotonic
 
@@ -35,8 +36,19 @@ def test_what_hangs_is_ended_and_the_pool_goes_on():
     """The pattern holds the interpreter's lock for years, as a parser written in C would."""
     before = process()
     lost = run(re.match, "(a+)+$", "a" * 60 + "b", timeout=SECONDS)
-    assert lost == Unreadable("ParserTimeout", "not done after 1 s; its process was ended")
+    assert lost == Unreadable("ParserTimeout", "not done after 1 s of CPU; its process was ended")
     assert process() != before
+
+
+def test_waiting_is_no_work():
+    """A busy machine, or one that was suspended, keeps a document longer than its limit."""
+    assert run(time.sleep, 0.3, timeout=0.1) is None
+
+
+def test_what_waits_for_ever_is_ended_by_the_clock():
+    lost = run(time.sleep, 3_600, timeout=0.1)
+    assert lost == Unreadable("ParserTimeout", "not done after 1 s; its process was ended")
+    assert run(len, "abc") == 3
 
 
 def test_what_takes_all_memory_is_refused_and_the_pool_goes_on():
