@@ -31,6 +31,12 @@ LARGEST = 10_000_000
 """Bytes of a feed that is a packed file; as many as of one that is not."""
 LARGEST_EXPANSION = 1_000_000
 """Characters that the entities of a document may become."""
+LONGEST_PROLOG = 100_000
+"""Bytes before the first element: a thousand entities and more."""
+LONGEST_DECLARATION = 1_000
+"""Bytes of the XML declaration."""
+MOST_OPEN = 10
+"""Declarations before the first element that do not end; one may be a comment with markup in it."""
 MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_LE: "utf-32le",  # begins like the next one
@@ -39,6 +45,10 @@ MARKS = {
 }
 """Byte order marks."""
 ENTITY = re.compile(rb"""<!ENTITY\s+(\w+)\s+(?:"([^"]*)"|'([^']*)')""")
+REFERENCE = re.compile(rb"&(\w+);")
+ROOT = re.compile(rb"<\0*\w")
+BLANKS = re.compile(rb"[\s\0]{200,}")
+"""Also in UTF-16 and UTF-32. feedparser looks for declarations from each line break on."""
 BASE = re.compile(rb"\bbase\s*=")
 """xml:base. A base costs feedparser a join for each element."""
 TAGS = re.compile(r"<[^<>]*>")  # without the second <, a row of them takes quadratic time
@@ -63,6 +73,9 @@ def parse_feed(body: bytes, headers: dict[str, str], url: str) -> FeedDocument |
 
 
 def _parse_xml(body: bytes, headers: dict[str, str], url: str) -> FeedDocument | Unreadable:
+    body = _declaration_apart(_without_blanks(body))
+    if problem := _burden(body):
+        return Unreadable(Kind.MALFORMED_FEED, problem)
     if _expansion(body) > LARGEST_EXPANSION:
         return Unreadable(Kind.MALFORMED_FEED, "its entities would swell without measure")
     if is_too_deep(body):
@@ -107,8 +120,42 @@ def _expansion(body: bytes) -> int:
     """How much larger a document's own entities make it."""
     if b"<!ENTITY" not in body:
         return 0
-    values = ((name, double or single) for name, double, single in ENTITY.findall(body))
-    return sum(len(value) * body.count(b"&" + name + b";") for name, value in values)
+    sizes = {name: len(double or single) for name, double, single in ENTITY.findall(body)}
+    return sum(sizes.get(name, 0) for name in REFERENCE.findall(body))
+
+
+def _without_blanks(body: bytes) -> bytes:
+    """A document whose blanks before the first element are few; units of four bytes stay whole."""
+    root = ROOT.search(body)
+    prolog = root.start() if root else len(body)
+    few = BLANKS.sub(lambda run: run[0][: 4 + len(run[0]) % 4], body[:prolog])
+    return few + body[prolog:]
+
+
+def _burden(body: bytes) -> str | None:
+    """What makes the beginning of a document one that feedparser reads again and again."""
+    root = ROOT.search(body)
+    prolog = body[: root.start() if root else 0]
+    if len(prolog) > LONGEST_PROLOG:
+        return f"more than {LONGEST_PROLOG:,} bytes before its first element"
+    if prolog[prolog.rfind(b">") + 1 :].count(b"<!") > MOST_OPEN:
+        return "its declarations do not end"
+    if b"?>" not in body[:LONGEST_DECLARATION] and _encodings(body, 0) > MOST_OPEN:
+        return "its XML declaration does not end"
+    return None
+
+
+def _declaration_apart(body: bytes) -> bytes:
+    """A document whose XML declaration is not followed in its line by what looks like its end."""
+    end = body.find(b"?>", 0, LONGEST_DECLARATION) + 2
+    if end < 2 or _encodings(body, end) <= MOST_OPEN:
+        return body
+    return body[:end] + b"\n" + body[end:]
+
+
+def _encodings(body: bytes, start: int) -> int:
+    line = body.find(b"\n", start)
+    return body.count(b"encoding=", start, line if line >= 0 else len(body))
 
 
 def _forgiving(handle: Callable[..., None]) -> Callable[..., None]:

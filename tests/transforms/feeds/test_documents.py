@@ -333,6 +333,44 @@ def test_entities_that_swell_without_measure_are_refused(name):
     )
 
 
+ENTITIES = "".join(f'<!ENTITY e{n} "x">\n' for n in range(60_000))
+
+
+@pytest.mark.parametrize(
+    ("beginning", "reason"),
+    [
+        pytest.param(f"<!DOCTYPE rss [{ENTITIES}]>", "before its first element", id="entities"),
+        pytest.param("<!ENTITY \n" * 9_000, "declarations do not end", id="open entities"),
+        pytest.param("<!DOCTYPE \n" * 9_000, "declarations do not end", id="open doctypes"),
+        pytest.param("<?xml " + "encoding='" * 9_000, "XML declaration does not", id="encodings"),
+    ],
+)
+def test_a_beginning_that_is_a_burden_is_refused(beginning, reason):
+    problem = refuse(beginning + RSS.partition("\n")[2])
+    assert (problem.error_type, reason in problem.message) == ("MalformedFeed", True)
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le"])
+@pytest.mark.parametrize("blanks", ["\n" * 1_000_001, "\r\n \t" * 300_001], ids=["lines", "mixed"])
+def test_blanks_before_the_first_element_are_nothing(blanks, codec):
+    body = f"\ufeff{blanks}<!-- old --> {blanks}{RSS.partition(chr(10))[2]}".encode(codec)
+    assert [entry.url for entry in read(body).entries] == [
+        "https://news.example/1", "https://news.example/2?a=1&b=2"]  # fmt: skip
+
+
+def test_a_feed_of_one_line_may_speak_of_encodings():
+    talk = "&lt;?xml encoding='utf-8' " * 5_000
+    (entry,) = read(
+        f"<?xml version='1.0'?>{rss_item(f'<description>{talk}</description>')}"
+    ).entries
+    assert entry.title == "One"
+
+
+def test_entities_among_the_text_cost_no_more_than_their_length():
+    (entry,) = read(rss_item(f"<description><![CDATA[{ENTITIES}]]></description>")).entries
+    assert entry.title == "One"
+
+
 def test_small_entities_are_read():
     body = RSS.replace("<rss ", '<!DOCTYPE rss [\n<!ENTITY pier "Old Pier">]>\n<rss ', 1)
     assert read(body.replace("Second", "The &pier;")).entries[1].title == "The Old Pier"
