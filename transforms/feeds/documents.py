@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import calendar
 import codecs
 import html
 import io
 import json
 import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
-from time import struct_time
 from typing import Any
 
 import feedparser
@@ -18,13 +15,14 @@ from feedparser.mixin import _FeedParserMixin
 
 from config.failures import Kind
 from transforms.decoding import as_utf8, unpacked
+from transforms.feeds.calendars import locale_of
+from transforms.feeds.dates import first_believed
 from transforms.feeds.depth import TOO_DEEP, is_too_deep
 from transforms.feeds.hints import hints_in
+from transforms.feeds.links import first_address, links_of, web_address
+from transforms.feeds.texts import byline, named, plain, without_markup
 from transforms.records import Entry, FeedDocument, Unreadable
-from transforms.times import parse_date
-from transforms.urls import TOO_LONG, absolute, is_too_long
 
-LONGEST_SUMMARY = 2_000
 LEAST_CONTENT, LONGEST_CONTENT = 500, 200_000
 """Characters: what is shorter is a teaser, and no article is longer."""
 LARGEST = 10_000_000
@@ -51,15 +49,20 @@ BLANKS = re.compile(rb"[\s\0]{200,}")
 """Also in UTF-16 and UTF-32. feedparser looks for declarations from each line break on."""
 BASE = re.compile(rb"\bbase\s*=")
 """xml:base. A base costs feedparser a join for each element."""
-TAGS = re.compile(r"<[^<>]*>")  # without the second <, a row of them takes quadratic time
 REFERENCES = re.compile(rb"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?")
 
 
-def parse_feed(body: bytes, headers: dict[str, str], url: str) -> FeedDocument | Unreadable:
+def parse_feed(
+    body: bytes,
+    headers: dict[str, str],
+    url: str,
+    language: str | None = None,
+    country: str | None = None,
+) -> FeedDocument | Unreadable:
     """Read a feed's bytes, as the header, the XML declaration and the bytes argue their encoding.
 
-    `url` is the base of relative links. A document with neither a feed's root element nor
-    entries is no feed.
+    `url` is the base of relative links; dates are read by the customs of language and country, as
+    the feeds file has them. A document with neither a feed's root element nor entries is no feed.
     """
     try:
         body = unpacked(body, LARGEST)
@@ -68,11 +71,13 @@ def parse_feed(body: bytes, headers: dict[str, str], url: str) -> FeedDocument |
     if not body:
         return Unreadable(Kind.NOT_A_FEED, "the body is empty")
     if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
-        return _parse_json(body, url)
-    return _parse_xml(body, headers, url)
+        return _parse_json(body, url, language, country)
+    return _parse_xml(body, headers, url, language, country)
 
 
-def _parse_xml(body: bytes, headers: dict[str, str], url: str) -> FeedDocument | Unreadable:
+def _parse_xml(
+    body: bytes, headers: dict[str, str], url: str, language: str | None, country: str | None
+) -> FeedDocument | Unreadable:
     body = _declaration_apart(_without_blanks(body))
     if problem := _burden(body):
         return Unreadable(Kind.MALFORMED_FEED, problem)
@@ -106,11 +111,12 @@ def _parse_xml(body: bytes, headers: dict[str, str], url: str) -> FeedDocument |
     if parsed.bozo and not parsed.entries and _broken(problem):
         return Unreadable(Kind.MALFORMED_FEED, str(problem))
     channel = parsed.feed
+    locale = locale_of(language, country, channel.get("language"))
     return FeedDocument(
         parsed.version or "unknown",
-        _plain(channel.get("title")),
+        plain(channel.get("title")),
         channel.get("language"),
-        tuple(_xml_entry(item, url) for item in parsed.entries),
+        tuple(_xml_entry(item, url, locale) for item in parsed.entries),
         str(problem) if parsed.bozo and _broken(problem) else None,
         hints_in(body, channel),
     )
@@ -204,23 +210,21 @@ def _looks_like_html(body: bytes) -> bool:
     return bool(re.search(rb"<!doctype html|<html[\s>]", body[:2_000], re.IGNORECASE))
 
 
-def _xml_entry(item: Any, base: str) -> Entry:
-    raw = item.get("published") or item.get("updated") or item.get("created")
-    parsed = (
-        item.get("published_parsed") or item.get("updated_parsed") or item.get("created_parsed")
-    )
-    link = _xml_link(item)
+def _xml_entry(item: Any, base: str, locale: str) -> Entry:
+    # feedparser's own `get` would give the publication for the change
+    dates = [dict.get(item, name) for name in ("published", "updated", "created")]
+    url, refused = first_address(links_of(item, base, locale))
     return Entry(
-        absolute(link, base),
+        url,
         item.get("id"),
-        _plain(item.get("title")),
-        _plain(item.get("author")),
-        _plain(item.get("summary")),
-        parse_date(raw) or _foreign_date(raw, parsed),
-        raw,
-        dict.get(item, "updated"),  # feedparser's own `get` would give the publication for it
+        plain(item.get("title")),
+        byline(map(named, item.get("authors", ()))),
+        plain(item.get("summary")),
+        first_believed(dates, locale),
+        next(filter(None, dates), None),
+        dates[1],
         _content(part.get("value") for part in item.get("content", ())),
-        refused=TOO_LONG if is_too_long(link, base) else None,
+        refused=refused,
     )
 
 
@@ -228,66 +232,61 @@ def _content(parts: Iterable[object]) -> str | None:
     """The longest part, unless it is a teaser."""
     texts = [part for part in parts if isinstance(part, str)]
     longest = max(texts, key=len, default="")[:LONGEST_CONTENT]
-    return longest if len(_without_markup(longest)) >= LEAST_CONTENT else None
+    return longest if len(without_markup(longest)) >= LEAST_CONTENT else None
 
 
-def _xml_link(item: Any) -> str | None:
-    """The entry's page: its link, or else a guid that is a web address."""
-    if item.get("link"):
-        return str(item.link)
-    guid = item.get("id") or ""
-    return guid if guid.startswith(("http://", "https://")) else None
-
-
-def _foreign_date(raw: str | None, parsed: struct_time | None) -> datetime | None:
-    """What feedparser makes of a date with a month in words, such as Greek ones.
-
-    Of others it makes too much: it takes 10:00 for this morning and 30 February for 2 March.
-    """
-    if parsed is None or not re.search(r"[^\W\d_]{3}", raw or ""):
-        return None
-    try:
-        return datetime.fromtimestamp(calendar.timegm(parsed), UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def _parse_json(body: bytes, url: str) -> FeedDocument | Unreadable:
+def _parse_json(
+    body: bytes, url: str, language: str | None, country: str | None
+) -> FeedDocument | Unreadable:
     """JSON Feed 1.0 and 1.1 (jsonfeed.org/version/1.1)."""
     try:
         feed = json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         return Unreadable(Kind.MALFORMED_FEED, f"no JSON: {error}")
-    version = re.search(r"jsonfeed\.org/version/(1(?:\.1)?)$", str(feed.get("version", "")))
+    version = re.search(r"jsonfeed\.org/version/(1(?:\.1)?)/?$", str(feed.get("version", "")))
     if not version or not isinstance(feed.get("items"), list):
         return Unreadable(Kind.NOT_A_FEED, "JSON, but no JSON Feed")
+    declared = _text(feed.get("language"))
+    locale = locale_of(language, country, declared)
     items = [item for item in feed["items"] if isinstance(item, dict)]
     return FeedDocument(
         "json" + version[1].replace(".", ""),
-        _plain(feed.get("title")),
-        feed.get("language") if isinstance(feed.get("language"), str) else None,
-        tuple(_json_entry(item, url) for item in items),
+        plain(feed.get("title")),
+        declared,
+        tuple(_json_entry(item, url, locale) for item in items),
         None,
     )
 
 
-def _json_entry(item: dict[str, Any], base: str) -> Entry:
-    modified = item.get("date_modified")
-    raw = item.get("date_published") or modified
-    link = item.get("url") or item.get("external_url")
+def _json_entry(item: dict[str, Any], base: str, locale: str) -> Entry:
     guid = item.get("id")
+    guid = None if guid is None else str(guid)
+    links = _text(item.get("url")), _text(item.get("external_url")), web_address(guid)
+    url, refused = first_address((link, base) for link in links)
+    modified = _text(item.get("date_modified"))
+    dates = [_date_text(item.get("date_published")), modified]
     return Entry(
-        absolute(str(link), base) if link else None,
-        None if guid is None else str(guid),
-        _plain(item.get("title")),
-        _plain(", ".join(_author_names(item))),
-        _plain(item.get("summary")),
-        parse_date(raw if isinstance(raw, str) else None),
-        raw if isinstance(raw, str) else None,
-        modified if isinstance(modified, str) else None,
+        url,
+        guid,
+        plain(item.get("title")),
+        byline(_author_names(item)),
+        plain(item.get("summary")),
+        first_believed(dates, locale),
+        next(filter(None, dates), None),
+        modified,
         _content([item.get("content_html"), _paragraphs(item)]),
-        refused=TOO_LONG if link and is_too_long(str(link), base) else None,
+        refused=refused,
     )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _date_text(value: object) -> str | None:
+    """A date as text, also where it is a number of seconds since 1970."""
+    seconds = isinstance(value, int | float) and value >= 10**8
+    return str(value) if seconds else _text(value)
 
 
 def _paragraphs(item: dict[str, Any]) -> str | None:
@@ -297,21 +296,8 @@ def _paragraphs(item: dict[str, Any]) -> str | None:
     return "".join(f"<p>{html.escape(line)}</p>" for line in lines if line.strip())
 
 
-def _author_names(item: dict[str, Any]) -> Iterable[str]:
-    authors = item.get("authors") or [item.get("author")]
-    for author in authors if isinstance(authors, list) else []:
-        if isinstance(author, dict) and isinstance(author.get("name"), str):
-            yield author["name"]
-
-
-def _plain(value: object) -> str | None:
-    """Text without markup, on one line; None when nothing is left."""
-    return _without_markup(value)[:LONGEST_SUMMARY] or None
-
-
-def _without_markup(value: object) -> str:
-    if not isinstance(value, str):
-        return ""
-    if "<" in value:
-        value = TAGS.sub(" ", value)
-    return " ".join(html.unescape(value).split())
+def _author_names(item: dict[str, Any]) -> Iterable[object]:
+    """Names of `authors` (1.1) or `author` (1.0), objects as they should be or bare names."""
+    authors = item.get("authors") or item.get("author")
+    for author in authors if isinstance(authors, list) else [authors]:
+        yield author.get("name") if isinstance(author, dict) else author

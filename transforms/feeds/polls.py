@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from config.failures import Kind
+from transforms.feeds.dates import first_believed
 from transforms.feeds.schedule import (
     GONE,
     Turn,
@@ -150,7 +151,6 @@ def _listed(task: FeedTask, entry: Entry, now: datetime) -> Listed:
     told = f"{dated}\n{entry.summary}"
     by_text = dated if entry.title and entry.published_raw else entry.guid or told
     entry_id = digest(task.url, url_id or by_text)
-    believed = entry.published_at is None or entry.published_at <= now + FUTURE
     return Listed(
         entry_id=entry_id,
         listing_id=digest(entry_id, f"{entry.title}\n{entry.updated_raw}"),
@@ -160,12 +160,20 @@ def _listed(task: FeedTask, entry: Entry, now: datetime) -> Listed:
         title=entry.title,
         byline=entry.byline,
         summary=entry.summary,
-        published_at=entry.published_at if believed else None,
+        published_at=_believed(entry, now),
         published_raw=entry.published_raw,
         state="pending" if entry.url else "skipped",
         reason=None if entry.url else entry.refused or "the entry has no link",
         content=entry.content,
     )
+
+
+def _believed(entry: Entry, now: datetime) -> datetime | None:
+    """When an entry was published, or else changed, if that can be."""
+    latest, published = now + FUTURE, entry.published_at
+    if published and published > latest:
+        published = first_believed([entry.updated_raw])
+    return published if published and published <= latest else None
 
 
 def _good(task: FeedTask, answer: Response, status: str) -> Poll:

@@ -6,9 +6,9 @@ from lxml import etree
 
 from config.failures import Kind
 from transforms.decoding import as_utf8, unpacked
+from transforms.feeds.dates import first_believed
 from transforms.feeds.depth import TOO_DEEP, is_too_deep
 from transforms.records import Entry, FeedDocument, Unreadable
-from transforms.times import parse_date
 from transforms.urls import TOO_LONG, absolute, is_too_long
 
 LARGEST = 50 * 2**20
@@ -67,7 +67,7 @@ LANGUAGE = f"{PUBLICATION}/{{*}}language"
 
 def _entry(item: etree._Element, base: str) -> Entry:
     changed = _text(item, "{*}lastmod")
-    raw = _text(item, f"{NEWS}/{{*}}publication_date") or changed
+    published = _text(item, f"{NEWS}/{{*}}publication_date")
     link = _text(item, "{*}loc")
     return Entry(
         absolute(link, base),
@@ -75,8 +75,8 @@ def _entry(item: etree._Element, base: str) -> Entry:
         _text(item, f"{NEWS}/{{*}}title"),
         None,
         None,
-        parse_date(raw),
-        raw,
+        first_believed([published, changed]),
+        published or changed,
         changed,
         refused=TOO_LONG if is_too_long(link, base) else None,
     )

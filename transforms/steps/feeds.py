@@ -35,8 +35,8 @@ from transforms.workers.parsing import Job, Parsing
 from transforms.workers.plan_files import local_file
 from transforms.workers.streaming import what_lasts
 
-PARSERS = {"feed": parse_feed, "sitemap": parse_sitemap, ARCHIVED: parse_listing}
-"""By the kind of a feed."""
+PARSERS = {"sitemap": parse_sitemap, ARCHIVED: parse_listing}
+"""By the kind of what is no feed."""
 
 PolledFeed = tuple[FeedTask, Poll]
 
@@ -107,7 +107,10 @@ class _Parse(beam.DoFn):
 def _job(task: FeedTask, answer: Response | HttpFailure) -> Job | None:
     if isinstance(answer, HttpFailure) or is_unchanged(task, answer):
         return None
-    return PARSERS[task.kind], (answer.body, answer.headers, answer.url)
+    document = answer.body, answer.headers, answer.url
+    if task.kind == "feed":  # others write their dates as XML and HTTP do
+        return parse_feed, (*document, task.language, task.country)
+    return PARSERS[task.kind], document
 
 
 class _FindNew(beam.DoFn):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import warnings
 from datetime import UTC, datetime
 
 import pytest
@@ -14,9 +13,10 @@ from hypothesis import strategies as st
 
 from config.models import LONGEST_ADDRESS
 from tests.kit.examples import examples
-from transforms.feeds.documents import LARGEST, LONGEST_CONTENT, LONGEST_SUMMARY, parse_feed
+from transforms.feeds.dates import parse_date
+from transforms.feeds.documents import LARGEST, LONGEST_CONTENT, parse_feed
+from transforms.feeds.texts import LONGEST_SUMMARY
 from transforms.records import Entry, FeedDocument, Hints, Unreadable
-from transforms.times import parse_date
 from transforms.urls import TOO_LONG
 from transforms.workers import pool
 
@@ -432,6 +432,68 @@ def test_dates(written, date):
     assert entry.published_raw == written
 
 
+@pytest.mark.parametrize(
+    ("declared", "language", "country", "day"),
+    [
+        pytest.param("en-us", None, None, utc(2026, 11, 5), id="as the feed says"),
+        pytest.param("fr", None, None, utc(2026, 5, 11), id="as another feed says"),
+        pytest.param("en-us", "fr", None, utc(2026, 5, 11), id="as the feeds file says"),
+        pytest.param("en-us", "en", "GB", utc(2026, 5, 11), id="as its country writes"),
+        pytest.param("", None, None, utc(2026, 11, 5), id="nobody says"),
+    ],
+)
+def test_dates_in_digits_follow_the_language(declared, language, country, day):
+    body = rss_item("<pubDate>11/05/2026</pubDate>").replace(
+        "<title>T", f"<language>{declared}</language><title>T"
+    )
+    xml = parse_feed(body.encode(), {}, URL, language, country)
+    told = {**json.loads(json_item(date_published="11/05/2026")), "language": declared}
+    same = parse_feed(json.dumps(told).encode(), {}, URL, language, country)
+    assert [document.entries[0].published_at for document in (xml, same)] == [day, day]
+
+
+@pytest.mark.parametrize("written", ["0001-01-01T00:00:00Z", "1970-01-01", "1404/10/15", "soon"])
+@pytest.mark.parametrize("changed", ["2026-01-06T08:00:00Z", "1970-01-01T00:00:00Z"])
+def test_what_is_no_publication_gives_way_to_the_change(written, changed):
+    at = utc(2026, 1, 6, 8) if changed.startswith("2026") else None
+    atom = ATOM.replace("2026-01-05T10:00:00Z", written).replace("2026-01-05T11:00:00Z", changed)
+    feed = json_item(date_published=written, date_modified=changed)
+    for body in (atom, feed):
+        entry = read(body).entries[0]
+        assert (entry.published_at, entry.published_raw) == (at, written)
+
+
+def test_json_feeds_may_count_seconds():
+    entry = read(json_item(date_published=1767607200)).entries[0]
+    assert (entry.published_at, entry.published_raw) == (utc(2026, 1, 5, 10), "1767607200")
+
+
+@pytest.mark.parametrize(
+    ("elements", "names"),
+    [
+        ("<dc:creator>Nell Tarrow</dc:creator><dc:creator>Ivo Brandt</dc:creator>",
+         "Nell Tarrow, Ivo Brandt"),
+        ("<author>desk@news.example (Nell Tarrow)</author>", "Nell Tarrow"),
+        ("<author>desk@news.example (Nell Tarrow)</author><dc:creator>Nell Tarrow</dc:creator>",
+         "Nell Tarrow"),
+        ("<author>Nell Tarrow &lt;nell@news.museum&gt;</author>", "Nell Tarrow"),
+        ("<author>Nell (nell@news.example)</author>", "Nell"),
+        ("<author>nell@news.com (nell)</author>", "nell"),
+        ("<author>nell@news.example</author>", None),
+        ("<dc:creator><![CDATA[By Nell Tarrow &amp; Ivo Brandt]]></dc:creator>",
+         "Nell Tarrow & Ivo Brandt"),
+    ],
+)  # fmt: skip
+def test_authors_of_rss(elements, names):
+    assert read(rss_item(elements)).entries[0].byline == names
+
+
+def test_authors_of_atom():
+    names = "<author><name>{}</name><email>a@news.example</email></author>".format
+    more = ATOM.replace("<author><name>Bo Deich</name></author>", names("Bo") + names("By Ann"))
+    assert read(more).entries[0].byline == "Bo, Ann"
+
+
 DATE_LIKE = st.lists(
     st.sampled_from(["2026", "01", "5", "Jan", "Mon", ",", ":", "-", "+", "T", "Z", "GMT", ".", " ",
                      "99999999999", "10", "AM", "e5", "1e9999", "(", "/", "\u0663", "EST"]),
@@ -441,9 +503,7 @@ DATE_LIKE = st.lists(
 
 @given(st.text() | DATE_LIKE)
 def test_any_text_is_a_date_in_utc_or_none(text):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # dateutil warns of zones that it does not know
-        date = parse_date(text)
+    date = parse_date(text)
     assert date is None or date.utcoffset().total_seconds() == 0
 
 

@@ -415,6 +415,20 @@ def test_dates_in_the_future_are_not_believed_but_kept_as_written(hours, believe
     assert page.published_at == entry.published_at, "so that the page may say when"
 
 
+@pytest.mark.parametrize(
+    ("changed", "at"),
+    [
+        (NOW - timedelta(days=1), NOW - timedelta(days=1)),
+        (NOW + timedelta(days=9), None),
+        (NOW.replace(year=1970), None),
+    ],
+)
+def test_a_date_in_the_future_gives_way_to_that_of_the_change(changed, at):
+    future = NOW + timedelta(days=400)
+    shown = A._replace(published_at=future, updated_raw=changed.isoformat())
+    assert poll(shown).listed[0].published_at == at
+
+
 def test_a_poll_that_failed_or_found_nothing_new_says_nothing_of_overflow():
     for result in (HttpFailure("Timeout", "too slow", NOW, 9), answer(b"", 304)):
         assert poll_record(TASK, result, None, nothing).overflow is False
