@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from config.errors import NewsbeamError
 from config.models import FetchSettings
 from transforms.records import LONGEST_ERROR, HttpFailure, Response
 from transforms.urls import host_of
@@ -58,7 +59,7 @@ class _Call(Generic[T]):
     def __init__(self, stopped: Callable[[], bool], seconds: float | None) -> None:
         self.stopped = stopped
         self.until = monotonic() + seconds if seconds is not None else math.inf
-        self.mailbox: queue.Queue[tuple[T, Answer] | None] = queue.Queue()
+        self.mailbox: queue.Queue[tuple[T, Answer] | NewsbeamError | None] = queue.Queue()
         self.left = 0
         self.open = True
         self.abandoned = False
@@ -172,6 +173,8 @@ class FetchService:
         self._tell(self._begin, call, asked)
         try:
             while (item := call.mailbox.get()) is not None:
+                if isinstance(item, NewsbeamError):
+                    raise item
                 self._backlog.take()
                 yield item
         except BaseException:  # also where the caller leaves
@@ -264,7 +267,7 @@ class FetchService:
         self._forget_waiting(call)
         self._end(call)
         while not call.mailbox.empty():
-            if call.mailbox.get_nowait() is not None:
+            if isinstance(call.mailbox.get_nowait(), tuple):
                 self._backlog.take()
         self._backlog.look()
 
@@ -294,6 +297,9 @@ class FetchService:
                 self._under_way.add(one.name)
                 try:
                     answer = await self._fetcher.fetch(one.request)
+                except NewsbeamError as error:  # an archive that cannot be written, say
+                    one.call.mailbox.put(error)
+                    return
                 except Exception as error:  # a fault of ours, about this request alone
                     answer = broken(error)
                 finally:

@@ -123,8 +123,8 @@ def test_a_caller_who_goes_away_leaves_nothing_behind(site):
     assert "/slow" not in site.seen() or silent.was_left()
 
 
-def test_what_nobody_expects_is_raised(site):
+def test_what_nobody_expects_is_the_failure_of_its_request(site):
     requests = [(1, Request(site.at("/", Reply(200, b"x")), None, "*/*"))]  # type: ignore[arg-type]
-    with pytest.raises(TypeError):
-        list(fetch_all(requests, settings()))
+    ((_, failure),) = fetch_all(requests, settings())
+    assert failure.error_type == "TypeError"
     assert not list(fetching())
