@@ -14,13 +14,13 @@ import secrets
 import threading
 import zlib
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from filelock import FileLock, Timeout
 from warcio import ArchiveIterator, WARCWriter
-from warcio.bufferedreaders import ChunkedDataReader
+from warcio.bufferedreaders import ChunkedDataReader, DecompressingBufferedReader
 from warcio.exceptions import ArchiveLoadFailed
 from warcio.recordloader import ArcWarcRecord
 from warcio.statusandheaders import StatusAndHeaders, StatusAndHeadersParserException
@@ -40,9 +40,19 @@ OPEN = ".open"
 TRANSFER = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 """Headers that no longer hold for a body that was unpacked."""
 CHUNK = 65_536
+BLOCK = 1_024
+"""Bytes read at a time of a file that is packed: they unpack to a megabyte at most."""
+LONGEST_HEAD = 1_000_000
+"""Bytes of the lines of one record that are no body: its headers, and the blanks behind it."""
+CHUNKED = 10
+"""Times the limit of a body that its chunks may take with what stands between them."""
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+"""No server answered before."""
+FUTURE = timedelta(days=1)
+"""By how much another machine's clock may be ahead."""
 NOT_MODIFIED = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"
 DAMAGE = (ArchiveLoadFailed, StatusAndHeadersParserException, EOFError, ValueError, OSError,
-          AttributeError, TypeError, IndexError, zlib.error)  # fmt: skip
+          AttributeError, TypeError, IndexError, OverflowError, zlib.error)  # fmt: skip
 """What warcio raises where a record is none."""
 
 Headers = list[tuple[str, str]]
@@ -243,10 +253,38 @@ class Capture(NamedTuple):
     offset: int
 
 
+class _Lines(DecompressingBufferedReader):  # type: ignore[misc]
+    """A file that is unpacked in pieces, and whose lines end."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__(file, block_size=BLOCK)
+        self.left = LONGEST_HEAD
+
+    def readline(self, length: int | None = None) -> bytes:
+        line: bytes = super().readline(min(length or self.left, self.left))
+        self.left -= len(line)
+        if self.left <= 0:
+            raise ValueError(f"a record with more than {LONGEST_HEAD:,} bytes of headers")
+        return line
+
+
+class _Archive(ArchiveIterator):  # type: ignore[misc]
+    """The records of a file, whose members may be packed to be a burden."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__(file)
+        self.reader = _Lines(file)
+
+    def _next_record(self, next_line: bytes | None) -> ArcWarcRecord:
+        self.reader.left = LONGEST_HEAD
+        return super()._next_record(next_line)
+
+
 def captures(path: Path, damage: list[str]) -> Iterator[Capture]:
     """The answers of web servers in a WARC file, in its order.
 
-    Where the file cannot be read on, that is added to `damage`; what came before counts.
+    A record that cannot be believed is passed over, and where the file cannot be read on, it ends;
+    both are added to `damage`.
     """
     with open(path, "rb") as file:
         for offset, _length, record in _records(file, path, damage):
@@ -254,12 +292,16 @@ def captures(path: Path, damage: list[str]) -> Iterator[Capture]:
             url = record.rec_headers.get_header("WARC-Target-URI") or ""
             if record.rec_type != "response" or headers is None:
                 continue
+            at = _moment(date := record.rec_headers.get_header("WARC-Date"))
+            if at is None:
+                damage.append(f"{path}, at byte {offset:,}: a record of {date!r:.100}")
+                continue
             status = headers.get_statuscode()
             told = by_name(headers.headers)
             kind = told.get("content-type", "").partition(";")[0].strip().lower()
             yield Capture(
                 url,
-                _moment(record.rec_headers.get_header("WARC-Date")),
+                at,
                 int(status) if status.isascii() and status.isdigit() else 0,
                 kind,
                 told.get("location"),
@@ -271,14 +313,17 @@ def _records(
     file: BinaryIO, path: Path, damage: list[str]
 ) -> Iterator[tuple[int, int, ArcWarcRecord]]:
     """Whole records with their offsets and lengths in the file."""
-    archive = ArchiveIterator(file)
+    archive = _Archive(file)
     offset = 0
     try:
         for record in archive:
             offset = archive.get_record_offset()
             length = archive.get_record_length()
-            if getattr(record.raw_stream, "limit", 0):
-                raise EOFError("it ends within a record")
+            left = getattr(record.raw_stream, "limit", None)
+            if left != 0:
+                told = "it ends within a record" if left else "a record without a length"
+                damage.append(f"{path}, at byte {offset:,}: {told}")
+                continue
             yield offset, length, record
     except DAMAGE as error:
         damage.append(f"{path}, at byte {archive.offset:,}: {_line(error)}")
@@ -289,17 +334,23 @@ def _line(error: Exception) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def _moment(text: str | None) -> datetime:
-    """WARC-Date, which may have a fraction of a second."""
-    return datetime.fromisoformat((text or "").replace("Z", "+00:00")).astimezone(UTC)
+def _moment(text: str | None) -> datetime | None:
+    """WARC-Date, which may have a fraction of a second; None for one that cannot be."""
+    try:
+        at = datetime.fromisoformat((text or "").replace("Z", "+00:00")).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return at if EARLIEST <= at <= datetime.now(UTC) + FUTURE else None
 
 
 def read_capture(path: str, offset: int, limit: int) -> Response | HttpFailure:
     """The answer that lies at an offset of a WARC file; `limit` bounds its body in bytes."""
     with open(path, "rb") as file:
         file.seek(offset)
-        record: Any = next(iter(ArchiveIterator(file)))
-        at = _moment(record.rec_headers.get_header("WARC-Date"))
+        archive = _Archive(file)
+        record: Any = next(iter(archive))
+        archive.reader.left = CHUNKED * limit  # lines stand between chunks, too
+        at = _moment(record.rec_headers.get_header("WARC-Date")) or datetime.now(UTC)
         url = record.rec_headers.get_header("WARC-Target-URI")
         status = int(record.http_headers.get_statuscode())
         cut = record.rec_headers.get_header("WARC-Truncated")
@@ -319,6 +370,7 @@ def read_capture(path: str, offset: int, limit: int) -> Response | HttpFailure:
 def _body(record: Any, headers: dict[str, str], limit: int) -> tuple[bytes, int]:
     """The body, unpacked: other programs keep it as it came."""
     stream = record.raw_stream
+    stream.limit = min(stream.limit, CHUNKED * limit)
     if "chunked" in headers.get("transfer-encoding", "").lower():
         stream = ChunkedDataReader(stream)
     unpack = Unpacker(headers.get("content-encoding", ""), limit)

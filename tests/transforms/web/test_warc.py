@@ -7,6 +7,9 @@ import hashlib
 import signal
 import subprocess
 import sys
+import tracemalloc
+import zlib
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -283,6 +286,91 @@ def test_what_comes_before_the_damage_counts(tmp_path: Path) -> None:
     (told,) = damage
     assert str(cut) in told
     assert "ends within a record" in told
+
+
+ODD_DATES = ["yesterday", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+01:00", "1" * 5_000, ""]
+
+
+@pytest.mark.parametrize("suffix", ["warc", "warc.gz"])
+@pytest.mark.parametrize("date", ODD_DATES, ids=[date[:9] for date in ODD_DATES])
+def test_a_record_that_cannot_be_believed_is_passed_over(
+    tmp_path: Path, date: str, suffix: str
+) -> None:
+    answers = [(f"https://quay.example/{n}", date if n == 1 else MONDAY, "200 OK", HTML, PAGE)
+               for n in range(3)]  # fmt: skip
+    damage: list[str] = []
+    found = captures(warc(tmp_path / f"odd.{suffix}", *answers), damage)
+    assert [capture.url[-1] for capture in found] == ["0", "2"]
+    (told,) = damage
+    assert f"a record of {date[:50]!r}"[:-1] in told
+    assert len(told) < 500 + len(str(tmp_path))
+
+
+@pytest.mark.parametrize("length", ["1" + "0" * 29, "9" * 5_000, "-1", "many", None])
+def test_a_record_of_an_odd_length_costs_itself(tmp_path: Path, length: str | None) -> None:
+    """Each record is packed by itself, so that the others are found."""
+    whole = warc(
+        tmp_path / "whole.warc.gz",
+        *((f"https://quay.example/{n}", MONDAY, "200 OK", HTML, PAGE) for n in range(3)),
+    )
+    members = list(members_of(whole.read_bytes()))
+    said = f"Content-Length: {length}".encode() if length else b"X-Length: 5"
+    head, _, body = gzip.decompress(members[2]).partition(b"\r\n\r\n")
+    lines = [said if line.startswith(b"Content-Length") else line for line in head.split(b"\r\n")]
+    members[2] = gzip.compress(b"\r\n".join(lines) + b"\r\n\r\n" + body)
+    odd = tmp_path / "odd.warc.gz"
+    odd.write_bytes(b"".join(members))
+    damage: list[str] = []
+    found = [capture.url[-1] for capture in captures(odd, damage)]
+    assert found[0] == "0"
+    assert "1" not in found
+    assert str(odd) in "".join(damage)
+
+
+def members_of(packed: bytes) -> Iterator[bytes]:
+    while packed:
+        unpacker = zlib.decompressobj(31)
+        unpacker.decompress(packed)
+        whole = packed[: len(packed) - len(unpacker.unused_data)]
+        yield whole
+        packed = unpacker.unused_data
+
+
+BURDENS = {
+    "zeros": b"\0" * 200_000_000,
+    "headers": b"WARC/1.0\r\n" + b"a: b\r\n" * 20_000_000,
+    "blanks": b"\r\n" * 100_000_000,
+}
+
+
+@pytest.mark.parametrize("name", BURDENS)
+def test_a_member_that_is_packed_to_be_a_burden_is_read_in_pieces(
+    tmp_path: Path, name: str
+) -> None:
+    url = "https://quay.example/a"
+    file = warc(tmp_path / "a.warc.gz", (url, MONDAY, "200 OK", HTML, PAGE))
+    file.write_bytes(file.read_bytes() + gzip.compress(BURDENS[name], 1))
+    damage: list[str] = []
+    tracemalloc.start()
+    found = [capture.url for capture in captures(file, damage)]
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (found, len(damage)) == ([url], 1)
+    assert most < 20_000_000
+
+
+def test_a_chunk_that_is_packed_to_be_a_burden_is_too_large(tmp_path: Path) -> None:
+    url = "https://quay.example/a"
+    headers = [*HTML, ("Transfer-Encoding", "chunked")]
+    answer = (url, MONDAY, "200 OK", headers, chunked(b"x" * 50_000_000))
+    archive = opened(tmp_path, warc(tmp_path / "a.warc.gz", answer))
+    tracemalloc.start()
+    failure = archive.answer(url, LIMIT)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert isinstance(failure, HttpFailure)
+    assert failure.error_type == "TooLarge"
+    assert most < 20_000_000
 
 
 @pytest.mark.parametrize("body", [b"", b"feeds:\n- x\n", b"\x1f\x8b\x08nothing", b"PK\x03\x04"])
