@@ -18,6 +18,7 @@ from rich.text import Text
 
 from pipeline.show.words import UNSAFE, console, plain, safe, shown
 from sinks.give.formulas import defused
+from sinks.give.marks import marked
 
 TABLE_ROWS = 10_000
 TABLE_CELL = 100
@@ -140,15 +141,12 @@ def write_markdown(columns: Sequence[str], rows: Iterable[Sequence[Any]], out: I
     """A table of GitHub-flavoured Markdown."""
 
     def line(cells: Iterable[str]) -> str:
-        escaped = (
-            cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ") for cell in cells
-        )
-        return "| " + " | ".join(escaped) + " |\n"
+        return "| " + " | ".join(cells) + " |\n"
 
-    out.write(line(safe(name) for name in columns))
+    out.write(line(marked(safe(name)) for name in columns))
     out.write(line("---" for _ in columns))
     for row in rows:
-        out.write(line(shown(value) for value in row))
+        out.write(line(marked(shown(value)) for value in row))
 
 
 Writer = Callable[[Sequence[str], Iterable[Sequence[Any]], IO[str]], None]

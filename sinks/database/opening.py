@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from sinks.database.lake import data_path_of, in_turn, is_lake, open_at
 from sinks.database.migrations import migrate
 from sinks.database.where import DuckLake, Where, folder_address, is_there
 from sinks.tables.ddl import statements
+from sinks.tables.rules import FILE_NAME
 from sinks.tables.tables import SCHEMA_VERSION
 
 T = TypeVar("T")
@@ -143,7 +145,10 @@ def database_id(path: Where, lock_timeout: float) -> str:
         with open_database(path, read_only=False, lock_timeout=lock_timeout):
             pass
     with open_database(path, read_only=True, lock_timeout=lock_timeout) as opened:
-        return str(one_row(opened.connection, "FROM newsbeam_schema LIMIT 1")["database_id"])
+        found = str(one_row(opened.connection, "FROM newsbeam_schema LIMIT 1")["database_id"])
+    if not re.fullmatch(FILE_NAME, found):
+        raise DatabaseError(f"{path}: its id {found!r:.100} is none, and can name no folder")
+    return found
 
 
 def schema_version(connection: duckdb.DuckDBPyConnection, path: str) -> int:

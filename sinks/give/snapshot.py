@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,8 +30,10 @@ from config.models import VERSION
 from sinks.ask.selection import Selection, condition
 from sinks.database.where import Where
 from sinks.give.export import Progress, copy, reading
+from sinks.give.marks import marked
 from sinks.give.target import new_folder
 from sinks.tables.dictionary import markdown
+from sinks.tables.rules import FILE_NAME
 from sinks.tables.tables import OF_ARTICLES, SCHEMA_VERSION, TABLES
 
 MANIFEST = "manifest.json"
@@ -216,6 +219,11 @@ def _topics(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     ).fetchall()
     (folder / "topics").mkdir()
     for version, topics in found:
+        if not re.fullmatch(FILE_NAME, version):
+            raise ExportError(
+                f"the database has topics of a version {version!r:.100}, which can name no file; "
+                "`newsbeam db check` tells more"
+            )
         text = yaml.safe_dump({"topics": topics}, allow_unicode=True, sort_keys=False)
         _write(folder / "topics" / f"{version}.yaml", text)
 
@@ -249,7 +257,8 @@ def _write_texts(folder: Path, manifest: dict[str, Any]) -> None:
     if filters:
         scope = f"The articles in it are those of {json.dumps(filters, ensure_ascii=False)}."
     tables = ", ".join(f"{name} ({count:,})" for name, count in manifest["rows"].items())
-    _write(folder / "README.md", README.format(**manifest, scope=scope, tables=tables))
+    told = manifest | {"name": marked(manifest["name"]), "citation": marked(manifest["citation"])}
+    _write(folder / "README.md", README.format(**told, scope=scope, tables=tables))
     _write(folder / "data-dictionary.md", markdown())
     citation = {
         "cff-version": "1.2.0",

@@ -17,7 +17,7 @@ from sinks.database.opening import open_database
 from sinks.database.where import Where
 from sinks.tables.columns import Table
 from sinks.tables.ddl import quoted, statements
-from sinks.tables.rules import SCORE, WEIGHT
+from sinks.tables.rules import FILE_NAME, SCORE, WEIGHT
 from sinks.tables.tables import ARTICLE_TABLES, TABLES
 from sinks.tables.views import VIEWS
 from transforms.topics.score import MOST_EVIDENCE
@@ -141,6 +141,12 @@ RULES = (
         SELECT r.run_id, feeds_polled, polls AS staged_polls, r.pages, s.pages AS staged_pages
         FROM runs r LEFT JOIN staged s USING (run_id)
         WHERE feeds_polled > coalesce(polls, 0) OR r.pages > coalesce(s.pages, 0)"""),
+    ("form", "topics", "taxonomy_version can name a file", f"""
+        SELECT topic, taxonomy_version FROM topics
+        WHERE NOT coalesce(regexp_full_match(taxonomy_version, '{FILE_NAME}'), false)"""),
+    ("form", "newsbeam_schema", "database_id can name a folder", f"""
+        SELECT version, database_id FROM newsbeam_schema
+        WHERE NOT coalesce(regexp_full_match(database_id, '{FILE_NAME}'), false)"""),
     ("version", "newsbeam_schema", "the database has one id", """
         SELECT version, database_id FROM newsbeam_schema
         WHERE database_id IS DISTINCT FROM (SELECT min(database_id) FROM newsbeam_schema)

@@ -9,6 +9,8 @@ HEALTH = """CASE WHEN state <> 'active' THEN state WHEN failures > 0 THEN 'faili
 TELLS_LAG = "published_source = 'feed' AND epoch(published_at) > epoch(listed_at) - 86400"
 """Whether the time since publication tells how late an article was seen: older ones tell how far
 back a feed reaches."""
+FILE_NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+"""The form of what names a file or folder elsewhere: versions of topics, ids of databases."""
 WEIGHT = f"sum(if(field = 'title', {TITLE_WEIGHT}, 1))"
 SCORE = f"w / (w + {HALF_WEIGHT})"
 """The score of a topic (`transforms.topics.score`), w the WEIGHT of its evidence."""

@@ -190,6 +190,21 @@ def test_json_is_json() -> None:
     assert (second["a"], second["b"]) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("<img src=x onerror=alert(1)>", r"\<img src=x onerror=alert(1)\>"),
+        ("&lt;b&gt;", r"\&lt;b\&gt;"),
+        ("[here](http://x.example/)", r"\[here\](http://x.example/)"),
+        ("*now* _now_ `now` ~~now~~ $now$", r"\*now\* \_now\_ \`now\` \~\~now\~\~ \$now\$"),
+        ("article_id", "article_id"),
+        ("one\ntwo", "one two"),
+    ],
+)
+def test_markdown_says_what_a_cell_holds(text: str, cell: str) -> None:
+    assert written("markdown", [text], [(text,)]) == f"| {cell} |\n| --- |\n| {cell} |\n"
+
+
 def test_markdown_cells_cannot_end_early() -> None:
     text = written("markdown", ["a|b"], [("x|y",), ("x\\|y",), ("two\nlines",)])
     assert text.splitlines() == [

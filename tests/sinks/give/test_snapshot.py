@@ -101,6 +101,29 @@ def test_the_same_database_has_the_same_id_whenever_it_is_taken(
     assert later.bundle_id != again.bundle_id
 
 
+@pytest.mark.parametrize("version", ["../../outside", "/tmp/outside", "..", "a/b", "", "a\nb"])
+def test_nothing_is_written_outside_whatever_a_database_says(
+    database: Path, tmp_path: Path, version: str
+) -> None:
+    folder = tmp_path / "strange"
+    folder.mkdir()
+    strange = Path(shutil.copy(database, folder / "news.duckdb"))
+    with duckdb.connect(str(strange)) as connection:
+        connection.execute("UPDATE topics SET taxonomy_version = ?", [version])
+    with pytest.raises(ExportError, match="can name no file"):
+        write_snapshot(strange, folder / "snap", WHOLE)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["news.duckdb", "strange"]
+
+
+def test_what_a_database_says_is_no_markdown(database: Path, tmp_path: Path) -> None:
+    strange = Path(shutil.copy(database, tmp_path / "news.duckdb"))
+    with duckdb.connect(str(strange)) as connection:
+        connection.execute("UPDATE newsbeam_schema SET database_id = '<b>[x](y)</b>'")
+    write_snapshot(strange, tmp_path / "snap", WHOLE)
+    readme = (tmp_path / "snap" / "README.md").read_text("utf-8")
+    assert r"database \<b\>\[x\](y)\</b\>;" in readme
+
+
 def test_topics_are_a_topics_file_of_their_version(snapshot: Path) -> None:
     (path,) = (snapshot / "topics").iterdir()
     assert path.stem == TAXONOMY.version

@@ -112,6 +112,10 @@ DAMAGES = {
     "more articles than were new": ("UPDATE runs SET articles_new = 0", "count", "runs"),
     "fewer pages than failed": ("UPDATE runs SET pages = 0", "count", "runs"),
     "a shard that is forgotten": ("DELETE FROM staged_shards", "count", "staged_shards"),
+    "topics whose version leads elsewhere": (
+        "UPDATE topics SET taxonomy_version = '../../x'", "form", "topics"),
+    "an id that leads elsewhere": (
+        "UPDATE newsbeam_schema SET database_id = '/x'", "form", "newsbeam_schema"),
     "two ids": (
         "INSERT INTO newsbeam_schema SELECT 1, 'x', now(), 'another'",
         "version", "newsbeam_schema"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.web.guard import is_public
+from transforms.web.guard import AddressRefused, is_public, public_addresses
 
 
 @pytest.mark.parametrize(
@@ -98,6 +99,21 @@ def test_services_of_clouds_and_networks_in_every_form(address):
 @pytest.mark.parametrize("address", ["168.63.129.15", "192.0.1.1", "192.88.98.1", "2001:200::1"])
 def test_their_neighbours_are_public(address):
     assert is_public(address)
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_one_address_among_many_that_is_not_public_is_enough(place):
+    """A name server may answer with good ones first."""
+    addresses = ["1.1.1.1", "93.184.216.34", "2606:4700:4700::1111"]
+    addresses.insert(place, "10.0.0.7")
+
+    async def find(host: str, port: int) -> list[str]:
+        return addresses
+
+    with pytest.raises(AddressRefused, match=r"two-faced.example leads to 10\.0\.0\.7, which"):
+        asyncio.run(public_addresses("two-faced.example", 443, find, is_public))
+    addresses.remove("10.0.0.7")
+    assert asyncio.run(public_addresses("two-faced.example", 443, find, is_public)) == addresses
 
 
 @given(st.ip_addresses(v=4))
