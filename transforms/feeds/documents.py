@@ -232,7 +232,7 @@ def _content(parts: Iterable[object]) -> str | None:
     """The longest part, unless it is a teaser."""
     texts = [part for part in parts if isinstance(part, str)]
     longest = max(texts, key=len, default="")[:LONGEST_CONTENT]
-    return longest if len(without_markup(longest)) >= LEAST_CONTENT else None
+    return longest if len(without_markup(longest, LEAST_CONTENT)) == LEAST_CONTENT else None
 
 
 def _parse_json(

@@ -57,7 +57,7 @@ def _meant(written: str | None, base: str) -> str:
     link = (written or "").strip(QUOTES)
     if len(link) > LONGEST_ADDRESS:
         return link
-    link = QUOTE.sub("", link).strip(QUOTES)
+    link = QUOTE.sub("", "".join(map(str.strip, link.splitlines()))).strip(QUOTES)
     while (plain := AMPERSAND.sub("&", link)) != link:
         link = plain
     if ESCAPED_SCHEME.match(link):

@@ -8,6 +8,7 @@ from config.failures import Kind
 from transforms.decoding import as_utf8, unpacked
 from transforms.feeds.dates import first_believed
 from transforms.feeds.depth import TOO_DEEP, is_too_deep
+from transforms.feeds.texts import plain
 from transforms.records import Entry, FeedDocument, Unreadable
 from transforms.urls import TOO_LONG, absolute, is_too_long
 
@@ -72,7 +73,7 @@ def _entry(item: etree._Element, base: str) -> Entry:
     return Entry(
         absolute(link, base),
         None,
-        _text(item, f"{NEWS}/{{*}}title"),
+        plain(item.findtext(f"{NEWS}/{{*}}title")),
         None,
         None,
         first_believed([published, changed]),

@@ -11,6 +11,8 @@ from lxml.html.defs import tags as ELEMENTS
 LONGEST_SUMMARY = 2_000
 LONGEST_NAME = 300
 """Characters of an author, with address and role."""
+MARKUP = 10
+"""So many times as long as its text is read first; seldom is all of it needed."""
 DEEPEST = 3
 """So often may a text be escaped."""
 TAG = re.compile(r"<(?:(/?)([a-zA-Z][\w:-]*+)([^<>]*+)>|[!?][^<>]*+>)")
@@ -29,7 +31,7 @@ ADDRESS = re.compile(r"(?:mailto:)?[^\s()<>\[\],;:\"@]+@[^\s()<>\[\],;\"@]+|http
 CUT_ADDRESS = re.compile(r"\.[a-zA-Z]{4}$")
 REST_OF_ADDRESS = re.compile(r"^[a-z]+(?:\s*\(|$)|\s*[(<][a-z]+[)>]?$")
 EMPTY = re.compile(r"[(<\[]\s*(?:mailto:)?\s*(?:[)>\]]|$)")
-WHOLE = re.compile(r"\(([^()]*)\)?")
+WHOLE = re.compile(r"(?:^|(?<=, ))\s*\(([^()]*)\)?(?=,|$)")
 BY = re.compile(
     r"(?:(?:written|posted|published|reported|text|words|story)\s+)?by(?:\s*:\s*|\s+)(?=\S)|"
     r"(?:von|par|por|door|av|przez)\s+(?-i:(?=[A-ZÀ-Þ]\S*\s+[A-ZÀ-Þ]))|"
@@ -53,19 +55,19 @@ PARTS = re.compile(r"\s*[,;|]\s*")
 
 def plain(value: object) -> str | None:
     """Text without markup, on one line; None when nothing is left."""
-    return without_markup(value)[:LONGEST_SUMMARY] or None
+    return without_markup(value, LONGEST_SUMMARY) or None
 
 
-def without_markup(value: object) -> str:
-    """Text whose tags and references are resolved, also where they were escaped once more."""
+def without_markup(value: object, longest: int) -> str:
+    """The first characters of a text whose tags and references are resolved, also where they were
+    escaped once more."""
     if not isinstance(value, str):
         return ""
-    text = html.unescape(_without_tags(_opened(value), deep=False))
-    for _ in range(DEEPEST - 1):
-        before, text = text, _unescaped(_without_tags(_opened(text), deep=True))
-        if text == before:
-            break
-    return " ".join(text.split())
+    head = value if len(value) <= longest * MARKUP else _whole_tags(value[: longest * MARKUP])
+    text = _resolved(head)
+    if len(text) < longest and len(head) < len(value):
+        text = _resolved(value)
+    return text[:longest]
 
 
 def byline(authors: Iterable[object]) -> str | None:
@@ -82,6 +84,21 @@ def named(author: dict[str, str]) -> str:
     name = author.get("name") or ""
     cut = CUT_ADDRESS.search(author.get("email") or "")
     return REST_OF_ADDRESS.sub("", name) if cut else name
+
+
+def _whole_tags(text: str) -> str:
+    """A text that was cut, without the tag that it ends in."""
+    opened = text.rfind("<")
+    return text[:opened] if opened > text.rfind(">") else text
+
+
+def _resolved(value: str) -> str:
+    text = html.unescape(_without_tags(_opened(value), deep=False))
+    for _ in range(DEEPEST - 1):
+        before, text = text, _unescaped(_without_tags(_opened(text), deep=True))
+        if text == before:
+            break
+    return " ".join(text.split())
 
 
 def _opened(text: str) -> str:
@@ -116,13 +133,21 @@ def _unescaped(text: str) -> str:
 
 
 def _name(author: object) -> str:
-    text = without_markup(author)[:LONGEST_NAME]
-    if "@" in text or "://" in text:
-        text = ADDRESS.sub("", text)
-    text = EMPTY.sub("", text).strip()
-    if whole := WHOLE.fullmatch(text):
-        text = whole[1]
-    text = IN_PARENTHESES.sub(lambda found: "" if ROLE.fullmatch(found[1]) else found[0], text)
-    parts = [BY.sub("", part, count=1) if BY.match(part) else part for part in PARTS.split(text)]
+    text = without_markup(author, LONGEST_NAME)
+    parts = PARTS.split(IN_PARENTHESES.sub(_unless_role, EMPTY.sub("", _unaddressed(text))))
+    parts = [BY.sub("", part, count=1) if BY.match(part) else part for part in parts]
     names = [part for part in parts if part and not ROLE.fullmatch(part)]
     return ", ".join(names or filter(None, parts)).strip(" -–|")
+
+
+def _unaddressed(text: str) -> str:
+    """Names without addresses, and out of the parentheses that told them from those."""
+    if "@" in text or "://" in text:
+        text = EMPTY.sub("", ADDRESS.sub("", text))
+        names = (part.strip() for part in PARTS.split(text))
+        text = ", ".join(n.strip("() ") if n.count("(") != n.count(")") else n for n in names)
+    return WHOLE.sub(r"\1", text)
+
+
+def _unless_role(found: re.Match[str]) -> str:
+    return "" if ROLE.fullmatch(found[1]) else found[0]

@@ -480,6 +480,8 @@ def test_json_feeds_may_count_seconds():
         ("<author>Nell (nell@news.example)</author>", "Nell"),
         ("<author>nell@news.com (nell)</author>", "nell"),
         ("<author>nell@news.example</author>", None),
+        ("<author>nell@news.example (Nell Tarrow), ivo@news.example (Ivo Brandt)</author>",
+         "Nell Tarrow, Ivo Brandt"),
         ("<dc:creator><![CDATA[By Nell Tarrow &amp; Ivo Brandt]]></dc:creator>",
          "Nell Tarrow & Ivo Brandt"),
     ],

@@ -130,6 +130,7 @@ def test_where_a_link_leads(body, url):
         ("https://x.com/?a=1&amp;b=2", "https://x.com/?a=1&b=2"),
         ("https://x.com/?a=1&amp;amp;b=2&#38;c=3", "https://x.com/?a=1&b=2&c=3"),
         ("https://x.com/?a=1&copy=2&lt=3", "https://x.com/?a=1&copy=2&lt=3"),
+        ("https://x.com/\n      a?b=1", "https://x.com/a?b=1"),
         ("https%3A%2F%2Fx.com%2Fa%3Fb%3D1", "https://x.com/a?b=1"),
         ("https://x.com/a%2Fb", "https://x.com/a%2Fb"),
         ("mailto:desk@x.com", None),

@@ -103,3 +103,11 @@ def test_entities_are_not_read(tmp_path):
 def test_spoilt_sitemaps_are_read_or_refused_but_never_raise(at, put, drop):
     spoilt = SITEMAP[:at] + put + SITEMAP[at + drop :]
     assert isinstance(parse_sitemap(spoilt, {}, URL), (FeedDocument, Unreadable))
+
+
+def test_titles_and_dates_are_read_as_those_of_feeds():
+    told = SITEMAP.replace(b"is &amp; stays", b"is &amp;amp; &lt;b&gt;stays&lt;/b&gt;")
+    (entry, *_) = read(told.replace(b"2026-01-05T10:00:00+01:00", b"0001-01-01")).entries
+    assert entry.title == "A crane is & stays late"
+    assert entry.published_at == datetime(2026, 1, 5, 12, tzinfo=UTC), "that of the change"
+    assert entry.published_raw == "0001-01-01"

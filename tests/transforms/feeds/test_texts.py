@@ -112,6 +112,10 @@ def test_long_rows_of_marks_take_no_time():
         (["Nell Tarrow <nell@news.example>"], "Nell Tarrow"),
         (["Nell Tarrow (nell@news.example)", "mailto:ivo@news.example"], "Nell Tarrow"),
         (["noreply@news.example"], None),
+        (["nell@news.example (Nell Tarrow), ivo@news.example (Ivo Brandt)"],
+         "Nell Tarrow, Ivo Brandt"),
+        (["Nell Tarrow (AFP) <nell@news.example>; Ivo Brandt"], "Nell Tarrow (AFP), Ivo Brandt"),
+        (["(Nell Tarrow)"], "Nell Tarrow"),
         (["https://news.example/people/nell", "Nell Tarrow"], "Nell Tarrow"),
         (["Nell Tarrow, Political Correspondent"], "Nell Tarrow"),
         (["Nell Tarrow, Reporter | Ivo Brandt, editor-in-chief"], "Nell Tarrow, Ivo Brandt"),
@@ -128,3 +132,11 @@ def test_long_rows_of_marks_take_no_time():
 )  # fmt: skip
 def test_who_wrote_it(written, read):
     assert byline(written) == read
+
+
+@pytest.mark.parametrize(
+    "part", ["word ", "<b>w</b>ord ", "&amp;lt;b&amp;gt;word&amp;lt;/b&amp;gt; "]
+)
+@pytest.mark.parametrize("before", ["", f"<img src='{'x' * 50_000}'>", "<br>" * 30_000])
+def test_a_long_text_is_cut_after_its_markup_is_resolved(before, part):
+    assert plain(before + part * 20_000) == ("word " * 400)[:LONGEST_SUMMARY]
