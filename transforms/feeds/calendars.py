@@ -39,7 +39,7 @@ def locale_of(listed: str | None, country: str | None, declared: str | None) -> 
 
     Which country's, the file says, or else the feed.
     """
-    tag = listed or declared or "en"
+    tag = listed or declared or ("und" if country else "en")
     if len(tag) > 3:
         return tag
     if country:
@@ -98,5 +98,7 @@ def _locale(tag: str) -> Locale:
 
 
 def _candidates(tag: str) -> Iterable[str]:
-    tag = tag.strip().replace("_", "-")
-    return (tag, tag.partition("-")[0]) if TAG.fullmatch(tag) else ()
+    """A tag; what its country mostly speaks, where it has no such locale; its language alone."""
+    language, *rest = tag.strip().replace("_", "-").split("-")
+    country = [f"und-{part}" for part in rest if len(part) == 2]
+    return ("-".join((language, *rest)), *country, language) if TAG.fullmatch(tag) else ()

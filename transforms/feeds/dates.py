@@ -44,8 +44,8 @@ HALVES_BEFORE = r"\bam|\bpm|午前|午後|凌晨|清晨|早上|上午|下午|傍
 AFTERNOON = ("p", "μ", "م", "午後", "下午", "傍晚", "晚上", "오후")
 CLOCK = re.compile(
     rf"(?:(?P<before>{HALVES_BEFORE})\s?)?(?<![\d:.,+-])(?P<hour>\d{{1,2}})"
-    r"(?:\s?[:h時时点點시]\s?(?P<minute>\d\d)(?!\d)"
-    r"(?:\s?[:分분]\s?(?P<second>\d\d)(?!\d)(?:[.,](?P<fraction>\d{1,9}))?)?"
+    r"(?:\s?[:h時时点點시]\s?(?P<minute>\d\d?)(?!\d)"
+    r"(?:\s?[:分분]\s?(?P<second>\d\d?)(?!\d)(?:[.,](?P<fraction>\d{1,9}))?)?"
     rf"|\s?(?:h|uhr)\b|\s?[時时点點시]|\s?(?={HALVES}))"
     rf"\s?[分분秒초]?\s?(?:uhr\b|hrs?\b)?\s?(?P<after>{HALVES})?"
 )

@@ -109,7 +109,7 @@ def test_dots_put_the_day_first(written, locale):
     [
         ("en", 5, 11), ("en-US", 5, 11), ("en_US", 5, 11), ("en-us", 5, 11), ("nonsense!", 5, 11),
         ("en-GB", 11, 5), ("en-AU", 11, 5), ("fr", 11, 5), ("es-MX", 11, 5), ("ar", 11, 5),
-        ("uk-XX", 11, 5), ("xx", 5, 11),
+        ("uk-XX", 11, 5), ("xx", 5, 11), ("und-FR", 11, 5), ("en-FR", 11, 5), ("und-US", 5, 11),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("sign", "/-")
@@ -125,7 +125,7 @@ def test_others_follow_the_language(locale, month, day, sign):
         ("en", "GB", "en-us", "en-GB"), ("en", None, "en-GB", "en-GB"), ("de", None, "en-us", "de"),
         ("de", "AT", None, "de-AT"), (None, None, "fr", "fr"), (None, "CA", "fr", "fr-CA"),
         (None, "DE", "en-us", "en-us"), ("zh-Hant", "TW", "en", "zh-Hant"),
-        (None, None, None, "en"),
+        (None, None, None, "en"), (None, "FR", None, "und-FR"), (None, "FR", "en", "en-FR"),
     ],
 )  # fmt: skip
 def test_whose_customs_count(listed, country, declared, locale):
@@ -203,6 +203,7 @@ def test_digits(written):
         ("2025-12-31T24:00:00+01:00", utc(2025, 12, 31, 23)),
         ("2025-12-31 24:00", utc(2026, 1, 1)),
         ("2016-12-31T23:59:60Z", utc(2017, 1, 1)),
+        ("Wed, 31 Dec 2025 9:5:7 GMT", utc(2025, 12, 31, 9, 5, 7)),
         ("2025-12-31 24:01", None),
         ("2025-12-31 25:00", None),
         ("2025-12-31 10:61", None),
