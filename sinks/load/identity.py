@@ -25,6 +25,7 @@ FROM pages ANTI JOIN had USING (url_id) WHERE article IS NOT NULL
 """
 UNTOLD = "CREATE OR REPLACE TEMP TABLE untold AS FROM new_pages WHERE untold"
 # Most pages of a text must not tell their headlines: a live page is listed under many, and does.
+# Articles of the text are found by rowid, because a join would read the titles of all.
 SAME_TEXT = """
 CREATE OR REPLACE TEMP TABLE same_text AS
 SELECT url_id FROM new_pages SEMI JOIN (
@@ -33,7 +34,10 @@ SELECT url_id FROM new_pages SEMI JOIN (
     HAVING count(DISTINCT title) > 1 AND 2 * count(*) FILTER (untold) > count(*)
 ) USING (host, text_hash)
 UNION
-SELECT u.url_id FROM untold u JOIN articles a USING (text_hash)
+SELECT u.url_id FROM untold u JOIN (
+    SELECT text_hash, title, canonical_url FROM articles
+    WHERE rowid IN (SELECT a.rowid FROM articles a SEMI JOIN untold USING (text_hash))
+) a USING (text_hash)
 WHERE a.title <> u.title AND split_part(a.canonical_url, '/', 3) = u.host
 """
 REFUSED = f"""

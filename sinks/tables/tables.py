@@ -14,7 +14,7 @@ DECLARED = (
     table("articles", "One article, as it was last read; `article_versions` keeps what it said before.", "article_id", """
         article_id        VARCHAR      Stable hash of canonical_url.
         url               VARCHAR      Address as the feed listed it.
-        canonical_url     VARCHAR      Normal form of what the page says its address is, or of where redirects led.
+        canonical_url     VARCHAR      Normal form of what the page says its address is, where that can be true, or of where redirects led; with a fragment of the text's hash where another article has that address.
         feed_url          VARCHAR      Feed that listed it first. ->feeds.feed_url
         outlet            VARCHAR      Outlet of that feed.
         country           VARCHAR      Country of the outlet, ISO 3166-1 alpha-2.

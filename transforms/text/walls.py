@@ -42,7 +42,8 @@ def in_its_place(
     asked, told = redirects[0], tells(headline, f"{found.title}\n{found.text}")
     if not told and _asks(final) - _asks(asked):
         return Unreadable(Kind.WALL, f"redirects led to {final}, which asks for something first")
-    if _leads_away(asked, final, headline, found.title or ""):
+    cut = urlsplit(final).path == urlsplit(asked).path  # perhaps of what tells no story
+    if not (cut and told) and _leads_away(asked, final, headline, found.title or ""):
         return Unreadable(Kind.LED_AWAY, f"redirects led to {final}, a home or section page")
     if not told and headline and _leads_back(redirects, final):
         return Unreadable(Kind.WALL, f"redirects led to {final}, which leads back from there")

@@ -106,6 +106,7 @@ def test_a_home_page_that_still_shows_the_headline_is_not_the_story():
         pytest.param(f"{SITE}/cranes/", {"title": HEADLINE}, id="a speaking address of one word"),
         pytest.param(f"{SITE}/crane", {"asked": f"{SITE}/x7", "headline": None},
                      id="a short address, no headline"),
+        pytest.param(STORY, {"asked": f"{STORY}?xyz=1", "title": "Late"}, id="less in the query"),
         pytest.param(f"{SITE}/story-9", {"asked": f"{SITE}/story-9/printed"}, id="not for print"),
         pytest.param(f"{SITE}/harbour/login", {}, id="a story named as walls are"),
         pytest.param(f"{SITE}/late-crane?was=/2026/crane", {}, id="it says where from"),
