@@ -31,6 +31,7 @@ from config.models import Feed
 from pipeline.run.plan import Due, look_up, read_known, write_plan
 from sinks.database.opening import open_database
 from transforms.records import FeedTask
+from transforms.workers.known_ids import KnownIds
 
 FEEDS, PAGES, ARTICLES, POLL_ROWS, PLANNED, COMMITS = 2_000, 400, 200_000, 500_000, 100_000, 6
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -167,7 +168,7 @@ def _database(folder: Path) -> dict[str, float]:
     plan.mkdir()
     task = FeedTask("https://planned.example/0", "", None, None, 0, None)
     known = _cpu(lambda: write_plan(Due([task], []), read_known(database, 0), plan))
-    ids = np.load(plan / "known.npy", mmap_mode="r").shape[1]
+    ids = len(KnownIds.read(plan / "known.npy"))
     return {
         "commit": commit * 1e3,
         "due": (many - few) / PLANNED * 1e6,

@@ -104,8 +104,9 @@ class PageTask(NamedTuple):
     obeys_robots: bool = True
     """Whether robots.txt must allow it."""
     text_span: tuple[int, ...] | None = None
-    """Where in a file of the plan the text of the feed stands, first byte and the byte after the
-    last, to be read in the place of the page, which could not be had."""
+    """Where the text of the feed stands, first byte and the byte after the last, that is read in
+    the place of the page: in a file of the plan, where the page could not be had, or in what is
+    handed on with this, where the page is that of several entries."""
 
     @property
     def target(self) -> str:
@@ -199,6 +200,8 @@ class Entry(NamedTuple):
     """The date of the last change as written, where there is one."""
     content: str | None = None
     """The whole text in the feed, as HTML, where it carries more than a summary."""
+    post: str | None = None
+    """The same, but where an entry shares its page with others: then a short text is whole, too."""
     refused: str | None = None
     """Why its link is not taken, where it has one."""
 
@@ -280,7 +283,7 @@ class Listed(NamedTuple):
     published_at: datetime | None
     published_raw: str | None
     state: str
-    """pending, or skipped when there is no page to fetch."""
+    """pending, or skipped when there is no page to fetch, or its text is the feed's."""
     reason: str | None = None
     content: str | None = None
 

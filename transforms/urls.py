@@ -17,6 +17,7 @@ from tld import get_fld
 from w3lib.url import canonicalize_url
 
 from config.models import LONGEST_ADDRESS
+from transforms.hashing import digest
 
 TRACKING_PREFIXES = (
     "utm_", "mtm_", "itm_", "matomo_", "piwik_", "pk_", "hsa_", "_hs", "__hs", "mkt_", "oly_",
@@ -111,6 +112,11 @@ def canonical(url: str) -> str:
     while (plain := _without_amp(clean)) != clean:
         clean = _normal(plain)
     return clean
+
+
+def page_id(url: str) -> str:
+    """The id of the page at an address; two addresses of one page have the same."""
+    return digest(canonical(url))
 
 
 def _normal(url: str) -> str:

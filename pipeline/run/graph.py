@@ -15,7 +15,7 @@ from sinks.staging.shards import TABLES
 from transforms.feeds.polls import refused_poll
 from transforms.records import FeedTask, PageTask
 from transforms.shapes import read_lines
-from transforms.steps.feeds import FindNewEntries, OwePages, ReadFeeds
+from transforms.steps.feeds import FindNewEntries, OwePages, ReadFeeds, TakeTexts
 from transforms.steps.text import JudgePages
 from transforms.steps.web import HOSTS, ROBOTS, ByHost, FetchPages, PlanFiles, PollFeeds
 from transforms.text.pages import refused_page
@@ -61,6 +61,9 @@ def ingest(
         | "Find new entries" >> FindNewEntries(known)
     )
     stage(polls | "Polls" >> beam.Values(), "polls", folder, refused_poll)
+    texts = polls | "Texts of feeds" >> TakeTexts(known)
+    told = texts | "Judge texts" >> JudgePages(extracting, taxonomy)
+    stage(told, "pages", folder, refused_page, label="texts")
 
     owed = (
         pipeline
@@ -87,9 +90,14 @@ def _tasks(address: str, task: type[Any]) -> Iterator[Any]:
 
 
 def stage(
-    outcomes: beam.PCollection, kind: str, folder: RunFolder, refused: Callable[[Any, str], Any]
+    outcomes: beam.PCollection,
+    kind: str,
+    folder: RunFolder,
+    refused: Callable[[Any, str], Any],
+    label: str | None = None,
 ) -> None:
     """Stage outcomes of a kind; what a shard refuses goes there too, with the reason."""
+    label = label or kind
 
     def shards() -> StageRows:
         return StageRows(
@@ -101,9 +109,9 @@ def stage(
             namespace="newsbeam",
         )
 
-    staged = outcomes | f"Stage {kind}" >> shards()
+    staged = outcomes | f"Stage {label}" >> shards()
     _ = (
         staged[MISFITS]
-        | f"Refused {kind}" >> beam.Map(lambda misfit: refused(misfit.row, misfit.reason))
-        | f"Stage refused {kind}" >> shards()
+        | f"Refused {label}" >> beam.Map(lambda misfit: refused(misfit.row, misfit.reason))
+        | f"Stage refused {label}" >> shards()
     )

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
-
-import pyarrow as pa
 
 from config.models import Feed
 from sinks.database.opening import open_database
@@ -17,33 +15,73 @@ from sinks.database.where import Where, is_there
 from transforms.records import ARCHIVED, FeedState, FeedTask, HostRest, PageTask, RobotsFile
 from transforms.shapes import write_lines
 from transforms.times import LONGEST_RETRY_AFTER
-from transforms.urls import host_of
+from transforms.urls import host_of, page_id
 from transforms.web.archive import Archive
 from transforms.web.pace import LONGEST_REST
 from transforms.workers.feed_texts import write_texts
-from transforms.workers.known_ids import write_known
+from transforms.workers.known_ids import NOTHING, Known, write_known
 
 EARLY = 30.0
 """Seconds that a poll may be early, so that a feed of 30m is not missed every other time by a
 schedule of 30 minutes."""
-KNOWN = """
+# Pages of which a feed has listed several entries.
+SHARED = """
+SELECT feed_url, split_part(url, '#', 1) AS page FROM entries WHERE url IS NOT NULL AND {of_feeds}
+GROUP BY ALL HAVING count(*) > 1
+"""
+# By what entries are known whose names do not tell, as transforms.feeds.identity makes it. A guid
+# that is the address changes with it.
+MARKS = """
+WITH shared AS (
+    {shared}
+), marked AS (
+    SELECT entry_id, feed_url || chr(10) || guid || chr(10) AS guid, title, published_raw,
+           regexp_extract(coalesce(url, ''), '^[^?#;]*') AS page
+    FROM entries
+    WHERE (guid <> url OR url IS NULL OR contains(url, '#')) AND ({some})
+), marks AS (
+    SELECT entry_id, md5(guid || concat_ws(
+               chr(10), 'headline, date', title, coalesce(published_raw, ''))) AS mark
+    FROM marked WHERE title <> ''
+    UNION ALL
+    SELECT entry_id, md5(guid || concat_ws(chr(10), 'headline, page', title, page))
+    FROM marked WHERE title <> ''
+    UNION ALL
+    SELECT entry_id, md5(guid || concat_ws(chr(10), 'date, page', published_raw, page))
+    FROM marked WHERE published_raw <> ''
+    UNION ALL
+    SELECT entry_id, md5(concat_ws(
+               chr(10), feed_url, page, coalesce(title, ''), coalesce(published_raw, '')))
+    FROM shared JOIN entries USING (feed_url) WHERE split_part(url, '#', 1) = page
+)
+SELECT mark, entry_id FROM marks WHERE mark IS NOT NULL
+"""
+ALL_SHARED = SHARED.format(of_feeds=True)
+KNOWN = f"""
 SELECT unhex(id) AS id FROM (
     SELECT listing_id AS id FROM entries WHERE listing_id IS NOT NULL
     UNION ALL SELECT entry_id FROM entries
     UNION ALL SELECT url_id FROM entries WHERE url_id IS NOT NULL
+    UNION ALL SELECT md5(concat_ws(chr(10), feed_url, page)) FROM ({ALL_SHARED})
 )
 """
-KNOWN_SINCE = """
-SELECT unnest([listing_id, entry_id, url_id]) AS id FROM entries
-WHERE run_id = $run OR changed_at >= $since
+KNOWN_MARKS = f"""
+SELECT unhex(mark), unhex(entry_id) FROM ({MARKS.format(some=True, shared=ALL_SHARED)})
 """
-NOTHING = pa.chunked_array([], pa.binary())
+SINCE = "run_id = $run OR changed_at >= $since"
+SHARED_SINCE = SHARED.format(of_feeds=f"feed_url IN (SELECT feed_url FROM entries WHERE {SINCE})")
+KNOWN_SINCE = f"""
+SELECT unnest([listing_id, entry_id, url_id]) AS id FROM entries WHERE {SINCE}
+UNION ALL SELECT md5(concat_ws(chr(10), feed_url, page)) FROM ({SHARED_SINCE})
+"""
+MARKS_SINCE = MARKS.format(some=SINCE, shared=SHARED_SINCE)
 EVER = datetime.min.replace(tzinfo=UTC)
 """Since when a feed is due that was never polled."""
 PROBE_AFTER = timedelta(days=1)
 """A feed that has said nothing but 304 for so long has it put to the test."""
 STATES = f"SELECT feed_url, {', '.join(FeedState._fields)} FROM feeds"
-# One task for a page that is pending, in the name of the feed that listed it first; one for a page
+# One task for a page that is pending, in the name of the feed that listed it first, and with its
+# headline, unless the page has several entries; one for a page
 # that could not be had, with the text of its feed; and one for an article whose listing, by
 # whichever feed, has changed since: then the page is read again as it was at first, so that two
 # feeds with two headlines do not make a change of each poll. What is to wait longer than anything
@@ -54,21 +92,27 @@ WITH changed AS (
     SELECT article_id, max(rechecks) AS rechecks FROM entries
     WHERE state = 'fetched' AND (recheck_at <= $now OR recheck_at > $latest) GROUP BY ALL
 ), owed AS (
-    SELECT *, url_id AS what, false AS other, attempts AS tries FROM entries
+    SELECT *, url_id AS what, false AS other, attempts AS tries, false AS was_told FROM entries
     WHERE state = 'pending' AND (next_attempt_at <= $now OR next_attempt_at > $latest)
       AND ($archived OR NOT starts_with(feed_url, 'warc:'))
     UNION ALL
-    SELECT *, url_id, false, attempts FROM entries
+    SELECT *, url_id, false, attempts, false FROM entries
     WHERE feed_text_at <= $now OR feed_text_at > $latest
     UNION ALL
-    SELECT e.*, article_id, (e.feed_url, e.url_id) <> (a.feed_url, a.url_id), c.rechecks
+    SELECT e.*, article_id, (e.feed_url, e.url_id) <> (a.feed_url, a.url_id), c.rechecks,
+           a.text_source = 'feed'
     FROM changed c JOIN articles a USING (article_id) JOIN entries e USING (article_id)
     WHERE e.state = 'fetched'
 ), tasks AS (
-    SELECT e.*, f.position, coalesce(f.outlet, e.feed_url) AS outlet_or_url, f.country, f.language,
+    SELECT e.* REPLACE (
+               CASE WHEN of_page = 1 THEN title END AS title,
+               CASE WHEN of_page = 1 THEN byline END AS byline,
+               CASE WHEN of_page = 1 THEN published_at END AS published_at
+           ), f.position, coalesce(f.outlet, e.feed_url) AS outlet_or_url, f.country, f.language,
            f.robots IS DISTINCT FROM 'ignore' AS obeys_robots,
            regexp_extract(e.url, '^[^/]*//([^/?#]*)', 1) AS host
-    FROM owed e LEFT JOIN feeds f USING (feed_url)
+    FROM (SELECT *, count(*) OVER (PARTITION BY feed_url, url_id) AS of_page FROM owed) e
+    LEFT JOIN feeds f USING (feed_url)
     QUALIFY row_number() OVER (PARTITION BY what ORDER BY other, e.run_id, f.position, e.url) = 1
 ), ranked AS (
     SELECT *, row_number() OVER (PARTITION BY feed_url ORDER BY tries, listed_at, url_id) AS of_feed
@@ -76,7 +120,7 @@ WITH changed AS (
 )
 SELECT url_id, url, feed_url, position, outlet_or_url, country, language, title, byline,
        published_at, listed_at, tries, obeys_robots,
-       CASE WHEN feed_text_at IS NOT NULL THEN content END
+       CASE WHEN feed_text_at IS NOT NULL OR was_told THEN content END, was_told
 FROM ranked
 ORDER BY list_contains($first, url_id) DESC, greatest(
     of_feed, row_number() OVER (PARTITION BY host ORDER BY of_feed, tries, listed_at, url_id)
@@ -195,12 +239,13 @@ def look_up(
             robots = opened.connection.execute(ROBOTS, {"now": now}).fetchall()
             rests = {"now": now, "latest": now + timedelta(seconds=LONGEST_REST)}
             hosts = opened.connection.execute(HOSTS, rests).fetchall()
+            tasks, texts = _owed(owed)
             due = Due(
-                [],
-                [PageTask(*row) for *row, _ in owed],
-                [RobotsFile(*row) for row in robots],
-                [HostRest(*row) for row in hosts],
-                {url_id: text for url_id, *_, text in owed if text is not None},
+                feeds=[],
+                owed=tasks,
+                robots=[RobotsFile(*row) for row in robots],
+                hosts=[HostRest(*row) for row in hosts],
+                texts=texts,
             )
     if archive:
         pages_there = Archive(archive)
@@ -214,6 +259,26 @@ def look_up(
         free = [task for task in feeds if task.name not in bound.without]
         feeds = fair(free, bound.first, lambda task: waits.get(task.url, EVER))[: bound.feeds]
     return due._replace(feeds=feeds)
+
+
+def _owed(rows: Iterable[Sequence[Any]]) -> tuple[list[PageTask], dict[str, str]]:
+    """Pages that are owed, and texts of feeds, by the page's id, in their place.
+
+    An article that is the feed's, because its page is that of other entries too, stays so when it
+    is read again.
+    """
+    tasks: list[PageTask] = []
+    texts: dict[str, str] = {}
+    for *row, text, was_told in rows:
+        task = PageTask(*row)
+        if was_told and task.url_id == page_id(task.url):  # the page may be there now
+            text = None
+        elif was_told and text is None:
+            continue
+        tasks.append(task)
+        if text is not None:
+            texts[task.url_id] = text
+    return tasks, texts
 
 
 def fair(
@@ -231,8 +296,8 @@ def fair(
     return [task for *_, task in sorted(ordered, key=lambda turn: turn[:3])]
 
 
-def read_known(database: Where, lock_timeout: float) -> pa.ChunkedArray:
-    """All ids that are known: of entries, of their listings and of their pages.
+def read_known(database: Where, lock_timeout: float) -> Known:
+    """All that is known: ids of entries, of their listings and pages, and what else tells of them.
 
     Raises:
         DatabaseLocked: another process held the database.
@@ -240,23 +305,28 @@ def read_known(database: Where, lock_timeout: float) -> pa.ChunkedArray:
     if not is_there(database):
         return NOTHING
     with open_database(database, read_only=True, lock_timeout=lock_timeout) as opened:
-        return opened.connection.sql(KNOWN).to_arrow_table().column(0)
+        ids, marks = (
+            opened.connection.sql(query).to_arrow_table() for query in (KNOWN, KNOWN_MARKS)
+        )
+        return Known(ids.column(0), *marks.columns)
 
 
 def read_known_since(
     database: Where, run_id: str, since: datetime, lock_timeout: float
-) -> list[str]:
-    """The ids that a run has made known, whose polls were made since some time.
+) -> tuple[list[str], dict[str, str]]:
+    """What a run has made known, whose polls were made since some time: ids, entries by marks.
 
     Raises:
         DatabaseLocked: another process held the database.
     """
     with open_database(database, read_only=True, lock_timeout=lock_timeout) as opened:
         asked = {"run": run_id, "since": since}
-        return [id_ for (id_,) in opened.connection.execute(KNOWN_SINCE, asked).fetchall()]
+        ids = opened.connection.execute(KNOWN_SINCE, asked).fetchall()
+        marks = opened.connection.execute(MARKS_SINCE, asked).fetchall()
+        return [id_ for (id_,) in ids], dict(marks)
 
 
-def write_plan(due: Due, known: pa.ChunkedArray, folder: Path, archive: Path | None = None) -> Plan:
+def write_plan(due: Due, known: Known, folder: Path, archive: Path | None = None) -> Plan:
     """Write what is due, and the ids that are known, to files in `folder`, for the workers."""
     ids = folder / "known.npy"
     write_known(ids, known)

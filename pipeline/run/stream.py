@@ -34,7 +34,6 @@ from pipeline.run.batch import (
 from pipeline.run.interrupt import Asked, listening
 from pipeline.run.lock import only_one
 from pipeline.run.plan import (
-    NOTHING,
     Bound,
     look_up,
     read_known,
@@ -51,7 +50,7 @@ from sinks.load.run_commit import commit_run, recover
 from sinks.staging.folder import RunFolder, Staging, open_staging
 from transforms.web.service import FetchService
 from transforms.web.warc import finish_leftovers
-from transforms.workers.known_ids import KnownIds
+from transforms.workers.known_ids import NOTHING, KnownIds
 from transforms.workers.pool import close_pools
 from transforms.workers.signals import ask_to_stop
 from transforms.workers.streaming import Lasting, kept
@@ -277,8 +276,10 @@ class _Stream:
         committed = self._patiently(lambda wait: commit_run(database, folder, wait, asked_at))
         self.folder = None
         since = now - LONGEST_REQUEST
-        new = self._patiently(lambda wait: read_known_since(database, folder.run_id, since, wait))
-        self.in_step = self.lasting.known.add(filter(None, new)) < MOST_ADDED
+        ids, marks = self._patiently(
+            lambda wait: read_known_since(database, folder.run_id, since, wait)
+        )
+        self.in_step = self.lasting.known.add(filter(None, ids), marks) < MOST_ADDED
         result = self._follow(options, RunResult(committed, taken_over, end.abandoned))
         self.watcher.ran(result)
         if end.failure is not None:
@@ -290,8 +291,8 @@ class _Stream:
         database = self.options.database
         self._patiently(lambda wait: bring_up_to_date(database, wait))
         taken_over = self._patiently(lambda wait: recover(database, self.staging, wait))
-        ids = self._patiently(lambda wait: read_known(database, wait))
-        self.lasting.known = KnownIds.of(ids)
+        known = self._patiently(lambda wait: read_known(database, wait))
+        self.lasting.known = KnownIds.of(known)
         self.in_step = True
         return taken_over
 

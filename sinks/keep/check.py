@@ -67,9 +67,10 @@ RULES = (
     ("state", "entries", "a pending entry, and no other, has a next attempt", """
         SELECT entry_id, state, next_attempt_at FROM entries
         WHERE (state = 'pending') <> (next_attempt_at IS NOT NULL)"""),
-    ("state", "entries", "the text of the feed is read for a failed entry that has one", """
+    ("state", "entries", "the text of the feed is read for an entry that has one, and no page", """
         SELECT entry_id, state, feed_text_at FROM entries
-        WHERE feed_text_at IS NOT NULL AND (state <> 'failed' OR content IS NULL)"""),
+        WHERE feed_text_at IS NOT NULL
+          AND (state NOT IN ('failed', 'skipped') OR content IS NULL)"""),
     ("state", "entries", "a pruned entry says nothing of its page", """
         SELECT entry_id FROM entries
         WHERE state = 'pruned' AND coalesce(title, byline, summary, content) IS NOT NULL"""),

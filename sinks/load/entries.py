@@ -77,7 +77,7 @@ WHERE entries.article_id = p.article_id AND entries.recheck_at IS NOT NULL
 """
 CHANGED_ENTRIES = f"""
 UPDATE entries
-SET listing_id = c.listing_id,
+SET listing_id = c.listing_id, guid = c.guid,
     title = CASE WHEN entries.state <> 'pruned' THEN c.title END,
     byline = CASE WHEN entries.state <> 'pruned' THEN c.byline END,
     summary = CASE WHEN entries.state <> 'pruned' THEN c.summary END,
@@ -110,7 +110,8 @@ WHERE entries.url_id = v.url_id
 NEW_ENTRIES = """
 INSERT INTO entries BY NAME
 SELECT l.* REPLACE (
-           coalesce(v.state, l.state) AS state, coalesce(v.reason, l.reason) AS reason,
+           coalesce(v.state, l.state) AS state,
+           if(v.state IS NULL, l.reason, v.reason) AS reason,
            CASE WHEN v.state IS DISTINCT FROM 'pruned' THEN l.title END AS title,
            CASE WHEN v.state IS DISTINCT FROM 'pruned' THEN l.byline END AS byline,
            CASE WHEN v.state IS DISTINCT FROM 'pruned' THEN l.summary END AS summary,
@@ -119,7 +120,9 @@ SELECT l.* REPLACE (
        {run} AS run_id, coalesce(v.attempts, 0) AS attempts, 0 AS rechecks,
        CASE WHEN coalesce(v.state, l.state) = 'pending'
             THEN coalesce(v.next_attempt_at, l.listed_at) END AS next_attempt_at,
-       CASE WHEN v.state = 'failed' AND l.content IS NOT NULL THEN l.listed_at END AS feed_text_at,
+       CASE WHEN coalesce(v.state, l.state) IN ('failed', 'skipped')
+                 AND l.url_id IS NOT NULL AND l.content IS NOT NULL
+            THEN l.listed_at END AS feed_text_at,
        v.article_id
 FROM listed l LEFT JOIN verdicts v USING (url_id)
 """

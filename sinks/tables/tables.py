@@ -12,13 +12,13 @@ SCHEMA_VERSION = 6
 
 DECLARED = (
     table("articles", "One article, as it was last read; `article_versions` keeps what it said before.", "article_id", """
-        article_id        VARCHAR      Stable hash of canonical_url.
+        article_id        VARCHAR      Stable hash of canonical_url; where a page has several entries, and the feed the text of this one, of the address and what tells it from the others.
         url               VARCHAR      Address as the feed listed it.
         canonical_url     VARCHAR      Normal form of what the page says its address is, where that can be true, or of where redirects led; with a fragment of the text's hash where another article has that address.
         feed_url          VARCHAR      Feed that listed it first. ->feeds.feed_url
         outlet            VARCHAR      Outlet of that feed.
         country           VARCHAR      Country of the outlet, ISO 3166-1 alpha-2.
-        title             VARCHAR      Headline, as listed; the page's own where the feed has none.
+        title             VARCHAR      Headline, as listed; the page's own where the feed has none, or several entries of the page.
         byline            VARCHAR      Authors, as the page says, or else the feed.
         published_at      TIMESTAMPTZ  Publication as the feed says, or else the page (then midnight UTC of the day).
         published_source  VARCHAR      (feed|page) Who says so.
@@ -26,7 +26,7 @@ DECLARED = (
         fetched_at        TIMESTAMPTZ  When the page was asked for.
         language          VARCHAR      Language of the text, BCP 47.
         text              VARCHAR      Article text, a paragraph a line; navigation, comments and the like left out.
-        text_source       VARCHAR      (page|feed) Where the text comes from: the page, or, where that could not be had, the feed; then hashes and size are those of the feed's text.
+        text_source       VARCHAR      (page|feed) Where the text comes from: the page, or, where that could not be had or has several entries, the feed; then hashes and size are those of the feed's text.
         word_count        INTEGER      Words of the text; in scripts without spaces, characters.
         text_hash         VARCHAR      SHA-256 of the text.
         body_hash         VARCHAR      SHA-256 of the page's bytes, unpacked.
@@ -34,7 +34,7 @@ DECLARED = (
         redirects         VARCHAR[]    Addresses that led to the page, first the one asked for.
         extractor         VARCHAR      Tool and version that found the text.
         robots            VARCHAR[]    What page and answer ask of robots (meta elements, X-Robots-Tag), such as noarchive or noai; NULL where nobody looked.
-        url_id            VARCHAR      Stable hash of the listed address in its normal form.
+        url_id            VARCHAR      Stable hash of the listed address in its normal form, or that of the entry whose text it is.
         run_id            VARCHAR      Run that brought it. ->runs.run_id
         version           INTEGER      1, and one more for each change of headline or text that was seen.
         story_id          VARCHAR      Hash of the letters and digits of the first paragraph of 40 characters or more; articles that print one text share it.
@@ -131,12 +131,12 @@ DECLARED = (
         error_type        VARCHAR      Kind of failure.
         error             VARCHAR      What went wrong; for a good poll, what the parser stumbled over, or that it was cut: it held more entries than one poll may bring, and the next one reads the others.
     """),
-    table("entries", "One page that one feed listed.", "entry_id", """
-        entry_id          VARCHAR      Stable hash of feed and page.
+    table("entries", "One page that one feed listed, or one of several entries of a page.", "entry_id", """
+        entry_id          VARCHAR      Stable hash of feed and page, and where a feed lists several entries of a page, of headline, date and the like.
         feed_url          VARCHAR      Feed. ->feeds.feed_url
-        url_id            VARCHAR      Stable hash of the address in its normal form; entries of several feeds share it.
+        url_id            VARCHAR      Stable hash of the address in its normal form; entries of several feeds share it. Where a page has several entries, and the feed the text of this one, another one for each.
         url               VARCHAR      Address as listed, made absolute.
-        guid              VARCHAR      The feed's own id for it.
+        guid              VARCHAR      The feed's own id for it as last listed.
         title             VARCHAR      Headline as last listed.
         byline            VARCHAR      Authors as last listed.
         summary           VARCHAR      Summary as last listed, without markup.
@@ -151,7 +151,7 @@ DECLARED = (
         reason            VARCHAR      Why it is not fetched; of a fetched page that is the article of another one, merged with which, and by what.
         attempts          INTEGER      Runs that tried to fetch the page.
         next_attempt_at   TIMESTAMPTZ  When a pending page is tried again.
-        feed_text_at      TIMESTAMPTZ  When a failed page gave way to the text of the feed, which the next run reads; NULL for not.
+        feed_text_at      TIMESTAMPTZ  When a failed page, or one of several entries, gave way to the text of the feed, which the next run reads; NULL for not.
         recheck_at        TIMESTAMPTZ  When a fetched page is read again, because its listing changed; NULL for not.
         rechecks          INTEGER      How often it was read again.
         article_id        VARCHAR      The article that it led to; where pruned, one of pruned_articles. ->articles.article_id

@@ -27,6 +27,8 @@ LEAST_CONTENT, LONGEST_CONTENT = 500, 200_000
 """Characters: what is shorter is a teaser, and no article is longer."""
 LARGEST = 10_000_000
 """Bytes of a feed that is a packed file; as many as of one that is not."""
+LEAST_POST = 100
+"""Characters of an entry that shares its page with others, such as two sentences of a live blog."""
 LARGEST_EXPANSION = 1_000_000
 """Characters that the entities of a document may become."""
 LONGEST_PROLOG = 100_000
@@ -223,16 +225,23 @@ def _xml_entry(item: Any, base: str, locale: str) -> Entry:
         first_believed(dates, locale),
         next(filter(None, dates), None),
         dates[1],
-        _content(part.get("value") for part in item.get("content", ())),
+        *_texts([part.get("value") for part in item.get("content", ())], item.get("summary")),
         refused=refused,
     )
 
 
-def _content(parts: Iterable[object]) -> str | None:
-    """The longest part, unless it is a teaser."""
+def _texts(parts: Iterable[object], summary: object) -> tuple[str | None, str | None]:
+    """`Entry.content` and `Entry.post`; for the latter a long summary may be all that there is."""
     texts = [part for part in parts if isinstance(part, str)]
-    longest = max(texts, key=len, default="")[:LONGEST_CONTENT]
-    return longest if len(without_markup(longest, LEAST_CONTENT)) == LEAST_CONTENT else None
+    longest = max(texts, key=len, default="")
+    content = _unless_short(longest, LEAST_CONTENT)
+    post = content or _unless_short(longest, LEAST_POST)
+    return content, post or _unless_short(summary, LEAST_CONTENT)
+
+
+def _unless_short(text: object, least: int) -> str | None:
+    kept = text[:LONGEST_CONTENT] if isinstance(text, str) else ""
+    return kept if len(without_markup(kept, least)) == least else None
 
 
 def _parse_json(
@@ -274,7 +283,7 @@ def _json_entry(item: dict[str, Any], base: str, locale: str) -> Entry:
         first_believed(dates, locale),
         next(filter(None, dates), None),
         modified,
-        _content([item.get("content_html"), _paragraphs(item)]),
+        *_texts([item.get("content_html"), _paragraphs(item)], item.get("summary")),
         refused=refused,
     )
 

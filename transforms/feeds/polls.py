@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 from config.failures import Kind
 from transforms.feeds.dates import first_believed
+from transforms.feeds.identity import (
+    EntryOf,
+    Identified,
+    Known,
+    as_pages,
+    identified,
+    listing_id,
+)
 from transforms.feeds.schedule import (
     GONE,
     Turn,
@@ -35,7 +44,6 @@ from transforms.records import (
     Response,
     Unreadable,
 )
-from transforms.urls import canonical
 
 NOT_MODIFIED = 304
 IM_USED = 226
@@ -57,7 +65,8 @@ def poll_record(
     task: FeedTask,
     answer: Response | HttpFailure,
     document: FeedDocument | Unreadable | None,
-    known: Callable[[str], bool],
+    known: Known,
+    entry_of: EntryOf,
 ) -> Poll:
     """What a poll brought: only entries that are new or changed, and the feed's next state.
 
@@ -77,7 +86,11 @@ def poll_record(
             body_hash=body_hash(answer.body),
             **_rhythm(task, document, answer.fetched_at),
         )
-        poll = _listing(task, poll, document.entries, known, whole=answer.status != IM_USED)
+        if task.kind == "feed":
+            entries = identified(task.url, document.entries, known, entry_of)
+        else:
+            entries = as_pages(task.url, document.entries)
+        poll = _listing(task, poll, entries, known, whole=answer.status != IM_USED)
     if answer.after_304 and poll.listed:
         poll = _leaving(poll, false_304=True)
     if task.kind == ARCHIVED:
@@ -85,31 +98,56 @@ def poll_record(
     return _scheduled(task, answer, poll)
 
 
-def page_tasks(task: FeedTask, poll: Poll, known: Callable[[str], bool]) -> Iterator[PageTask]:
-    """The pages that a poll's new entries owe, but for those that another feed brought before."""
+def page_tasks(task: FeedTask, poll: Poll, known: Known) -> Iterator[PageTask]:
+    """The pages that a poll's new entries owe, but for those that another feed brought before.
+
+    A page of several entries has the headline of none of them.
+    """
+    entries = Counter(entry.url_id for entry in poll.listed)
     for entry in poll.listed:
-        if entry.state == "pending" and entry.url and entry.url_id and not known(entry.url_id):
-            yield PageTask(
-                entry.url_id,
-                entry.url,
-                task.url,
-                task.position,
-                task.outlet,
-                task.country,
-                task.language,
-                entry.title,
-                entry.byline,
-                entry.published_at,
-                poll.polled_at,
-                obeys_robots=task.robots == "obey",
-            )
+        if entry.state == "pending" and _is_new(entry, known):
+            owed = _page_task(task, poll, entry)
+            if entries[entry.url_id] > 1:
+                owed = owed._replace(title=None, byline=None, published_at=None)
+            yield owed
+
+
+def own_texts(task: FeedTask, poll: Poll, known: Known) -> Iterator[tuple[PageTask, Response]]:
+    """The texts of a poll's new entries whose page is that of others, too."""
+    for entry in poll.listed:
+        if entry.state == "skipped" and entry.content and _is_new(entry, known):
+            body = entry.content.encode(errors="replace")
+            read = _page_task(task, poll, entry)._replace(text_span=(0, len(body)))
+            yield read, Response(read.url, 200, {}, body, (), poll.polled_at, 0, 0)
+
+
+def _is_new(entry: Listed, known: Known) -> bool:
+    """Not so of an entry that is known, be it at another address, nor of a known page."""
+    return not (entry.url_id is None or known(entry.url_id) or known(entry.entry_id))
+
+
+def _page_task(task: FeedTask, poll: Poll, entry: Listed) -> PageTask:
+    return PageTask(
+        entry.url_id or "",
+        entry.url or "",
+        task.url,
+        task.position,
+        task.outlet,
+        task.country,
+        task.language,
+        entry.title,
+        entry.byline,
+        entry.published_at,
+        poll.polled_at,
+        obeys_robots=task.robots == "obey",
+    )
 
 
 def _listing(
     task: FeedTask,
     poll: Poll,
-    entries: tuple[Entry, ...],
-    known: Callable[[str], bool],
+    entries: list[Identified],
+    known: Known,
     whole: bool,
 ) -> Poll:
     """The poll with its new and changed entries, and whether new ones are all that the feed has.
@@ -118,14 +156,11 @@ def _listing(
     new than a poll may bring, the newest go first, and nothing is noted that would keep the next
     poll from reading the others.
     """
-    found: dict[str, Listed] = {}
-    for entry in entries:
-        listed = _listed(task, entry, poll.polled_at)
-        found.setdefault(listed.entry_id, listed)
-    news = [listed for listed in found.values() if not known(listed.listing_id)]
+    listing = [_listed(one, poll.polled_at) for one in entries]
+    news = [listed for listed in listing if not known(listed.listing_id)]
     new = sum(not known(listed.entry_id) for listed in news)
     read_before = task.before.last_body_at is not None
-    poll = poll._replace(overflow=whole and read_before and 0 < new == len(found))
+    poll = poll._replace(overflow=whole and read_before and 0 < new == len(listing))
     if len(news) <= MOST_LISTED or task.kind == ARCHIVED:
         return poll._replace(listed=tuple(news))
     taken = sorted(news, key=lambda listed: _rank(listed, known))[:MOST_LISTED]
@@ -134,27 +169,24 @@ def _listing(
     return _leaving(poll, etag=None, last_modified=None, body_hash=None)
 
 
-def _rank(listed: Listed, known: Callable[[str], bool]) -> tuple[bool, float]:
+def _rank(listed: Listed, known: Known) -> tuple[bool, float]:
     """New entries go before changed ones, the newest first, the undated last."""
     at = listed.published_at
     return known(listed.entry_id), -at.timestamp() if at else math.inf
 
 
-def _listed(task: FeedTask, entry: Entry, now: datetime) -> Listed:
-    """An entry is that a feed listed a page; without a page, its headline and date stand for it.
-
-    Guids are no help where there is anything else: some change with each poll, some are all the
-    same.
-    """
-    url_id = digest(canonical(entry.url)) if entry.url else None
-    dated = f"{entry.title}\n{entry.published_raw}"
-    told = f"{dated}\n{entry.summary}"
-    by_text = dated if entry.title and entry.published_raw else entry.guid or told
-    entry_id = digest(task.url, url_id or by_text)
+def _listed(one: Identified, now: datetime) -> Listed:
+    entry = one.entry
+    reason = (
+        "its page has several entries"
+        if one.has_own_text
+        else entry.refused or "the entry has no link"
+    )
+    is_page = entry.url is not None and not one.has_own_text
     return Listed(
-        entry_id=entry_id,
-        listing_id=digest(entry_id, f"{entry.title}\n{entry.updated_raw}"),
-        url_id=url_id,
+        entry_id=one.entry_id,
+        listing_id=listing_id(one.entry_id, entry),
+        url_id=one.url_id,
         url=entry.url,
         guid=entry.guid,
         title=entry.title,
@@ -162,9 +194,9 @@ def _listed(task: FeedTask, entry: Entry, now: datetime) -> Listed:
         summary=entry.summary,
         published_at=_believed(entry, now),
         published_raw=entry.published_raw,
-        state="pending" if entry.url else "skipped",
-        reason=None if entry.url else entry.refused or "the entry has no link",
-        content=entry.content,
+        state="pending" if is_page else "skipped",
+        reason=None if is_page else reason,
+        content=entry.post if one.has_own_text else entry.content,
     )
 
 

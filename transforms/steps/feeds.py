@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -14,14 +14,19 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from config.models import ExtractSettings
 from transforms.feeds.documents import parse_feed
-from transforms.feeds.polls import is_unchanged, page_tasks, poll_record, poll_that_failed
+from transforms.feeds.polls import (
+    is_unchanged,
+    own_texts,
+    page_tasks,
+    poll_record,
+    poll_that_failed,
+)
 from transforms.feeds.sitemaps import parse_sitemap
 from transforms.records import (
     ARCHIVED,
     FeedDocument,
     FeedTask,
     HttpFailure,
-    PageTask,
     Poll,
     Response,
     Unreadable,
@@ -79,7 +84,18 @@ class OwePages(beam.PTransform):
 
     def expand(self, polls: beam.PCollection) -> beam.PCollection:
         """List."""
-        return polls | beam.ParDo(_Owe(self.known))
+        return polls | beam.ParDo(_Owe(self.known, page_tasks))
+
+
+@dataclass
+class TakeTexts(beam.PTransform):
+    """(task, Poll) to (page task, answer), where the text of a new entry is the feed's."""
+
+    known: str
+
+    def expand(self, polls: beam.PCollection) -> beam.PCollection:
+        """Take."""
+        return polls | beam.ParDo(_Owe(self.known, own_texts))
 
 
 class _Parse(beam.DoFn):
@@ -122,21 +138,21 @@ class _FindNew(beam.DoFn):
 
     def process(self, read: Read) -> Iterator[PolledFeed]:
         try:
-            poll = poll_record(*read, self.known.__contains__)
+            poll = poll_record(*read, self.known.__contains__, self.known.entry_of)
         except Exception as error:  # whatever it is, it is about this feed alone
             poll = poll_that_failed(read.task, read.answer, error)
         yield read.task, poll
 
 
 class _Owe(beam.DoFn):
-    def __init__(self, known: str) -> None:
-        self.path = known
+    def __init__(self, known: str, owed: Callable[..., Iterator[Any]]) -> None:
+        self.path, self.owed = known, owed
 
     def setup(self) -> None:
         self.known = _known(self.path)
 
-    def process(self, polled: PolledFeed) -> Iterator[PageTask]:
-        yield from page_tasks(*polled, self.known.__contains__)
+    def process(self, polled: PolledFeed) -> Iterator[Any]:
+        yield from self.owed(*polled, self.known.__contains__)
 
 
 def _known(path: str) -> KnownIds:

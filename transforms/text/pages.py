@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from urllib.parse import urldefrag
 
 from config.failures import Kind
 from transforms.folding import WORDS
@@ -22,7 +23,7 @@ from transforms.records import (
 from transforms.text.directives import directives
 from transforms.text.extraction import extract_content, extract_page
 from transforms.text.walls import in_its_place, tells
-from transforms.urls import canonical, page_identity
+from transforms.urls import canonical, page_id, page_identity
 from transforms.web.attempts import Next, next_attempt
 
 Tag = Callable[["str | None", str], "tuple[TopicMatch, ...]"]
@@ -66,10 +67,13 @@ def failed_page(
 
 def _article(task: PageTask, answer: Response, extraction: Extraction) -> Article:
     identity = page_identity(answer.url, extraction.canonical_link)
+    article_id = digest(identity)
+    if task.text_span and task.url_id != page_id(task.url):  # it shares its page with others
+        identity, article_id = _with_fragment(identity, task.url), task.url_id
     published = task.published_at or extraction.published_at
     in_header = directives(answer.headers.get("x-robots-tag"))
     return Article(
-        article_id=digest(identity),
+        article_id=article_id,
         url_id=task.url_id,
         url=task.url,
         canonical_url=identity,
@@ -93,6 +97,11 @@ def _article(task: PageTask, answer: Response, extraction: Extraction) -> Articl
         robots=tuple(dict.fromkeys((*in_header, *extraction.robots))),
         text_source="feed" if task.text_span else "page",
     )
+
+
+def _with_fragment(identity: str, url: str) -> str:
+    fragment = urldefrag(url).fragment
+    return f"{identity}#{fragment}" if fragment else identity
 
 
 def refused_page(page: Page, reason: str) -> Page:

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from config.errors import ArchiveError
-from transforms.hashing import digest
 from transforms.records import ARCHIVED, Entry, FeedDocument, HttpFailure, Response, Unreadable
-from transforms.urls import absolute, canonical, host_of
+from transforms.urls import absolute, host_of, page_id
 from transforms.web.redirects import REDIRECTS
 from transforms.web.refresh import refresh_target
 from transforms.web.warc import captures, read_capture
@@ -107,7 +106,7 @@ def _rows(number: int, file: Path, damage: list[str]) -> Iterator[tuple[object, 
 
 
 def _page(url: str) -> str:
-    return digest(canonical(url))
+    return page_id(url)
 
 
 class Archive:

@@ -158,7 +158,7 @@ FUNCTIONS: dict[str, tuple[Any, str, Any]] = {
     "fetching": (Fetcher, "fetch", None),
     "reading robots.txt": (permission, "robots_file", None),
     "asking robots.txt": (Rules, "refusal", None),
-    "reading a feed": (feed_steps, "PARSERS", {"feed": parse_feed}),
+    "reading a feed": (feed_steps, "parse_feed", parse_feed),
     "comparing a feed": (feed_steps, "poll_record", None),
     "judging a page": (text_steps, "judge_page", judge_page),
 }

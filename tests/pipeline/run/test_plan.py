@@ -19,14 +19,19 @@ from pipeline.run.plan import (
     look_up,
     make_plan,
     outlet_of,
+    read_known,
+    read_known_since,
 )
 from sinks.connector.errors import DatabaseLocked
+from sinks.keep.check import check_database
+from tests.kit.rows import rows
 from tests.kit.samples import (
     FEED,
     LATER,
     LATEST,
     NOON,
     OTHER,
+    RUN,
     THIRD,
     address,
     article,
@@ -40,9 +45,20 @@ from tests.kit.samples import (
     poll,
     url_id,
 )
+from transforms.feeds.polls import page_tasks, poll_record
 from transforms.hashing import digest
-from transforms.records import FeedState, FeedTask, Listed, PageTask
+from transforms.records import (
+    Entry,
+    FeedDocument,
+    FeedState,
+    FeedTask,
+    Listed,
+    PageTask,
+    Poll,
+    Response,
+)
 from transforms.shapes import read_lines
+from transforms.steps.web import once
 from transforms.workers.feed_texts import FeedTexts
 from transforms.workers.known_ids import KnownIds
 
@@ -276,6 +292,119 @@ def test_known_ids_are_entries_their_listings_and_their_pages(tmp_path: Path) ->
     assert url_id(1) in known
     assert entry.entry_id in known  # else a changed listing would look like a new entry
     assert len(known) == 3
+
+
+def entry(number: int, url: str, **changes: Any) -> Entry:
+    published = at(number)
+    made = Entry(url, f"guid-{number}", f"Headline {number}", None, None, published, f"{published}")
+    return made._replace(**changes)
+
+
+def polled(tmp_path: Path, minute: int, entries: Sequence[Entry], feed: str = FEED) -> Poll:
+    """A poll of a document, by what the plan of that minute knows."""
+    known = KnownIds.read(plan(tmp_path, minute, poll_all=True).known)
+    answer = Response(feed, 200, {}, str(minute).encode(), (), at(minute), 1, 1)
+    document = FeedDocument("rss20", None, None, tuple(entries), None)
+    task = FeedTask(feed, "The Dawn", "NZ", "en", 0, None)
+    return poll_record(task, answer, document, known.__contains__, known.entry_of)
+
+
+LIVE = "https://dawn.example/live"
+DOCUMENTS = {
+    "one live page": [
+        [entry(0, LIVE)],
+        [entry(1, LIVE), entry(0, LIVE)],
+        [entry(2, f"{LIVE}#2"), entry(1, LIVE, title="Edited"), entry(0, LIVE)],
+        [entry(3, LIVE, title=None), entry(1, LIVE, title="Edited")],
+        [entry(3, LIVE, title=None)],
+        [entry(4, LIVE)],
+        [entry(4, LIVE, published_raw="as of now"), entry(0, LIVE)],
+    ],
+    "links of sessions": [
+        [entry(0, "https://dawn.example/0?s=1"), entry(1, "https://dawn.example/1?s=1")],
+        [entry(0, "https://dawn.example/0?s=2"), entry(1, "https://dawn.example/1?s=2")],
+        [
+            entry(0, "https://dawn.example/0?s=3", title="Edited"),
+            entry(2, "https://dawn.example/2"),
+        ],
+        [entry(1, "https://dawn.example/1?s=4", published_raw=None)],
+        [entry(3, "https://dawn.example/3?s=5", title="«Kräne»\\"), entry(4, LIVE)],
+        [entry(3, "https://dawn.example/3;s=6", title="«Kräne»\\")],
+    ],
+    "no links": [
+        [entry(0, "")._replace(url=None), entry(1, "")._replace(url=None)],
+        [entry(0, "", title="Edited")._replace(url=None)],
+        [entry(number, "")._replace(url=None) for number in (2, 3, 4)],
+    ],
+}
+
+
+@pytest.mark.parametrize("documents", DOCUMENTS.values(), ids=DOCUMENTS)
+def test_poll_after_poll_each_entry_is_listed_once(
+    tmp_path: Path, documents: list[list[Entry]]
+) -> None:
+    """By guid, there are five; what is edited stays what it was."""
+    database = tmp_path / "news.duckdb"
+    for minute, document in enumerate(documents):
+        run = f"2026030{1 + minute}T120000000000Z-aaaaaa"
+        commit(database, [polled(tmp_path, minute * HOUR, document)], run_id=run)
+        assert polled(tmp_path, minute * HOUR, document).listed == (), "it is known now"
+    guids = rows(database, "SELECT guid FROM entries ORDER BY ALL")
+    assert guids == [(f"guid-{number}",) for number in range(5)]
+
+
+def test_what_a_run_has_made_known_is_what_the_next_plan_knows(tmp_path: Path) -> None:
+    database = tmp_path / "news.duckdb"
+    entries = [entry(0, LIVE), entry(1, LIVE, title=None), entry(2, "https://dawn.example/2")]
+    commit(database, [polled(tmp_path, 0, entries)])
+    ids, marks = read_known_since(database, RUN, at(0), 0)
+    known = read_known(database, 0)
+    assert sorted(filter(None, ids)) == sorted(blob.hex() for blob in known.ids.to_pylist())
+    named = zip(known.marks.to_pylist(), known.entries.to_pylist(), strict=True)
+    assert marks == {mark.hex(): entry_id.hex() for mark, entry_id in named}
+    assert len(marks) == 3 + 1 + 3 + 2, "by guid, of one without a headline too, and on one page"
+    commit(database, [polled(tmp_path, 60, [entry(3, LIVE)], OTHER)], run_id=LATER)
+    ids, marks = read_known_since(database, LATER, at(60), 0)
+    assert (len(ids), len(marks)) == (3, 3), "of that run alone"
+
+
+POST = "<p>The ferry is late by an hour, and so is the band, which plays on the quay.</p>"
+
+
+def test_a_text_that_stands_for_its_page_is_owed_until_it_was_read(tmp_path: Path) -> None:
+    """As after a run that died; and once more when it has changed, from what the feed says then."""
+    database = tmp_path / "news.duckdb"
+    entries = [entry(0, f"{LIVE}#0", post=POST), entry(1, f"{LIVE}#1", post=POST)]
+    commit(database, [polled(tmp_path, 0, entries)], state=None)
+    states = "SELECT DISTINCT state, reason, feed_text_at IS NOT NULL FROM entries"
+    assert rows(database, states) == [("skipped", "its page has several entries", True)]
+    first, second = look_up(database, (), now=at(1), lock_timeout=0).owed
+    for task in (first, second):
+        own = {"article_id": task.url_id, "url_id": task.url_id, "url": task.url}
+        made = article(1, text_source="feed", **own)
+        read = page(1, made, url_id=task.url_id, fetched_at=at(2))
+        commit(database, [read], run_id=f"{LATER}{task.title}")
+    assert rows(database, states) == [("fetched", None, False)]
+    assert rows(database, "SELECT count(*) FROM articles") == [(2,)]
+    edited = entry(1, f"{LIVE}#1", title="Edited", post=POST + "More")
+    commit(database, [polled(tmp_path, 3, [edited, entries[0]])], run_id=LATEST)
+    due = look_up(database, (), now=at(3), lock_timeout=0)
+    (again,) = due.owed
+    assert (again.title, due.texts) == ("Edited", {again.url_id: POST + "More"})
+    assert [broken for broken in check_database(database, 0) if broken.table == "entries"] == []
+
+
+def test_a_page_of_several_entries_is_asked_for_in_the_name_of_none(tmp_path: Path) -> None:
+    entries = [entry(0, LIVE), entry(1, LIVE), entry(2, "https://dawn.example/2")]
+    found = polled(tmp_path, 0, entries)
+    commit(tmp_path / "news.duckdb", [found])
+    task = FeedTask(FEED, "The Dawn", "NZ", "en", 0, None)
+    new = once(page_tasks(task, found, lambda _: False))
+    owed = look_up(tmp_path / "news.duckdb", (), now=at(1), lock_timeout=0).owed
+    for tasks in (new, owed):
+        assert {task.url: task.title for task in tasks} == {
+            LIVE: None, "https://dawn.example/2": "Headline 2",
+        }  # fmt: skip
 
 
 def test_many_known_ids(tmp_path: Path) -> None:

@@ -250,6 +250,9 @@ def test_an_entry_of_nothing():
 LONG = "<p>" + "The crane is late, and so are the ships. " * 30 + "</p>"
 
 
+LINES = "Three barges wait outside of the lock, with a choir. " * 2 + "It sings on the quay."
+
+
 @pytest.mark.parametrize(
     ("body", "content"),
     [
@@ -270,6 +273,22 @@ LONG = "<p>" + "The crane is late, and so are the ships. " * 30 + "</p>"
 )  # fmt: skip
 def test_the_whole_text_of_an_entry_is_kept(body, content):
     assert read(body).entries[0].content == content
+
+
+@pytest.mark.parametrize(
+    ("body", "post"),
+    [
+        pytest.param(rss_item(f"<content:encoded>{LINES}</content:encoded>"), LINES, id="content"),
+        pytest.param(rss_item("<content:encoded>Goal!</content:encoded>"), None, id="a teaser"),
+        pytest.param(rss_item(f"<description>{LINES}</description>"), None, id="a summary"),
+        pytest.param(rss_item(f"<description>{LINES * 5}</description>"), LINES * 5,
+                     id="a summary as long as a text"),
+        pytest.param(json_item(content_html=LINES), LINES, id="JSON"),
+    ],
+)  # fmt: skip
+def test_a_short_text_may_be_the_whole_one_of_an_entry_that_shares_its_page(body, post):
+    (entry,) = read(body).entries
+    assert (entry.content, entry.post) == (None, post)
 
 
 def test_endless_content_is_cut():

@@ -55,7 +55,7 @@ def answer(body: bytes = b"new", status: int = 200, **headers: str) -> Response:
 
 def poll(*entries: Entry, known: set[str] = frozenset(), warning: str | None = None) -> Poll:
     document = FeedDocument("rss20", "T", None, entries, warning)
-    return poll_record(TASK, answer(etag='"new"'), document, known.__contains__)
+    return poll_record(TASK, answer(etag='"new"'), document, known.__contains__, nobody)
 
 
 def nothing(_: str) -> bool:
@@ -65,6 +65,10 @@ def nothing(_: str) -> bool:
 def test_an_entry_whose_link_is_not_taken_says_why():
     (listed,) = poll(BLANK._replace(title="A", refused="its address is too long")).listed
     assert (listed.state, listed.reason) == ("skipped", "its address is too long")
+
+
+def nobody(_: str) -> None:
+    return None
 
 
 def test_a_good_poll():
@@ -96,7 +100,7 @@ def test_unchanged(response, unchanged):
 
 
 def test_an_unchanged_feed_keeps_what_the_server_does_not_renew():
-    same = poll_record(TASK, answer(b"", 304, last_modified="Monday"), None, nothing)
+    same = poll_record(TASK, answer(b"", 304, last_modified="Monday"), None, nothing, nobody)
     assert (same.status, same.entries, same.listed) == ("unchanged", None, ())
     assert (same.after.etag, same.after.last_modified, same.after.body_hash) == (
         '"old"',
@@ -120,7 +124,7 @@ def test_an_unchanged_feed_keeps_what_the_server_does_not_renew():
     ],
 )  # fmt: skip
 def test_a_failed_poll_forgets_nothing(result, document, told, wait):
-    failed = poll_record(TASK, result, document, nothing)
+    failed = poll_record(TASK, result, document, nothing, nobody)
     assert failed.status == "failed"
     assert (failed.stage, failed.error_type, failed.error, failed.http_status) == told
     assert (failed.after.etag, failed.after.last_modified) == ('"old"', "Sunday"), (
@@ -135,7 +139,7 @@ def test_a_failed_poll_forgets_nothing(result, document, told, wait):
 
 
 def test_a_feed_that_is_gone():
-    gone = poll_record(TASK, HttpFailure("Http410", "gone", NOW, 9, 410), None, nothing)
+    gone = poll_record(TASK, HttpFailure("Http410", "gone", NOW, 9, 410), None, nothing, nobody)
     assert (gone.status, gone.after.state, gone.after.next_poll_at) == ("failed", "retired", None)
 
 
@@ -145,32 +149,34 @@ def test_a_feed_that_is_gone():
 @pytest.mark.parametrize("status", [200, 304])
 def test_validators_that_are_not_to_be_kept_are_not(headers, status):
     document = FeedDocument("rss20", "T", None, (A,), None) if status == 200 else None
-    poll = poll_record(TASK, answer(b"new", status, etag='"x"', **headers), document, nothing)
+    poll = poll_record(
+        TASK, answer(b"new", status, etag='"x"', **headers), document, nothing, nobody
+    )
     assert (poll.after.etag, poll.after.last_modified) == (None, None)
 
 
 @pytest.mark.parametrize(("status", "overflow"), [(200, True), (226, False)])
 def test_a_difference_holds_new_entries_only_and_is_no_overflow(status, overflow):
     document = FeedDocument("rss20", "T", None, (A,), None)
-    poll = poll_record(TASK, answer(b"new", status), document, nothing)
+    poll = poll_record(TASK, answer(b"new", status), document, nothing, nobody)
     assert (poll.status, poll.overflow, len(poll.listed)) == ("ok", overflow, 1)
 
 
 def test_a_304_that_was_false_is_remembered():
     document = FeedDocument("rss20", "T", None, (A,), None)
     body = answer()._replace(after_304=True)
-    assert poll_record(TASK, body, document, nothing).after.false_304
-    nothing_new = poll_record(TASK, body, document, lambda _: True)
+    assert poll_record(TASK, body, document, nothing, nobody).after.false_304
+    nothing_new = poll_record(TASK, body, document, lambda _: True, nobody)
     assert not nothing_new.after.false_304, "only a date at its top may have changed"
     doubted = feed_task(false_304=True)
-    assert poll_record(doubted, answer(), document, nothing).after.false_304
+    assert poll_record(doubted, answer(), document, nothing, nobody).after.false_304
 
 
 def moved(task: FeedTask, days: float, to: str | None = "https://new.example/rss") -> Poll:
     """A poll so many days later that permanent redirects led elsewhere."""
     at = NOW + timedelta(days=days)
     response = answer(b"", 304)._replace(moved_to=to, fetched_at=at)
-    return poll_record(task, response, None, nothing)
+    return poll_record(task, response, None, nothing, nobody)
 
 
 def carried(poll: Poll) -> FeedTask:
@@ -200,17 +206,17 @@ def test_a_poll_that_led_elsewhere_begins_anew(to):
 def test_a_moved_feed_that_is_gone_there_is_asked_at_home_again():
     task = feed_task(address="https://new.example/rss")
     lost = HttpFailure("Http404", "the server answered 404", NOW, 9, 404)
-    assert poll_record(task, lost, None, nothing).after.address is None
+    assert poll_record(task, lost, None, nothing, nobody).after.address is None
     down = HttpFailure("Timeout", "too slow", NOW, 9, None, True)
-    assert poll_record(task, down, None, nothing).after.address == "https://new.example/rss"
+    assert poll_record(task, down, None, nothing, nobody).after.address == "https://new.example/rss"
 
 
 def test_failures_know_since_when_and_one_good_poll_clears_the_slate():
     lost = HttpFailure("Http404", "the server answered 404", NOW, 9, 404)
     task = feed_task(failures=0)
-    first = poll_record(task, lost, None, nothing)
+    first = poll_record(task, lost, None, nothing, nobody)
     later = lost._replace(fetched_at=NOW + timedelta(days=11))
-    second = poll_record(carried(first), later, None, nothing)
+    second = poll_record(carried(first), later, None, nothing, nobody)
     assert (first.after.failing_since, first.after.state) == (NOW, "active")
     assert (second.after.failing_since, second.after.failures, second.after.state) == (
         NOW,
@@ -223,17 +229,17 @@ def test_failures_know_since_when_and_one_good_poll_clears_the_slate():
 
 def test_only_failures_of_the_lasting_kind_break_a_feed():
     down = HttpFailure("Http503", "the server answered 503", NOW, 9, 503, True)
-    first = poll_record(feed_task(failures=0), down, None, nothing)
+    first = poll_record(feed_task(failures=0), down, None, nothing, nobody)
     assert (first.after.failing_since, first.after.lasting_since) == (NOW, None)
     lost = HttpFailure("Http404", "gone", NOW + timedelta(days=11), 9, 404)
-    second = poll_record(carried(first), lost, None, nothing)
+    second = poll_record(carried(first), lost, None, nothing, nobody)
     assert (second.after.failing_since, second.after.lasting_since) == (NOW, lost.fetched_at)
     assert second.after.state == "active", "one 404 after ten days of 503"
     third = poll_record(
-        carried(second), lost._replace(fetched_at=NOW + timedelta(days=21)), None, nothing
+        carried(second), lost._replace(fetched_at=NOW + timedelta(days=21)), None, nothing, nobody
     )
     assert (third.after.state, third.after.lasting_since) == ("broken", lost.fetched_at)
-    again = poll_record(carried(third), down, None, nothing)
+    again = poll_record(carried(third), down, None, nothing, nobody)
     assert (again.after.state, again.after.lasting_since) == ("active", None)
     assert moved(carried(third), 22).after.lasting_since is None
 
@@ -241,10 +247,10 @@ def test_only_failures_of_the_lasting_kind_break_a_feed():
 @pytest.mark.parametrize("error_type", ["ParserTimeout", "ParserLost"])
 def test_a_parser_that_was_lost_says_nothing_against_a_feed(error_type):
     task = feed_task(address="https://new.example/rss", lasting_since=NOW - timedelta(days=20))
-    failed = poll_record(task, answer(), Unreadable(error_type, "lost"), nothing)
+    failed = poll_record(task, answer(), Unreadable(error_type, "lost"), nothing, nobody)
     assert (failed.status, failed.stage, failed.after.state) == ("failed", "read feed", "active")
     assert failed.after.address == "https://new.example/rss"
-    refused = poll_record(task, answer(), Unreadable("NotAFeed", "HTML"), nothing)
+    refused = poll_record(task, answer(), Unreadable("NotAFeed", "HTML"), nothing, nobody)
     assert (refused.after.state, refused.after.address) == ("broken", None)
 
 
@@ -254,26 +260,26 @@ def test_the_rhythm_of_a_feed_decides_and_is_kept_over_answers_without_a_body():
                                published_at=NOW - timedelta(minutes=20 * n + 5))
                     for n in range(5))  # fmt: skip
     document = FeedDocument("rss20", "T", None, entries, None, Hints(ttl=600))
-    good = poll_record(task, answer(), document, {digest("x")}.__contains__)
+    good = poll_record(task, answer(), document, {digest("x")}.__contains__, nobody)
     assert (good.after.gap_seconds, good.after.newest_entry_at) == (
         1_200,
         NOW - timedelta(minutes=5),
     )
     assert hints_of(good.after.hints) == Hints(ttl=600)
     assert json.loads(good.schedule)["rule"] == "overflow", "all of it was new"
-    known = poll_record(task, answer(), document, lambda _: True)
+    known = poll_record(task, answer(), document, lambda _: True, nobody)
     assert json.loads(known.schedule).items() >= {"rule": "rhythm", "gap": 1_200}.items()
     assert 1_200 <= (known.after.next_poll_at - NOW).total_seconds() <= 1_320
     later = feed_task(
         interval=None, gap_seconds=1_200, newest_entry_at=NOW, hints=hints_json(Hints(ttl=3_600))
     )
-    same = poll_record(later, answer(b"", 304), None, nothing)
+    same = poll_record(later, answer(b"", 304), None, nothing, nobody)
     assert (same.after.gap_seconds, hints_of(same.after.hints)) == (1_200, Hints(ttl=3_600))
     assert json.loads(same.schedule)["rule"] == "ttl"
 
 
 def test_a_long_error_is_cut():
-    failed = poll_record(TASK, answer(), Unreadable("MalformedFeed", "x" * 9_999), nothing)
+    failed = poll_record(TASK, answer(), Unreadable("MalformedFeed", "x" * 9_999), nothing, nobody)
     assert len(failed.error) == LONGEST_ERROR
 
 
@@ -336,7 +342,7 @@ def test_a_feed_that_moved_on_past_all_that_was_known_says_so(
     had = {entry_id for entry in poll(*shown).listed[:known] for entry_id in ids(entry)}
     task = TASK if read_before else feed_task(last_body_at=None)
     document = FeedDocument("rss20", "T", None, shown, None)
-    brought = poll_record(task, answer(), document, had.__contains__)
+    brought = poll_record(task, answer(), document, had.__contains__, nobody)
     assert brought.overflow is overflow
     assert len(brought.listed) == entries - known
 
@@ -363,7 +369,7 @@ def test_a_feed_of_too_many_entries_comes_in_over_several_polls(dated):
     document = FeedDocument("rss20", "T", None, shown[::-1] if dated else shown, "a stray byte")
     task, had, came = feed_task(interval=None, last_body_at=None), set(), []
     for left in (count, count - MOST_LISTED):
-        cut = poll_record(task, answer(etag='"new"'), document, had.__contains__)
+        cut = poll_record(task, answer(etag='"new"'), document, had.__contains__, nobody)
         assert (cut.status, cut.entries, cut.overflow) == ("ok", count, False)
         assert (cut.after.etag, cut.after.last_modified, cut.after.body_hash) == (None, None, None)
         told = f"cut: {left:,} entries are new or changed, 2,000 were taken"
@@ -373,7 +379,7 @@ def test_a_feed_of_too_many_entries_comes_in_over_several_polls(dated):
         came += [entry.title for entry in cut.listed]
         had |= {id for entry in cut.listed for id in ids(entry)}
         task = task._replace(before=cut.after)
-    last = poll_record(task, answer(etag='"new"'), document, had.__contains__)
+    last = poll_record(task, answer(etag='"new"'), document, had.__contains__, nobody)
     came += [entry.title for entry in last.listed]
     assert (last.error, last.after.etag, last.after.body_hash) == (
         "a stray byte",
@@ -399,7 +405,7 @@ def test_all_that_an_archive_lists_is_taken():
     task = feed_task(kind=ARCHIVED)
     shown = tuple(A._replace(url=f"https://news.example/{n}") for n in range(MOST_LISTED + 1))
     document = FeedDocument("warc", None, None, shown, None)
-    brought = poll_record(task, answer(), document, nothing)
+    brought = poll_record(task, answer(), document, nothing, nobody)
     assert (len(brought.listed), brought.error) == (MOST_LISTED + 1, None)
 
 
@@ -431,17 +437,15 @@ def test_a_date_in_the_future_gives_way_to_that_of_the_change(changed, at):
 
 def test_a_poll_that_failed_or_found_nothing_new_says_nothing_of_overflow():
     for result in (HttpFailure("Timeout", "too slow", NOW, 9), answer(b"", 304)):
-        assert poll_record(TASK, result, None, nothing).overflow is False
+        assert poll_record(TASK, result, None, nothing, nobody).overflow is False
 
 
 @pytest.mark.parametrize(
     ("one", "other", "entries"),
     [
-        pytest.param(A, A._replace(guid="other", title="Edited"), 1, id="same page, other guid"),
+        pytest.param(A, A._replace(guid="other"), 1, id="same page, other guid"),
         pytest.param(A, A._replace(url=A.url + "?utm_source=rss"), 1, id="same page, tracked"),
         pytest.param(A, A._replace(url=A.url + "?id=2"), 2, id="same guid, other page"),
-        pytest.param(BLANK._replace(guid="g", title="A"), BLANK._replace(guid="g", title="B"), 1,
-                     id="no page, same guid"),
         pytest.param(BLANK._replace(guid="g", title="A", published_raw="today"),
                      BLANK._replace(guid="h", title="A", published_raw="today", summary="2 views"),
                      1, id="no page, a guid that changes"),
@@ -467,11 +471,25 @@ def test_which_entries_are_the_same(one, other, entries):
     assert (first.entry_id == second.entry_id) == (entries == 1)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param(A, A._replace(guid="other", title="Edited"), id="same page, other guid"),
+        pytest.param(BLANK._replace(guid="g", title="A"), BLANK._replace(guid="g", title="B"),
+                     id="no page, same guid"),
+    ],
+)  # fmt: skip
+def test_which_entries_are_the_same_one_after_the_other_but_not_side_by_side(one, other):
+    (first,), (second,) = poll(one).listed, poll(other).listed
+    assert first.entry_id == second.entry_id
+    assert len(poll(one, other).listed) == 2
+
+
 def test_the_same_page_in_two_feeds_is_two_entries_of_one_page():
     other = feed_task(url="https://news.example/other")
     document = FeedDocument("rss20", None, None, (A,), None)
     (one,), (two,) = (
-        poll_record(task, answer(), document, nothing).listed for task in (TASK, other)
+        poll_record(task, answer(), document, nothing, nobody).listed for task in (TASK, other)
     )
     assert one.entry_id != two.entry_id
     assert one.url_id == two.url_id

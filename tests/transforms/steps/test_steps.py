@@ -25,7 +25,7 @@ from transforms.steps.web import HOSTS, ROBOTS, ByHost, FetchPages, PlanFiles, P
 from transforms.urls import canonical
 from transforms.workers import pool
 from transforms.workers.feed_texts import write_texts
-from transforms.workers.known_ids import write_known
+from transforms.workers.known_ids import NOTHING, write_known
 from transforms.workers.signals import ask_to_stop, counts
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -69,7 +69,7 @@ def known(tmp_path):
 
     def write(*ids: str) -> str:
         blobs = pa.chunked_array([[bytes.fromhex(id_) for id_ in ids]], pa.binary())
-        write_known(path := tmp_path / "known.npy", blobs)
+        write_known(path := tmp_path / "known.npy", NOTHING._replace(ids=blobs))
         return str(path)
 
     return write

@@ -121,6 +121,16 @@ def test_a_page_may_declare_its_own_address():
     )
 
 
+def test_a_text_that_stands_for_a_page_of_several_entries_is_an_article_of_its_own():
+    url = "https://news.example/live#post-3"
+    task = TASK._replace(url_id=digest("a post"), url=url, text_span=(0, 9))
+    found = article(task, answer(url))
+    assert (found.article_id, found.canonical_url) == (task.url_id, url)
+    assert (found.text_source, found.title) == ("feed", "As listed")
+    plain = article(task._replace(url="https://news.example/live"), answer(url))
+    assert (plain.article_id, plain.canonical_url) == (task.url_id, "https://news.example/live")
+
+
 def test_what_the_answer_and_the_page_ask_of_robots_is_kept():
     response = answer()._replace(headers={"x-robots-tag": "noai, otherbot: noindex"})
     assert article(response=response, robots=("noarchive", "noai")).robots == ("noai", "noarchive")

@@ -65,7 +65,7 @@ def test_a_feed_whose_host_rests_has_not_failed():
                   address="https://news.example/moved"),
     )  # fmt: skip
     answer = HttpFailure("HostResting", "left alone", NOW, 0, None, True, 480.0, asked=False)
-    poll = poll_record(task, answer, None, lambda _: False)
+    poll = poll_record(task, answer, None, lambda _: False, lambda _: None)
     assert (poll.status, poll.stage, poll.error_type) == ("failed", "poll", "HostResting")
     assert (poll.after.failures, poll.after.failing_since, poll.after.etag) == (2, since, '"old"')
     assert poll.after.address == "https://news.example/moved"

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from tests.kit.examples import examples
 from transforms.hashing import digest
-from transforms.workers.known_ids import KnownIds, write_known
+from transforms.workers.known_ids import NOTHING, Known, KnownIds, write_known
 
 
 def written(path: Path, *chunks: list[str], kind: pa.DataType | None = None) -> KnownIds:
     ids = [[bytes.fromhex(id_) for id_ in chunk] for chunk in chunks]
-    write_known(path, pa.chunked_array(ids, kind or pa.binary()))
+    write_known(path, NOTHING._replace(ids=pa.chunked_array(ids, kind or pa.binary())))
     return KnownIds.read(path)
 
 
@@ -49,8 +49,31 @@ def test_known_is_what_was_written(tmp_path_factory, ids, other, kind):
 
 
 def test_what_is_added_is_known_too():
-    known = KnownIds.of(pa.chunked_array([[bytes.fromhex("ab" * 16)]]))
-    assert known.add(["cd" * 16]) == 1
-    assert known.add(["cd" * 16, "ef" * 16]) == 2
+    known = KnownIds.of(NOTHING._replace(ids=pa.chunked_array([[bytes.fromhex("ab" * 16)]])))
+    assert known.add(["cd" * 16], {}) == 1
+    assert known.add(["cd" * 16, "ef" * 16], {}) == 2
     assert [f"{byte}" * 16 in known for byte in ("ab", "cd", "ef", "00")] == [True] * 3 + [False]
     assert len(known) == 3
+
+
+def blobs(*ids: str) -> pa.ChunkedArray:
+    return pa.chunked_array([[bytes.fromhex(id_) for id_ in ids]], pa.binary())
+
+
+@settings(max_examples=examples(60))
+@given(st.sets(IDS), st.dictionaries(IDS, IDS), IDS)
+def test_an_entry_is_found_by_its_marks(tmp_path_factory, ids, marks, other):
+    path = tmp_path_factory.getbasetemp() / "marks.npy"
+    write_known(path, Known(blobs(*ids), blobs(*marks), blobs(*marks.values())))
+    known = KnownIds.read(path)
+    assert {mark: known.entry_of(mark) for mark in marks} == marks
+    assert known.entry_of(other) == marks.get(other)
+    assert [id_ in known for id_ in (other, *ids)] == [other in ids, *(True for _ in ids)]
+    assert len(known) == len(ids)
+
+
+def test_marks_that_are_added_are_found_too():
+    known = KnownIds.of(NOTHING)
+    assert known.add([], {"ab" * 16: "cd" * 16}) == 1
+    assert known.entry_of("ab" * 16) == "cd" * 16
+    assert "ab" * 16 not in known

@@ -11,7 +11,7 @@ import pytest
 
 from tests.kit.shop import TestStore
 from transforms.hashing import digest
-from transforms.workers.known_ids import KnownIds, write_known
+from transforms.workers.known_ids import NOTHING, KnownIds, write_known
 from transforms.workers.plan_files import local_file, send_file
 
 
@@ -43,7 +43,8 @@ def test_known_ids_outlive_their_copy_and_leave_nothing_behind(
     copies.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(copies))
     ids, address = [digest(str(number)) for number in range(1_000)], f"teststore://{tmp_path}/known"
-    write_known(tmp_path / "known.npy", pa.chunked_array([[bytes.fromhex(id_) for id_ in ids]]))
+    blobs = pa.chunked_array([[bytes.fromhex(id_) for id_ in ids]])
+    write_known(tmp_path / "known.npy", NOTHING._replace(ids=blobs))
     send_file(tmp_path / "known.npy", address)
     with local_file(address) as copy:
         known = KnownIds.read(copy)
