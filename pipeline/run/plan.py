@@ -51,6 +51,12 @@ WITH shared AS (
     FROM marked WHERE published_raw <> ''
     UNION ALL
     SELECT entry_id, md5(concat_ws(
+               chr(10), feed_url, 'headline, date, page', title, published_raw,
+               regexp_extract(url, '^[^?#;]*')))
+    FROM entries
+    WHERE regexp_matches(url, '[?#;]') AND title <> '' AND published_raw <> '' AND ({some})
+    UNION ALL
+    SELECT entry_id, md5(concat_ws(
                chr(10), feed_url, page, coalesce(title, ''), coalesce(published_raw, '')))
     FROM shared JOIN entries USING (feed_url) WHERE split_part(url, '#', 1) = page
 )

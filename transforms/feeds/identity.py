@@ -21,7 +21,7 @@ from transforms.urls import page_id
 Known = Callable[[str], bool]
 """Whether the database has an id."""
 EntryOf = Callable[[str], "str | None"]
-"""The id of the entry of the database that has a mark: of `headline_mark` or `guid_marks`."""
+"""The id of the entry of the database that has a mark: of `headline_mark` or `address_marks`."""
 LASTING = re.compile(r"[^?#;]*")
 """What of an address stays where session ids change."""
 MARKS = 4
@@ -46,7 +46,7 @@ class _Candidate(NamedTuple):
     """Its id, if it alone has its page."""
     marks: tuple[str, ...] = ()
     guid: str | None = None
-    """Its guid, where no other entry has it."""
+    """Its guid, where no other entry has it, and it is not the address."""
     shares: bool = False
     """Whether its page has other entries in this document."""
     shared: bool = False
@@ -73,7 +73,7 @@ def identified(
     """The entries of a feed's document, each once, in their order.
 
     Names tell first, of the oldest before the others: it is the one whose name has no marks if it
-    was once alone. Then guids tell, but never of an entry that is there by its name.
+    was once alone. Then other marks tell, but never of an entry that is there by its name.
     """
     candidates = _candidates(feed_url, entries, known)
     ids: dict[int, str] = {}
@@ -87,9 +87,9 @@ def identified(
     for place in _oldest_first(candidates):
         claim(place, _by_name(feed_url, candidates[place], known, entry_of))
     for place, one in enumerate(candidates):
-        if place not in ids and one.guid:
-            by_guid = map(entry_of, guid_marks(feed_url, one.guid, one.entry))
-            claim(place, filter(None, by_guid))
+        if place not in ids:
+            marks = address_marks(feed_url, one.guid, one.entry)
+            claim(place, filter(None, map(entry_of, marks)))
     needed = _marks_needed(candidates)
     identities: dict[str, Identified] = {}
     for place, one in enumerate(candidates):
@@ -114,14 +114,19 @@ def headline_mark(feed_url: str, entry: Entry) -> str:
     return sql_digest(feed_url, page, entry.title or "", entry.published_raw or "")
 
 
-def guid_marks(feed_url: str, guid: str, entry: Entry) -> Iterator[str]:
-    """By what an entry is known that is at another address: its guid is believed where two of
-    headline, date and page are as they were, for some guids are no more than a place in the feed.
+def address_marks(feed_url: str, guid: str | None, entry: Entry) -> Iterator[str]:
+    """By what an entry is known that is at another address: by its guid, if two of headline, date
+    and page are as they were, for some guids are no more than a place in the feed; without a guid
+    by all three.
 
     The plan's query MARKS makes the same.
     """
     found, date = LASTING.match(entry.url or ""), entry.published_raw
     page = found[0] if found else ""
+    if not guid:
+        if entry.title and date and page != entry.url:
+            yield sql_digest(feed_url, "headline, date, page", entry.title, date, page)
+        return
     if entry.title:
         yield sql_digest(feed_url, guid, "headline, date", entry.title, date or "")
         yield sql_digest(feed_url, guid, "headline, page", entry.title, page)
@@ -136,7 +141,8 @@ def _candidates(feed_url: str, entries: Iterable[Entry], known: Known) -> list[_
     found: dict[tuple[str, ...], _Candidate] = {}
     texts = set()
     for entry, page in pages:
-        name, guid = _name(feed_url, page, entry), entry.guid if entry.guid in telling else None
+        name = _name(feed_url, page, entry)
+        guid = entry.guid if entry.guid in telling and not _is_address(entry) else None
         one = _Candidate(entry, page, name, _marks(entry, guid), guid)
         text = name, *one.marks[:2], entry.summary, entry.post
         if text not in texts or not _is_dated(entry):
@@ -166,6 +172,11 @@ def _name(feed_url: str, page: str | None, entry: Entry) -> str:
     dated = _headline_and_date(entry)
     told = dated if _is_dated(entry) else entry.guid or f"{dated}\n{entry.summary}"
     return digest(feed_url, page or told)
+
+
+def _is_address(entry: Entry) -> bool:
+    """Whether the guid is the address, and changes with it; but the fragment is no session's."""
+    return entry.guid == entry.url and "#" not in (entry.url or "")
 
 
 def _is_dated(entry: Entry) -> bool:

@@ -9,8 +9,8 @@ import pytest
 
 from transforms.feeds.identity import (
     Identified,
+    address_marks,
     as_pages,
-    guid_marks,
     headline_mark,
     identified,
     listing_id,
@@ -48,8 +48,8 @@ class Database:
         for entry_id, entry in self.entries.items():
             if shared_mark(FEED, entry) in shared:
                 marks[headline_mark(FEED, entry)] = entry_id
-            for mark in guid_marks(FEED, entry.guid, entry) if entry.guid else ():
-                marks[mark] = entry_id
+            for guid in (entry.guid, None):
+                marks |= dict.fromkeys(address_marks(FEED, guid, entry), entry_id)
         return identified(FEED, entries, (known | shared).__contains__, marks.get)
 
 
@@ -178,6 +178,20 @@ def test_where_links_change_at_each_poll_the_guid_decides(link):
     assert database.poll(*session(2, link)) == ids
     assert database.poll(*session(3, link)[::-1]) == ids[::-1]
     assert len(database.entries) == 2
+
+
+@pytest.mark.parametrize("guid", ["none", "the link", "one for all"])
+@pytest.mark.parametrize("link", SESSIONS[:2])
+def test_where_guids_tell_nothing_of_links_that_change_headline_date_and_page_do(link, guid):
+    database = Database()
+    for poll in range(3):
+        shown = session(poll, link)
+        guids = {"none": None, "one for all": "site"}
+        shown = [one._replace(guid=guids.get(guid, one.url)) for one in shown]
+        ids = database.poll(*shown)
+        assert len(set(ids)) == len(database.entries) == 2
+    other = entry(7, link.format(page="story-0", poll=7), guid=None)
+    assert database.poll(other)[0] not in ids, "another headline"
 
 
 @pytest.mark.parametrize(
