@@ -26,7 +26,7 @@ FROM pages ANTI JOIN had USING (url_id) WHERE article IS NOT NULL
 UNTOLD = "CREATE OR REPLACE TEMP TABLE untold AS FROM new_pages WHERE untold"
 # Most pages of a text must not tell their headlines: a live page is listed under many, and does.
 # Articles of the text are found by rowid, because a join would read the titles of all.
-SAME_TEXT = """
+SAME_TEXT = f"""
 CREATE OR REPLACE TEMP TABLE same_text AS
 SELECT url_id FROM new_pages SEMI JOIN (
     SELECT host, text_hash FROM new_pages SEMI JOIN untold USING (host, text_hash)
@@ -39,11 +39,15 @@ SELECT u.url_id FROM untold u JOIN (
     WHERE rowid IN (SELECT a.rowid FROM articles a SEMI JOIN untold USING (text_hash))
 ) a USING (text_hash)
 WHERE a.title <> u.title AND split_part(a.canonical_url, '/', 3) = u.host
+UNION
+SELECT url_id FROM untold WHERE text_hash IN (
+    SELECT message[-64:] FROM failures WHERE error_type = '{Kind.SAME_TEXT}')
 """
 REFUSED = f"""
 UPDATE pages
 SET state = 'failed', stage = 'extract', error_type = '{Kind.SAME_TEXT}', article = NULL,
-    error = 'other pages of its host have this text under other headlines, which it does not tell'
+    error = 'other pages of its host have this text under other headlines, which it does not tell: '
+            || article.text_hash
 WHERE url_id IN (FROM same_text);
 DELETE FROM new_pages WHERE url_id IN (FROM same_text)
 """

@@ -194,6 +194,14 @@ def test_it_is_seen_by_what_earlier_runs_brought(database: Path) -> None:
     assert states(database) == [(address(0), "fetched"), (address(1), "failed")]
 
 
+def test_it_is_seen_by_what_failed_in_earlier_runs(database: Path) -> None:
+    bring(database, read(0, WALL, told=False), read(1, WALL, told=False))
+    bring(database, read(2, WALL, told=False), read(3, told=False), run=LATER)
+    assert states(database) == [
+        *((address(number), "failed") for number in range(3)), (address(3), "fetched")
+    ]  # fmt: skip
+
+
 def test_the_text_of_the_feed_takes_its_place(database: Path) -> None:
     found = [listed(FEED, number, content="<p>All of it.</p>") for number in range(2)]
     walls = [read(number, WALL, told=False) for number in range(2)]
