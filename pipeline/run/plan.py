@@ -24,63 +24,68 @@ from transforms.workers.known_ids import NOTHING, Known, write_known
 EARLY = 30.0
 """Seconds that a poll may be early, so that a feed of 30m is not missed every other time by a
 schedule of 30 minutes."""
-# Pages of which a feed has listed several entries.
-SHARED = """
-SELECT feed_url, split_part(url, '#', 1) AS page FROM entries WHERE url IS NOT NULL AND {of_feeds}
-GROUP BY ALL HAVING count(*) > 1
+MOST_SHOWN = 200
+"""The newest entries of a feed, by when they were listed, are looked for where their names do not
+tell. Feeds seldom show more, and so the room that this takes grows with the feeds alone."""
+SHOWN = f"""
+SELECT e.*, split_part(url, '#', 1) AS page,
+       split_part(split_part(split_part(url, '#', 1), '?', 1), ';', 1) AS lasting
+FROM entries e JOIN (
+    SELECT feed_url, max(listed_at, {MOST_SHOWN})[-1] AS since FROM entries
+    WHERE feed_url IN (SELECT feed_url FROM feeds WHERE kind = 'feed') AND {{of_feeds}}
+    GROUP BY feed_url
+) USING (feed_url)
+WHERE listed_at >= since
 """
+SHARED = "SELECT feed_url, page FROM {shown} WHERE page <> '' GROUP BY ALL HAVING count(*) > 1"
+"""Pages of which a feed has listed several entries."""
 # By what entries are known whose names do not tell, as transforms.feeds.identity makes it. A guid
 # that is the address changes with it.
-MARKS = """
-WITH shared AS (
-    {shared}
-), marked AS (
-    SELECT entry_id, feed_url || chr(10) || guid || chr(10) AS guid, title, published_raw,
-           regexp_extract(coalesce(url, ''), '^[^?#;]*') AS page
-    FROM entries
-    WHERE (guid <> url OR url IS NULL OR contains(url, '#')) AND ({some})
+MARKS = f"""
+WITH shown AS ({{shown}}), shared AS ({SHARED.format(shown="shown")}), marked AS (
+    SELECT entry_id, feed_url, url, title, published_raw, coalesce(lasting, '') AS lasting,
+           CASE WHEN guid <> url OR page <> url OR url IS NULL
+                THEN feed_url || chr(10) || guid END AS name
+    FROM shown WHERE {{some}}
 ), marks AS (
-    SELECT entry_id, md5(guid || concat_ws(
-               chr(10), 'headline, date', title, coalesce(published_raw, ''))) AS mark
-    FROM marked WHERE title <> ''
+    SELECT entry_id, [name, 'headline, date', title, coalesce(published_raw, '')] AS mark
+    FROM marked WHERE name IS NOT NULL AND title <> ''
     UNION ALL
-    SELECT entry_id, md5(guid || concat_ws(chr(10), 'headline, page', title, page))
-    FROM marked WHERE title <> ''
+    SELECT entry_id, [name, 'headline, page', title, lasting]
+    FROM marked WHERE name IS NOT NULL AND title <> ''
     UNION ALL
-    SELECT entry_id, md5(guid || concat_ws(chr(10), 'date, page', published_raw, page))
-    FROM marked WHERE published_raw <> ''
+    SELECT entry_id, [name, 'date, page', published_raw, lasting]
+    FROM marked WHERE name IS NOT NULL AND published_raw <> ''
     UNION ALL
-    SELECT entry_id, md5(concat_ws(
-               chr(10), feed_url, 'headline, date, page', title, published_raw,
-               regexp_extract(url, '^[^?#;]*')))
-    FROM entries
-    WHERE regexp_matches(url, '[?#;]') AND title <> '' AND published_raw <> '' AND ({some})
+    SELECT entry_id, [feed_url, 'headline, date, page', title, published_raw, lasting]
+    FROM marked WHERE lasting <> url AND title <> '' AND published_raw <> ''
     UNION ALL
-    SELECT entry_id, md5(concat_ws(
-               chr(10), feed_url, page, coalesce(title, ''), coalesce(published_raw, '')))
-    FROM shared JOIN entries USING (feed_url) WHERE split_part(url, '#', 1) = page
+    SELECT entry_id, [feed_url, page, coalesce(title, ''), coalesce(published_raw, '')]
+    FROM shown JOIN shared USING (feed_url, page)
 )
-SELECT mark, entry_id FROM marks WHERE mark IS NOT NULL
+SELECT md5(array_to_string(mark, chr(10))) AS mark, entry_id FROM marks
 """
-ALL_SHARED = SHARED.format(of_feeds=True)
+ALL_SHOWN = SHOWN.format(of_feeds=True)
 KNOWN = f"""
 SELECT unhex(id) AS id FROM (
     SELECT listing_id AS id FROM entries WHERE listing_id IS NOT NULL
     UNION ALL SELECT entry_id FROM entries
     UNION ALL SELECT url_id FROM entries WHERE url_id IS NOT NULL
-    UNION ALL SELECT md5(concat_ws(chr(10), feed_url, page)) FROM ({ALL_SHARED})
+    UNION ALL SELECT md5(concat_ws(chr(10), feed_url, page))
+    FROM ({SHARED.format(shown=f"({ALL_SHOWN})")})
 )
 """
 KNOWN_MARKS = f"""
-SELECT unhex(mark), unhex(entry_id) FROM ({MARKS.format(some=True, shared=ALL_SHARED)})
+SELECT unhex(mark), unhex(entry_id) FROM ({MARKS.format(some=True, shown=ALL_SHOWN)})
 """
 SINCE = "run_id = $run OR changed_at >= $since"
-SHARED_SINCE = SHARED.format(of_feeds=f"feed_url IN (SELECT feed_url FROM entries WHERE {SINCE})")
+SHOWN_SINCE = SHOWN.format(of_feeds=f"feed_url IN (SELECT feed_url FROM entries WHERE {SINCE})")
 KNOWN_SINCE = f"""
 SELECT unnest([listing_id, entry_id, url_id]) AS id FROM entries WHERE {SINCE}
-UNION ALL SELECT md5(concat_ws(chr(10), feed_url, page)) FROM ({SHARED_SINCE})
+UNION ALL SELECT md5(concat_ws(chr(10), feed_url, page))
+FROM ({SHARED.format(shown=f"({SHOWN_SINCE})")})
 """
-MARKS_SINCE = MARKS.format(some=SINCE, shared=SHARED_SINCE)
+MARKS_SINCE = MARKS.format(some=SINCE, shown=SHOWN_SINCE)
 EVER = datetime.min.replace(tzinfo=UTC)
 """Since when a feed is due that was never polled."""
 PROBE_AFTER = timedelta(days=1)
