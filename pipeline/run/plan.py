@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from config.models import Feed
 from sinks.database.opening import open_database
 from sinks.database.where import Where, is_there
-from transforms.records import ARCHIVED, FeedState, FeedTask, HostRest, PageTask, RobotsFile
+from transforms.feeds.identity import marks_of, name_of, shared_mark
+from transforms.records import ARCHIVED, Entry, FeedState, FeedTask, HostRest, PageTask, RobotsFile
 from transforms.shapes import write_lines
 from transforms.times import LONGEST_RETRY_AFTER
 from transforms.urls import host_of, page_id
@@ -32,21 +33,30 @@ SELECT e.*, split_part(url, '#', 1) AS page,
        split_part(split_part(split_part(url, '#', 1), '?', 1), ';', 1) AS lasting
 FROM entries e JOIN (
     SELECT feed_url, max(listed_at, {MOST_SHOWN})[-1] AS since FROM entries
-    WHERE feed_url IN (SELECT feed_url FROM feeds WHERE kind = 'feed') AND {{of_feeds}}
-    GROUP BY feed_url
+    WHERE feed_url IN (SELECT feed_url FROM feeds WHERE kind = 'feed') GROUP BY feed_url
 ) USING (feed_url)
 WHERE listed_at >= since
 """
-SHARED = "SELECT feed_url, page FROM {shown} WHERE page <> '' GROUP BY ALL HAVING count(*) > 1"
+SHARED = f"""
+SELECT feed_url, page FROM ({SHOWN}) WHERE page <> '' GROUP BY ALL HAVING count(*) > 1
+"""
 """Pages of which a feed has listed several entries."""
+KNOWN = f"""
+SELECT unhex(id) AS id FROM (
+    SELECT listing_id AS id FROM entries WHERE listing_id IS NOT NULL
+    UNION ALL SELECT entry_id FROM entries
+    UNION ALL SELECT url_id FROM entries WHERE url_id IS NOT NULL
+    UNION ALL SELECT md5(concat_ws(chr(10), feed_url, page)) FROM ({SHARED})
+)
+"""
 # By what entries are known whose names do not tell, as transforms.feeds.identity makes it. A guid
 # that is the address changes with it.
 MARKS = f"""
-WITH shown AS ({{shown}}), shared AS ({SHARED.format(shown="shown")}), marked AS (
+WITH shown AS ({SHOWN}), marked AS (
     SELECT entry_id, feed_url, url, title, published_raw, coalesce(lasting, '') AS lasting,
            CASE WHEN guid <> url OR page <> url OR url IS NULL
                 THEN feed_url || chr(10) || guid END AS name
-    FROM shown WHERE {{some}}
+    FROM shown
 ), marks AS (
     SELECT entry_id, [name, 'headline, date', title, coalesce(published_raw, '')] AS mark
     FROM marked WHERE name IS NOT NULL AND title <> ''
@@ -61,31 +71,13 @@ WITH shown AS ({{shown}}), shared AS ({SHARED.format(shown="shown")}), marked AS
     FROM marked WHERE lasting <> url AND title <> '' AND published_raw <> ''
     UNION ALL
     SELECT entry_id, [feed_url, page, coalesce(title, ''), coalesce(published_raw, '')]
-    FROM shown JOIN shared USING (feed_url, page)
+    FROM shown JOIN ({SHARED}) USING (feed_url, page)
 )
-SELECT md5(array_to_string(mark, chr(10))) AS mark, entry_id FROM marks
+SELECT unhex(md5(array_to_string(mark, chr(10)))) AS mark, unhex(entry_id) FROM marks
 """
-ALL_SHOWN = SHOWN.format(of_feeds=True)
-KNOWN = f"""
-SELECT unhex(id) AS id FROM (
-    SELECT listing_id AS id FROM entries WHERE listing_id IS NOT NULL
-    UNION ALL SELECT entry_id FROM entries
-    UNION ALL SELECT url_id FROM entries WHERE url_id IS NOT NULL
-    UNION ALL SELECT md5(concat_ws(chr(10), feed_url, page))
-    FROM ({SHARED.format(shown=f"({ALL_SHOWN})")})
-)
+SINCE = """
+SELECT entry_id, listing_id, url_id, feed_url, url, guid, title, published_raw FROM entries
 """
-KNOWN_MARKS = f"""
-SELECT unhex(mark), unhex(entry_id) FROM ({MARKS.format(some=True, shown=ALL_SHOWN)})
-"""
-SINCE = "run_id = $run OR changed_at >= $since"
-SHOWN_SINCE = SHOWN.format(of_feeds=f"feed_url IN (SELECT feed_url FROM entries WHERE {SINCE})")
-KNOWN_SINCE = f"""
-SELECT unnest([listing_id, entry_id, url_id]) AS id FROM entries WHERE {SINCE}
-UNION ALL SELECT md5(concat_ws(chr(10), feed_url, page))
-FROM ({SHARED.format(shown=f"({SHOWN_SINCE})")})
-"""
-MARKS_SINCE = MARKS.format(some=SINCE, shown=SHOWN_SINCE)
 EVER = datetime.min.replace(tzinfo=UTC)
 """Since when a feed is due that was never polled."""
 PROBE_AFTER = timedelta(days=1)
@@ -182,6 +174,29 @@ class Due(NamedTuple):
     def names(self) -> set[tuple[str, str]]:
         """The names of all tasks."""
         return {task.name for task in self.feeds} | {task.name for task in self.owed}
+
+
+class Row(NamedTuple):
+    """What of an entry tells it from others."""
+
+    entry_id: str
+    listing_id: str | None
+    url_id: str | None
+    feed_url: str
+    url: str | None
+    guid: str | None
+    title: str | None
+    published_raw: str | None
+
+    @property
+    def entry(self) -> Entry:
+        """As a feed would list it."""
+        return Entry(self.url, self.guid, self.title, None, None, None, self.published_raw)
+
+    @property
+    def name(self) -> str:
+        """Its id, had it a page alone."""
+        return name_of(self.feed_url, self.entry)
 
 
 class Bound(NamedTuple):
@@ -316,15 +331,13 @@ def read_known(database: Where, lock_timeout: float) -> Known:
     if not is_there(database):
         return NOTHING
     with open_database(database, read_only=True, lock_timeout=lock_timeout) as opened:
-        ids, marks = (
-            opened.connection.sql(query).to_arrow_table() for query in (KNOWN, KNOWN_MARKS)
-        )
+        ids, marks = (opened.connection.sql(query).to_arrow_table() for query in (KNOWN, MARKS))
         return Known(ids.column(0), *marks.columns)
 
 
 def read_known_since(
     database: Where, run_id: str, since: datetime, lock_timeout: float
-) -> tuple[list[str], dict[str, str]]:
+) -> tuple[set[str], dict[str, str]]:
     """What a run has made known, whose polls were made since some time: ids, entries by marks.
 
     Raises:
@@ -332,9 +345,20 @@ def read_known_since(
     """
     with open_database(database, read_only=True, lock_timeout=lock_timeout) as opened:
         asked = {"run": run_id, "since": since}
-        ids = opened.connection.execute(KNOWN_SINCE, asked).fetchall()
-        marks = opened.connection.execute(MARKS_SINCE, asked).fetchall()
-        return [id_ for (id_,) in ids], dict(marks)
+        new = f"{SINCE} WHERE run_id = $run OR changed_at >= $since"
+        rows = [Row(*row) for row in opened.connection.execute(new, asked).fetchall()]
+        names = {row.name for row in rows if row.name != row.entry_id}
+        if names:
+            first = f"{SINCE} WHERE entry_id IN (SELECT unnest($names))"
+            found = opened.connection.execute(first, {"names": list(names)}).fetchall()
+            rows += [Row(*row) for row in found]
+    ids = {id_ for row in rows for id_ in (row.entry_id, row.listing_id, row.url_id) if id_}
+    ids |= {shared_mark(row.feed_url, row.entry) for row in rows if row.name in names and row.url}
+    return ids, {
+        mark: row.entry_id
+        for row in rows
+        for mark in marks_of(row.feed_url, row.entry, row.name in names)
+    }
 
 
 def write_plan(due: Due, known: Known, folder: Path, archive: Path | None = None) -> Plan:

@@ -279,7 +279,7 @@ class _Stream:
         ids, marks = self._patiently(
             lambda wait: read_known_since(database, folder.run_id, since, wait)
         )
-        self.in_step = self.lasting.known.add(filter(None, ids), marks) < MOST_ADDED
+        self.in_step = self.lasting.known.add(ids, marks) < MOST_ADDED
         result = self._follow(options, RunResult(committed, taken_over, end.abandoned))
         self.watcher.ran(result)
         if end.failure is not None:

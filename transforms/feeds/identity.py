@@ -103,6 +103,21 @@ def listing_id(entry_id: str, entry: Entry) -> str:
     return digest(entry_id, f"{entry.title}\n{entry.updated_raw}")
 
 
+def name_of(feed_url: str, entry: Entry) -> str:
+    """The id of an entry that alone has its page."""
+    return _name(feed_url, page_id(entry.url) if entry.url else None, entry)
+
+
+def marks_of(feed_url: str, entry: Entry, shares: bool) -> Iterator[str]:
+    """All by what an entry of the database is known beside its id."""
+    guid = None if _is_address(entry) else entry.guid
+    yield from address_marks(feed_url, guid, entry)
+    if guid:
+        yield from address_marks(feed_url, None, entry)
+    if shares and entry.url:
+        yield headline_mark(feed_url, entry)
+
+
 def shared_mark(feed_url: str, entry: Entry) -> str:
     """That a feed has listed several entries of a page; the plan's query SHARED makes the same."""
     return sql_digest(feed_url, (entry.url or "").partition("#")[0])

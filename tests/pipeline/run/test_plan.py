@@ -364,13 +364,19 @@ def test_what_a_run_has_made_known_is_what_the_next_plan_knows(tmp_path: Path) -
     commit(database, [polled(tmp_path, 0, entries)])
     ids, marks = read_known_since(database, RUN, at(0), 0)
     known = read_known(database, 0)
-    assert sorted(filter(None, ids)) == sorted(blob.hex() for blob in known.ids.to_pylist())
+    assert ids == {blob.hex() for blob in known.ids.to_pylist()}
     named = zip(known.marks.to_pylist(), known.entries.to_pylist(), strict=True)
     assert marks == {mark.hex(): entry_id.hex() for mark, entry_id in named}
     assert len(marks) == 3 + 1 + 3 + 2, "by guid, of one without a headline too, and on one page"
-    commit(database, [polled(tmp_path, 60, [entry(3, LIVE)], OTHER)], run_id=LATER)
+    late = [polled(tmp_path, 60, [entry(3, LIVE)], OTHER)]
+    commit(database, late, run_id=LATER)
     ids, marks = read_known_since(database, LATER, at(60), 0)
     assert (len(ids), len(marks)) == (3, 3), "of that run alone"
+    later = [polled(tmp_path, 90, [entry(4, LIVE), entry(3, LIVE)], OTHER)]
+    commit(database, later, run_id=LATEST)
+    ids, marks = read_known_since(database, LATEST, at(90), 0)
+    assert set(marks.values()) == {one.entry_id for one in (*late[0].listed, *later[0].listed)}
+    assert len(marks) == 2 * 4, "of the first entry of its page, too"
 
 
 POST = "<p>The ferry is late by an hour, and so is the band, which plays on the quay.</p>"

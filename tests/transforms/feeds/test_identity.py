@@ -9,11 +9,10 @@ import pytest
 
 from transforms.feeds.identity import (
     Identified,
-    address_marks,
     as_pages,
-    headline_mark,
     identified,
     listing_id,
+    marks_of,
     shared_mark,
 )
 from transforms.hashing import digest
@@ -46,10 +45,8 @@ class Database:
         shared = {page for page, count in pages.items() if count > 1}
         marks = {}
         for entry_id, entry in self.entries.items():
-            if shared_mark(FEED, entry) in shared:
-                marks[headline_mark(FEED, entry)] = entry_id
-            for guid in (entry.guid, None):
-                marks |= dict.fromkeys(address_marks(FEED, guid, entry), entry_id)
+            shares = shared_mark(FEED, entry) in shared
+            marks |= dict.fromkeys(marks_of(FEED, entry, shares), entry_id)
         return identified(FEED, entries, (known | shared).__contains__, marks.get)
 
 
