@@ -8,21 +8,34 @@ import socketserver
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
 import brotli
+import httpx
 import pytest
 import zstandard
 
+from config.load import load_topics, shipped
 from config.models import ExtractSettings, FetchSettings
+from tests.kit.examples import examples
 from tests.kit.golden import FEEDS, URL, expected
+from tests.kit.newsrooms import Newsroom
 from transforms.feeds.documents import parse_feed
 from transforms.feeds.sitemaps import parse_sitemap
-from transforms.records import FeedDocument, HttpFailure, Response, Unreadable
+from transforms.records import (
+    FeedDocument,
+    HttpFailure,
+    Page,
+    PageTask,
+    Response,
+    Unreadable,
+)
 from transforms.web.asking import FEED_TYPES, Request
 from transforms.web.service import fetch_all
 from transforms.workers import pool
+from transforms.workers.judging import hand_over, judge_page
 
 SEED = 20260105
 MARKUP = [
@@ -30,6 +43,11 @@ MARKUP = [
     b">", b"<!DOCTYPE a [", b"<!ENTITY a 'b'>", b"<?xml version='1.0' encoding='utf-16'?>", b"\0",
     b"\xff\xfe", b"\xef\xbb\xbf", b"<item>", b"</channel>", b"<html>", b'"', b"{", b"]",
     b"\xed\xa0\x80", b"xml:base='",
+]  # fmt: skip
+PAGE = [
+    b"<meta charset=", b"<base href=", b"<link rel=canonical href='//", b"<script>", b"</body>",
+    b"<p><b>", b"<table>", b"<noscript>", b"<meta http-equiv=refresh content='0;url=/x'>", b"<svg>",
+    b"<template>", b"<frameset>", b"<plaintext>", b"<![endif]-->", b"\xe2\x80\xae",
 ]  # fmt: skip
 WIRE = [
     b"\r\n", b"\n", b"\r\n\r\n", b"\0", b":", b" ", b"-1", b"9" * 30, b"HTTP/9.9", b"chunked",
@@ -57,7 +75,7 @@ def spoilt(body: bytes, chance: Random, bits: list[bytes]) -> bytes:
 def test_spoilt_feeds_are_read_or_refused_within_the_limits_of_a_parser() -> None:
     chance, settings = Random(SEED), ExtractSettings(processes=2)
     futures = []
-    for path in FEEDS * 20:
+    for path in FEEDS * examples(20):
         parse = parse_sitemap if "sitemap" in path.name else parse_feed
         headers = expected(path).get("headers", {})
         job = parse, spoilt(path.read_bytes(), chance, MARKUP), headers, URL
@@ -71,6 +89,25 @@ def test_spoilt_feeds_are_read_or_refused_within_the_limits_of_a_parser() -> Non
             assert isinstance(outcome, FeedDocument)
     kinds = Counter(type(outcome) for outcome in outcomes)
     assert min(kinds[FeedDocument], kinds[Unreadable]) > 50, "both are put to the test"
+
+
+def test_spoilt_pages_come_to_an_article_or_a_reason(newsroom: Newsroom) -> None:
+    """Each with its topics, in the pool, as a run judges it."""
+    chance, settings = Random(SEED), ExtractSettings(processes=2)
+    topics = hand_over(load_topics(shipped("topics.yaml")))
+    urls = [article["canonical_url"] for article in newsroom.truth()["articles"] if article["urls"]]
+    pages = [found.content for found in map(httpx.get, urls[:25]) if found.status_code == 200]
+    at, futures = datetime(2026, 1, 5, tzinfo=UTC), []
+    for body in pages * examples(10):
+        task = PageTask("a" * 32, URL, URL, 0, None, None, None, "Headline", None, None, at)
+        answer = Response(URL, 200, {}, spoilt(body, chance, MARKUP + PAGE), (), at, 0, 0)
+        job = judge_page, task, answer, topics
+        futures.append(pool.submit(settings.processes, settings.timeout, *job))
+    outcomes = [pool.outcome(future, settings.timeout) for future in futures]
+    for outcome in outcomes:
+        assert isinstance(outcome, Page), outcome
+        assert outcome.article or outcome.error_type in ("NotAPage", "NoText"), outcome
+    assert sum(outcome.article is not None for outcome in outcomes) > len(outcomes) / 2
 
 
 def http(status: str, body: bytes = b"", *headers: str) -> bytes:
