@@ -14,6 +14,7 @@ import feedparser
 from feedparser.mixin import _FeedParserMixin
 
 from config.failures import Kind
+from transforms.bounds import LONGEST_LINE, bounded, cut
 from transforms.decoding import as_utf8, unpacked
 from transforms.feeds.calendars import locale_of
 from transforms.feeds.dates import first_believed
@@ -118,7 +119,7 @@ def _parse_xml(
         parsed.version or "unknown",
         plain(channel.get("title")),
         channel.get("language"),
-        tuple(_xml_entry(item, url, locale) for item in parsed.entries),
+        tuple(bounded(_xml_entry(item, url, locale)) for item in parsed.entries),
         str(problem) if parsed.bozo and _broken(problem) else None,
         hints_in(body, channel),
     )
@@ -180,6 +181,19 @@ def _forgiving(handle: Callable[..., None]) -> Callable[..., None]:
     return one
 
 
+def _briefly(find_author: Callable[..., None]) -> Callable[..., None]:
+    """feedparser looks for an address from each letter of an author on."""
+
+    def one(parser: Any, key: str = "author") -> None:
+        context = parser._get_context()
+        if context.get(key):
+            context[key] = cut(context[key], LONGEST_LINE)
+        find_author(parser, key)
+
+    return one
+
+
+_FeedParserMixin._sync_author_detail = _briefly(_FeedParserMixin._sync_author_detail)
 for _name in ("unknown_starttag", "unknown_endtag"):
     setattr(_FeedParserMixin, _name, _forgiving(getattr(_FeedParserMixin, _name)))
 
@@ -240,7 +254,7 @@ def _texts(parts: Iterable[object], summary: object) -> tuple[str | None, str | 
 
 
 def _unless_short(text: object, least: int) -> str | None:
-    kept = text[:LONGEST_CONTENT] if isinstance(text, str) else ""
+    kept = cut(text, LONGEST_CONTENT) if isinstance(text, str) else ""
     return kept if len(without_markup(kept, least)) == least else None
 
 
@@ -262,7 +276,7 @@ def _parse_json(
         "json" + version[1].replace(".", ""),
         plain(feed.get("title")),
         declared,
-        tuple(_json_entry(item, url, locale) for item in items),
+        tuple(bounded(_json_entry(item, url, locale)) for item in items),
         None,
     )
 

@@ -82,7 +82,7 @@ def poll_record(
     poll = _good(task, answer, "unchanged" if document is None else "ok")
     if document is not None:
         poll = _leaving(
-            poll._replace(entries=len(document.entries), error=document.warning),
+            poll._replace(entries=len(document.entries), error=_told(document)),
             body_hash=body_hash(answer.body),
             **_rhythm(task, document, answer.fetched_at),
         )
@@ -167,6 +167,10 @@ def _listing(
     told = f"cut: {len(news):,} entries are new or changed, {MOST_LISTED:,} were taken"
     poll = poll._replace(listed=tuple(taken), error=f"{told}; {poll.error}" if poll.error else told)
     return _leaving(poll, etag=None, last_modified=None, body_hash=None)
+
+
+def _told(document: FeedDocument) -> str | None:
+    return document.warning and document.warning[:LONGEST_ERROR]
 
 
 def _rank(listed: Listed, known: Known) -> tuple[bool, float]:

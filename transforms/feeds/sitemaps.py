@@ -5,6 +5,7 @@ from __future__ import annotations
 from lxml import etree
 
 from config.failures import Kind
+from transforms.bounds import bounded
 from transforms.decoding import as_utf8, unpacked
 from transforms.feeds.dates import first_believed
 from transforms.feeds.depth import TOO_DEEP, is_too_deep
@@ -49,7 +50,7 @@ def _document(
         )
     if root is None or name != "urlset":
         return Unreadable(Kind.NOT_A_FEED, "the body is no sitemap")
-    entries = tuple(_entry(item, url) for item in root.iterfind("{*}url"))
+    entries = tuple(bounded(_entry(item, url)) for item in root.iterfind("{*}url"))
     problem = parser.error_log.last_error
     languages = {text for item in root.iterfind("{*}url") if (text := _text(item, LANGUAGE))}
     return FeedDocument(

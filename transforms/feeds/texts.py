@@ -8,7 +8,8 @@ from collections.abc import Iterable
 
 from lxml.html.defs import tags as ELEMENTS
 
-LONGEST_SUMMARY = 2_000
+from transforms.bounds import LONGEST_SUMMARY, cut
+
 LONGEST_NAME = 300
 """Characters of an author, with address and role."""
 MARKUP = 10
@@ -55,7 +56,7 @@ PARTS = re.compile(r"\s*[,;|]\s*")
 
 def plain(value: object) -> str | None:
     """Text without markup, on one line; None when nothing is left."""
-    return without_markup(value, LONGEST_SUMMARY) or None
+    return cut(without_markup(value, LONGEST_SUMMARY + 1), LONGEST_SUMMARY) or None
 
 
 def without_markup(value: object, longest: int) -> str:
@@ -133,7 +134,7 @@ def _unescaped(text: str) -> str:
 
 
 def _name(author: object) -> str:
-    text = without_markup(author, LONGEST_NAME)
+    text = cut(without_markup(author, LONGEST_NAME + 1), LONGEST_NAME)
     parts = PARTS.split(IN_PARENTHESES.sub(_unless_role, EMPTY.sub("", _unaddressed(text))))
     parts = [BY.sub("", part, count=1) if BY.match(part) else part for part in parts]
     names = [part for part in parts if part and not ROLE.fullmatch(part)]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from config.models import NAME
+from transforms.bounds import cut
 
 VALUED = frozenset({"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"})
 """Directives of robots that have a value after a colon."""
+MOST_DIRECTIVES, LONGEST_DIRECTIVE = 50, 100
+"""Those of a page or of an answer; there are some twenty, the longest of them a date."""
 
 
 def directives(text: str | None) -> tuple[str, ...]:
@@ -21,5 +24,7 @@ def directives(text: str | None) -> tuple[str, ...]:
         if colon and name not in VALUED:
             ours = name == NAME
         if ours and directive.strip():
-            found[" ".join(directive.split())] = None
+            found[cut(" ".join(directive.split()), LONGEST_DIRECTIVE)] = None
+        if len(found) > MOST_DIRECTIVES:
+            return (*list(found)[: MOST_DIRECTIVES - 1], "…")
     return tuple(found)

@@ -13,6 +13,7 @@ from typing import Any
 import trafilatura
 
 from config.failures import Kind
+from transforms.bounds import LONGEST_LINE, LONGEST_TEXT, cut
 from transforms.decoding import decode, unpacked
 from transforms.records import Extraction, Unreadable
 from transforms.text.directives import directives
@@ -49,7 +50,7 @@ def extract_page(body: bytes, content_type: str | None, url: str) -> Extraction 
     found: Any = trafilatura.bare_extraction(
         tree, url=url, with_metadata=True, include_comments=False
     )
-    text = (found.text or "").strip() if found else ""
+    text = cut((found.text or "").strip(), LONGEST_TEXT) if found else ""
     if not text:
         return Unreadable(Kind.NO_TEXT, "no article text found")
     return Extraction(
@@ -83,6 +84,7 @@ def extract_content(body: bytes, url: str) -> Extraction | Unreadable:
         html, url=url, include_comments=False, favor_recall=True
     )
     text = ((found.text if found else "") or trafilatura.html2txt(html)).strip()
+    text = cut(text, LONGEST_TEXT)
     if not text:
         return Unreadable(Kind.NO_TEXT, "no text in what the feed carries")
     return Extraction(None, None, None, language_of(text, None), None, text, EXTRACTOR)
@@ -96,4 +98,4 @@ def _day(date: str | None) -> datetime | None:
 
 
 def _line(value: str | None) -> str | None:
-    return " ".join(value.split()) or None if value else None
+    return cut(" ".join(value.split()), LONGEST_LINE) or None if value else None

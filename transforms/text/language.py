@@ -10,6 +10,8 @@ from py3langid.langid import classify
 SAMPLE = 1_000
 """Characters of text that decide the language."""
 ENOUGH_LETTERS = 60
+LONGEST_TAG = 100
+"""Characters; RFC 5646 (4.4.1) asks for room for 35."""
 
 
 def language_of(text: str, declared: str | None) -> str | None:
@@ -39,7 +41,7 @@ def chinese_script(text: str) -> str:
 @lru_cache(maxsize=1_000)
 def _language_and_script(tag: str | None) -> str | None:
     """``en-GB`` → ``en``, ``sr_latn_RS`` → ``sr-Latn``; None for nonsense."""
-    if not tag or not langcodes.tag_is_valid(tag.strip()):
+    if not tag or len(tag) > LONGEST_TAG or not langcodes.tag_is_valid(tag.strip()):
         return None
     full = langcodes.get(tag.strip())
     kept = langcodes.Language.make(language=full.language, script=full.script)

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from config.models import LONGEST_ADDRESS
 from tests.kit.examples import examples
+from transforms.bounds import LONGEST_DATE, LONGEST_ID, LONGEST_LINE, LONGEST_SUMMARY
 from transforms.feeds.dates import parse_date
 from transforms.feeds.documents import LARGEST, LONGEST_CONTENT, parse_feed
-from transforms.feeds.texts import LONGEST_SUMMARY
+from transforms.feeds.texts import LONGEST_NAME
 from transforms.records import Entry, FeedDocument, Hints, Unreadable
 from transforms.urls import TOO_LONG
 from transforms.workers import pool
@@ -396,7 +397,35 @@ def test_small_entities_are_read():
 
 
 def test_a_long_summary_is_cut():
-    assert len(item(f"<description>{'word ' * 5_000}</description>").summary) <= LONGEST_SUMMARY
+    summary = item(f"<description>{'word ' * 5_000}</description>").summary
+    assert (len(summary), summary[-1]) == (LONGEST_SUMMARY, "…")
+
+
+ENDLESS_TEXTS = {
+    "RSS": rss_item("<title>{0}</title><author>{0}</author><guid>{0}</guid><pubDate>{0}</pubDate>"
+                    "<description>{0}</description>").replace("<title>One</title>", ""),
+    "JSON": json_item(title="{0}", authors=[{"name": "{0}"}], id="{0}", date_published="{0}",
+                      date_modified="{0}", summary="{0}").replace("{", "{{").replace("}", "}}")
+            .replace("{{0}}", "{0}"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ENDLESS_TEXTS)
+def test_every_text_of_an_entry_has_a_bound_and_shows_its_cut(form):
+    entry = read(ENDLESS_TEXTS[form].format("word" * 100_000)).entries[0]
+    bounds = {"title": LONGEST_LINE, "byline": LONGEST_NAME, "summary": LONGEST_SUMMARY,
+              "published_raw": LONGEST_DATE}  # fmt: skip
+    for name, most in bounds.items():
+        assert getattr(entry, name) in (None, "word" * (most // 4 - 1) + "wor…"), name
+    assert entry.title
+
+
+def test_endless_ids_are_cut_and_still_tell_entries_apart():
+    first, second = (item(f"<guid>{'g' * 50_000}{n}</guid>") for n in range(2))
+    assert len(first.guid) == len(second.guid) == LONGEST_ID
+    assert first.guid != second.guid
+    assert first.guid == item(f"<guid>{'g' * 50_000}0</guid>").guid
+    assert "g…" in first.guid
 
 
 def test_less_than_is_no_markup():

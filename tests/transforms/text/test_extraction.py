@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from transforms.bounds import LONGEST_LINE, LONGEST_TEXT
 from transforms.decoding import decode
 from transforms.records import Extraction, Unreadable
 from transforms.text.extraction import LARGEST, extract_page
@@ -91,6 +92,18 @@ def test_what_a_page_says_of_itself():
 )  # fmt: skip
 def test_a_canonical_address_is_read_as_html_says(head, expected):
     assert extract(page(TEXTS["en"], head)).canonical_link == expected
+
+
+def test_texts_of_a_page_have_a_bound_and_show_their_cut():
+    words = "The crane is late again. " * 400
+    head = f"<title>{words}</title><meta name='author' content='{'Ann Mole ' * 400}'>"
+    paragraphs = "".join(f"<p>{n} {words}</p>" for n in range(110))
+    page = f"<html><head>{head}</head><body><article>{paragraphs}</article></body></html>"
+    found = extract_page(page.encode(), "text/html", URL)
+    assert isinstance(found, Extraction)
+    for text, most in ((found.text, LONGEST_TEXT), (found.title, LONGEST_LINE)):
+        assert (len(text), text[-1]) == (most, "…")
+    assert len(found.byline or "") <= LONGEST_LINE
 
 
 def test_what_a_page_does_not_say():

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from transforms.text.directives import directives
+from transforms.text.directives import LONGEST_DIRECTIVE, MOST_DIRECTIVES, directives
 from transforms.web.robots import LONGEST_DELAY, Rules, compiled, origin_of, robots_address
 
 
@@ -29,6 +29,14 @@ from transforms.web.robots import LONGEST_DELAY, Rules, compiled, origin_of, rob
 )
 def test_directives(text, found):
     assert directives(text) == found
+
+
+def test_directives_without_end_are_cut_and_show_it():
+    many = directives(",".join(f"no{n}" for n in range(100_000)))
+    assert (len(many), many[0], many[-1]) == (MOST_DIRECTIVES, "no0", "…")
+    assert directives(",".join(f"no{n}" for n in range(MOST_DIRECTIVES)))[-1] != "…"
+    (long,) = directives("no" * 100_000)
+    assert (len(long), long[-1]) == (LONGEST_DIRECTIVE, "…")
 
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
