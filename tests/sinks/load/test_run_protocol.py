@@ -18,7 +18,7 @@ from hypothesis import event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from sinks.connector.errors import DatabaseError, DatabaseLocked
+from sinks.connector.errors import DatabaseLocked
 from sinks.database.opening import open_database
 from sinks.load.run_commit import commit_run, recover
 from sinks.staging.folder import RunFolder, Staging
@@ -259,18 +259,23 @@ class RunProtocol(RuleBasedStateMachine):
         self.retry(data.draw(st.sampled_from(self.bundles)), how)
         self.take_over()
 
-    @rule(how=st.sampled_from(["refused", "locked"]))
-    def fail(self, how: str) -> None:
-        """A table refuses a row after all articles are in, or another process holds the file."""
+    @rule()
+    def set_aside(self) -> None:
+        """A table refuses a row of one shard after all articles are in; the others come in."""
         folder = self.under_way()
-        if how == "refused":
-            refused = shard(folder, poll(THIRD, self.now(), status="unheard of"))
-            with pytest.raises(DatabaseError, match="stays staged"):
-                commit_run(self.database, folder, 0)
-            Path(refused.address).unlink()
-        else:
-            with held(self.database), pytest.raises(DatabaseLocked):
-                recover(self.database, Staging(self.database), 0)
+        refused = shard(folder, poll(THIRD, self.now(), status="unheard of"))
+        committed = commit_run(self.database, folder, 0)
+        assert [name for name, _ in committed.set_aside] == [refused.name]
+        self.failures.add((folder.run_id, refused.name))
+        self.note_commit(folder.run_id)
+        self.run = None
+
+    @rule()
+    def fail(self) -> None:
+        """Another process holds the file."""
+        self.under_way()
+        with held(self.database), pytest.raises(DatabaseLocked):
+            recover(self.database, Staging(self.database), 0)
         self.compare()
 
     # The model
