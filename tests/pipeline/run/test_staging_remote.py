@@ -18,6 +18,7 @@ import pytest
 
 from sinks.connector.remote import is_installed
 from sinks.database.opening import database_id
+from sinks.staging.shards import LAYOUT
 from tests.kit.kills import wait_until
 from tests.kit.newsrooms import Newsroom, run_over, start
 from tests.kit.program import Program, newsbeam
@@ -210,7 +211,7 @@ def test_a_folder_of_another_version_or_of_somebody_else_is_refused_and_kept(
     layout = "99" if what == "VERSION" else "none"
     text = store.program("commit", "--database", undisturbed_database, expect=1).stderr
     folder = f"{store.address}/{database_id(undisturbed_database, 0)}"
-    assert f"{folder}: staging layout '{layout}', but this program knows '4'" in text
+    assert f"{folder}: staging layout '{layout}', but this program knows '{LAYOUT}'" in text
     assert store.names() == [own(undisturbed_database, what)]
     assert store.read(own(undisturbed_database, what)) == b"99"
 

@@ -13,6 +13,7 @@ from pipeline.run.batch import new_run_id
 from sinks.connector.errors import StagingError
 from sinks.connector.files import write_shard, write_whole
 from sinks.staging.folder import Staging, beside, waiting
+from sinks.staging.shards import LAYOUT
 from tests.kit.samples import LATER, LATEST, RUN, new_run
 
 
@@ -124,7 +125,7 @@ def test_an_unknown_layout_is_refused_and_not_eaten(tmp_path: Path, version: str
     if version is not None:
         (path / "VERSION").write_text(version)
     before = sorted(path.rglob("*"))
-    with pytest.raises(StagingError, match=r"staging layout .* knows '4'") as error:
+    with pytest.raises(StagingError, match=rf"staging layout .* knows '{LAYOUT}'") as error:
         Staging(tmp_path / "news.duckdb")
     assert str(path) in str(error.value)
     assert sorted(path.rglob("*")) == before
