@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +17,8 @@ from tests.kit.newsrooms import Newsroom, StartNewsroom, serving
 from tests.kit.sites import Site
 
 load_profile()
+# What a shell runs in the background ignores SIGINT (POSIX), and so would all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 APART = {"test_duckdb_versions.py", "test_lake.py", "test_ducklake.py", "test_staging_remote.py"}
 """Long files whose tests share nothing that is dear: any worker may take any of them."""
 
