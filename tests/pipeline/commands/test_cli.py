@@ -26,7 +26,18 @@ from pipeline.commands.run import run
 from tests.kit.newsrooms import StartNewsroom
 from tests.kit.program import KIND_TO_LOOPBACK, PROGRAM, newsbeam
 from tests.kit.rows import rows
-from tests.kit.samples import FEED, article, commit, held, listed, new_run, page, poll
+from tests.kit.samples import (
+    FEED,
+    LATER,
+    article,
+    commit,
+    held,
+    listed,
+    new_run,
+    page,
+    poll,
+    shard,
+)
 
 PATIENCE = 60.0
 NO_FEED = "feeds:\n  - url: http://127.9.9.9:9999/nothing-listens-here\n"
@@ -436,10 +447,28 @@ def test_a_file_that_is_no_database_is_1_and_kept(tmp_path: Path, feeds: Path) -
     assert notes.read_text() == "Dear diary,\n" * 100
 
 
+def test_a_staged_file_that_cannot_be_loaded_is_set_aside_and_named(
+    tmp_path: Path, feeds: Path
+) -> None:
+    database = tmp_path / "news.duckdb"
+    folder, name = new_run(database), f"pages-{'0' * 32}.parquet"
+    (folder.path / name).write_bytes(b"no parquet")
+    told = newsbeam("run", "--feeds", feeds, "--database", database).stdout
+    assert f"Set aside {folder.run_id}/{name}, which cannot be loaded: " in told
+    aside = folder.path.with_name(f"set-aside-{folder.run_id}")
+    assert (aside / name).read_bytes() == b"no parquet"
+    assert f"{aside}/reasons.json" in "".join(
+        newsbeam("status", "--database", database, "--json", expect=1).stdout.split("\n")
+    )
+
+
 def test_a_commit_that_fails_is_1_and_keeps_what_was_fetched(tmp_path: Path, feeds: Path) -> None:
     database = tmp_path / "news.duckdb"
-    folder = new_run(database)
-    (folder.path / f"pages-{'0' * 32}.parquet").write_bytes(b"no parquet")
+    commit(database)
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("ALTER TABLE failures RENAME TO mine")
+    folder = new_run(database, LATER)
+    shard(folder, page(1))
     text = complained(newsbeam("run", "--feeds", feeds, "--database", database, expect=1))
     assert f"could not commit run {folder.run_id}, which stays staged in {folder.path}" in text
     assert len(folder.shards()) == 1
