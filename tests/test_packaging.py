@@ -19,6 +19,7 @@ import sinks.connector.read
 import sinks.connector.write
 from config.models import ExtractSettings, FetchSettings, Taxonomy, Topic
 from sinks.connector import Table
+from transforms.feeds.polls import page_tasks
 from transforms.steps import feeds, text, topics, web
 
 pytestmark = pytest.mark.slow
@@ -36,6 +37,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "JudgePages": (EXTRACTING, TAXONOMY),
     "FindNewEntries": ("known.npy",),
     "OwePages": ("known.npy",),
+    "TakeTexts": ("known.npy",),
     "TagAgain": (TAXONOMY,),
     "StageRows": (TABLE, "folder", "run"),
     "WriteToDuckDB": ("shop.duckdb", [TABLE]),
@@ -43,7 +45,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "_Parse": (EXTRACTING,),
     "_Judge": (EXTRACTING, TAXONOMY),
     "_FindNew": ("known.npy",),
-    "_Owe": ("known.npy",),
+    "_Owe": ("known.npy", page_tasks),
     "_TagAgain": (TAXONOMY, EXTRACTING),
     "_Stage": (TABLE, "folder", "run", 100, None, "newsbeam"),
     "_Commit": ("shop.duckdb", [TABLE], 1.0, "staging", "run"),
