@@ -88,7 +88,7 @@ def test_json(database: Path) -> None:
 def test_csv_and_markdown_and_table(database: Path) -> None:
     (row,) = csv.DictReader(io.StringIO(found(database, "taiwan", "--format", "csv")))
     assert row["url"] == "https://dawn.example/story/1"
-    assert "| [Taiwan] held talks." in found(database, "taiwan", "--format", "markdown")
+    assert r"| \[Taiwan\] held talks." in found(database, "taiwan", "--format", "markdown")
     assert "[Taiwan] held talks." in found(database, "taiwan", "--format", "table")
 
 
