@@ -1,4 +1,7 @@
-"""A small newsroom, which nobody changes, and what an undisturbed run brings of it."""
+"""A small newsroom, which nobody changes, and what an undisturbed run brings of it.
+
+Modules may have their own.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ def room(start_newsroom: StartNewsroom) -> Newsroom:
     return start_newsroom("--articles", "24", "--kind")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def undisturbed_database(room: Newsroom, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of a run that nobody disturbed."""
     database = tmp_path_factory.mktemp("undisturbed") / "news.duckdb"
@@ -23,7 +26,7 @@ def undisturbed_database(room: Newsroom, tmp_path_factory: pytest.TempPathFactor
     return database
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def undisturbed(undisturbed_database: Path) -> dict[str, list[str]]:
     """Its rows."""
     return content(undisturbed_database)
