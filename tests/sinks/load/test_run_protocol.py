@@ -223,7 +223,8 @@ class RunProtocol(RuleBasedStateMachine):
     def again(self, record: Poll | Page) -> Poll | Page:
         minute = self.now()
         if isinstance(record, Poll):
-            return record._replace(polled_at=at(minute))
+            after = record.after._replace(last_polled_at=at(minute))
+            return record._replace(polled_at=at(minute), after=after)
         text = f"As it was in minute {minute}."
         found = record.article and record.article._replace(
             text=text, text_hash=digest(text), fetched_at=at(minute)
