@@ -9,8 +9,9 @@ from charset_normalizer import from_bytes
 from w3lib.encoding import html_body_declared_encoding, html_to_unicode, http_content_type_encoding
 
 GZIP = b"\x1f\x8b"
+"""How a member begins."""
 MOST_PARTS = 1_000
-"""Members of gzip in one file."""
+"""Members of gzip or frames of zstd in one body; to begin one costs far more than its few bytes."""
 WIDE = re.compile(r"utf-?(?:16|32)", re.IGNORECASE)
 MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 """Byte order marks of UTF-16 and UTF-32."""

@@ -158,6 +158,12 @@ class HttpFailure(NamedTuple):
     """Whether the server was asked at all."""
 
 
+def unforeseen(error: Exception, at: datetime, milliseconds: int = 0) -> HttpFailure:
+    """What we have no way to deal with; another version of the program may have one."""
+    kind, message = type(error).__name__, str(error)[:LONGEST_ERROR]
+    return HttpFailure(kind, message, at, milliseconds, temporary=True)
+
+
 class RobotsFile(NamedTuple):
     """The robots.txt of an origin, as it was when it was read."""
 

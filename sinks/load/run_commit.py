@@ -12,12 +12,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
+from config.errors import first_line
 from sinks.connector.commit import Shard, record, unrecorded
 from sinks.connector.connection import Opened, is_damage, mend
 from sinks.connector.errors import DatabaseError
@@ -30,7 +32,7 @@ from sinks.staging.folder import RunFolder, Staging
 from sinks.staging.shapes import schema_of
 from sinks.staging.shards import TABLES, read_shards
 from sinks.tables.ddl import quoted
-from transforms.records import LONGEST_ERROR, ConfiguredFeed, DefinedTopic
+from transforms.records import ConfiguredFeed, DefinedTopic
 
 UNFIT = (duckdb.Error, pa.ArrowException)
 """What is raised where a shard cannot be loaded, whatever the reason."""
@@ -67,7 +69,6 @@ def commit_run(
             stays staged.
     """
     plan = folder.read_json("run.json") or {}
-    unfit: dict[Shard, str] = {}
     with (
         folder.fetched() as files,  # first: nobody waits for the database meanwhile
         open_database(database, read_only=False, lock_timeout=lock_timeout) as opened,
@@ -76,33 +77,31 @@ def commit_run(
             opened = opened._replace(waited=opened.since - asked_at)
         identity.give_words(opened.connection)
 
-        def bring(opened: Opened) -> Committed:
-            return _bring(opened, folder, plan, files, unfit)
+        def bring(unfit: Mapping[Shard, str]) -> Committed:
+            work = partial(_bring, folder=folder, plan=plan, files=files, unfit=unfit)
+            return change(opened, database, lock_timeout, work)
 
         try:
             try:
-                committed = change(opened, database, lock_timeout, bring)
+                committed = bring({})
             except UNFIT as error:
-                if isinstance(error, duckdb.Error) and is_damage(error):
-                    raise
-                unfit |= _unfit(opened, folder, plan, files)
+                unfit = {} if _is_damage(error) else _unfit(opened, folder, plan, files)
                 if not unfit:
                     raise
-                committed = change(opened, database, lock_timeout, bring)
+                committed = bring(unfit)
             if not isinstance(database, DuckLake):
                 held = _settle(opened.connection, database, folder, opened.since)
                 committed = committed._replace(run=committed.run | {"commit_seconds": held})
         except UNFIT as error:
             advice = ""
-            damaged = isinstance(error, duckdb.Error) and is_damage(error)
-            if damaged and not isinstance(database, DuckLake):
+            if _is_damage(error) and not isinstance(database, DuckLake):
                 advice = f"; the file is damaged: {mend(database)}"
             raise DatabaseError(
                 f"{database}: could not commit run {folder.run_id}, "
                 f"which stays staged in {folder.address}: {error}{advice}"
             ) from error
-    if unfit:
-        folder.set_aside({shard.address: reason for shard, reason in unfit.items()})
+    if committed.set_aside:
+        folder.set_aside(committed.set_aside)
     folder.remove()
     return committed
 
@@ -140,13 +139,13 @@ def _unfit(
             columns = ", ".join(TABLES[shard.table].arrow.names)
             read_shards(connection, shard.table, [path]).select(columns).to_arrow_table()
         except UNFIT as error:
-            found[shard] = _first_line(error)
+            found[shard] = first_line(error)
             continue
         connection.execute("BEGIN")
         try:
             _load(connection, folder, plan, {shard: path})
         except OF_VALUES as error:
-            found[shard] = _first_line(error)
+            found[shard] = first_line(error)
         except duckdb.Error:
             pass
         finally:
@@ -154,8 +153,9 @@ def _unfit(
     return found
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:LONGEST_ERROR]
+def _is_damage(error: Exception) -> bool:
+    """Whether it is the database's own file that is damaged."""
+    return isinstance(error, duckdb.Error) and is_damage(error)
 
 
 def _settle(

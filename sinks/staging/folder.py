@@ -232,12 +232,12 @@ class RunFolder(NamedTuple):
             ) from error
         return content
 
-    def set_aside(self, reasons: dict[str, str]) -> None:
-        """Keep copies of shards, by address, where no commit looks, with why they are there.
+    def set_aside(self, reasons: Sequence[tuple[str, str]]) -> None:
+        """Keep copies of shards, by name, where no commit looks, with why they are there.
 
         Under its run's name again, the folder is staged again.
         """
-        names = {address.rpartition("/")[2]: reason for address, reason in reasons.items()}
+        names = {shard.rpartition("/")[2]: reason for shard, reason in reasons}
         home = f"{ASIDE}{self.run_id}"
         for name in ("run.json", "finished.json", *names):
             content = self.store.read(f"{self.run_id}/{name}")

@@ -43,6 +43,7 @@ from transforms.records import (
     Poll,
     Response,
     Unreadable,
+    unforeseen,
 )
 
 NOT_MODIFIED = 304
@@ -304,14 +305,9 @@ def _seconds(since: datetime | None, now: datetime) -> int | None:
 
 def poll_that_failed(task: FeedTask, answer: Response | HttpFailure, error: Exception) -> Poll:
     """The poll of a feed whose answer or document we have no way to deal with; it is our fault."""
-    return _failed(
-        task,
-        HttpFailure(type(error).__name__, str(error), answer.fetched_at, answer.milliseconds),
-        "read feed",
-        type(error).__name__,
-        str(error),
-        temporary=True,
-    )
+    failure = unforeseen(error, answer.fetched_at, answer.milliseconds)
+    problem = failure.error_type, failure.message
+    return _failed(task, failure, "read feed", *problem, failure.temporary)
 
 
 def _failed(

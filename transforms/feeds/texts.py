@@ -83,8 +83,8 @@ def named(author: dict[str, str]) -> str:
     It takes four letters for the longest end of an address, and leaves others in the name.
     """
     name = author.get("name") or ""
-    cut = CUT_ADDRESS.search(author.get("email") or "")
-    return REST_OF_ADDRESS.sub("", name) if cut else name
+    is_cut = CUT_ADDRESS.search(author.get("email") or "")
+    return REST_OF_ADDRESS.sub("", name) if is_cut else name
 
 
 def _whole_tags(text: str) -> str:

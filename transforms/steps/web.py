@@ -22,13 +22,14 @@ from transforms.records import (
     PageTask,
     Response,
     RobotsFile,
+    unforeseen,
 )
 from transforms.shapes import line_of, read_lines, record_of
 from transforms.steps import NAMESPACE
 from transforms.urls import host_of
 from transforms.web.archive import Archive
 from transforms.web.asking import FEED_TYPES, Books, Request
-from transforms.web.service import broken, fetch_all
+from transforms.web.service import fetch_all
 from transforms.workers.feed_texts import FeedTexts
 from transforms.workers.plan_files import local_file
 from transforms.workers.signals import Signals
@@ -202,7 +203,7 @@ class _Fetch(beam.DoFn):
             try:
                 wanted = self.request(task, limit, given)
             except Exception as error:  # of a record of an archive, say: about this task alone
-                wanted = broken(error)
+                wanted = unforeseen(error, datetime.now(UTC))
             self.signals.count(f"{self.what} found")
             if isinstance(wanted, Request):
                 requests.append((task, wanted))

@@ -9,16 +9,14 @@ from typing import Protocol
 import brotli
 import zstandard
 
+from transforms.decoding import GZIP, MOST_PARTS
+
 ACCEPTED = "gzip, deflate, br, zstd"
 LARGEST_RATIO = 200
 RATIO_COUNTS_FROM = 1_000_000
 """Bytes unpacked; small bodies of one letter shrink further than any page."""
 LARGEST_WINDOW = 8 * 2**20
 """Bytes that a zstd frame may look back (RFC 9659)."""
-MOST_PARTS = 1_000
-"""Members of gzip or frames of zstd in one body; to begin one costs far more than its few bytes."""
-GZIP = b"\x1f\x8b"
-"""How a member begins."""
 ZSTD_STEP = 128
 """Bytes given to zstandard at a time, whose output cannot be bounded: 32 blocks of 128 kB."""
 

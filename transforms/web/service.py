@@ -20,7 +20,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from config.errors import NewsbeamError
 from config.models import FetchSettings
-from transforms.records import LONGEST_ERROR, HttpFailure, Response
+from transforms.records import HttpFailure, Response, unforeseen
 from transforms.urls import host_of
 from transforms.web.asking import Books, Request, World
 from transforms.web.fetcher import Fetcher
@@ -301,7 +301,7 @@ class FetchService:
                     one.call.mailbox.put(error)
                     return
                 except Exception as error:  # a fault of ours, about this request alone
-                    answer = broken(error)
+                    answer = unforeseen(error, datetime.now(UTC))
                 finally:
                     self._under_way.discard(one.name)
                     one.call.left -= 1
@@ -318,12 +318,6 @@ class FetchService:
     def _hand_over(self, one: _Asked, answer: Answer) -> None:
         one.call.mailbox.put((one.key, answer))
         self._backlog.give()
-
-
-def broken(error: Exception) -> HttpFailure:
-    """The failure of a request that we have no way to deal with; another version may have one."""
-    at = datetime.now(UTC)
-    return HttpFailure(type(error).__name__, str(error)[:LONGEST_ERROR], at, 0, temporary=True)
 
 
 def _archive(settings: FetchSettings) -> contextlib.AbstractContextManager[ArchiveWriter | None]:

@@ -210,12 +210,21 @@ class _Backend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Open a connection."""
-        return _Stream(
-            await self._inner.connect_tcp(
-                host, port, timeout, local_address, socket_options=socket_options
-            )
-        )
+        """Open a connection to the first address that answers."""
+        failure: Exception = httpcore.ConnectError(f"no address for {host}")
+        for address in await self._addresses(host, port, timeout):
+            try:
+                return _Stream(
+                    await self._inner.connect_tcp(
+                        address, port, timeout, local_address, socket_options=socket_options
+                    )
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+    async def _addresses(self, host: str, port: int, timeout: float | None) -> list[str]:
+        return [host]
 
     async def sleep(self, seconds: float) -> None:
         """As the interface demands."""
@@ -232,26 +241,8 @@ class _GuardedBackend(_Backend):
         super().__init__()
         self._world = world
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Open a connection to the first address that answers, or raise AddressRefused."""
-        failure: Exception = httpcore.ConnectError(f"no address for {host}")
-        for address in await self._addresses(host, port, timeout):
-            try:
-                return await super().connect_tcp(
-                    address, port, timeout, local_address, socket_options
-                )
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-        raise failure
-
     async def _addresses(self, host: str, port: int, timeout: float | None) -> list[str]:
+        """All of them are public; else AddressRefused is raised."""
         find, allowed = self._world.resolve, self._world.allowed
         try:
             async with asyncio.timeout(timeout):

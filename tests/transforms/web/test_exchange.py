@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from tests.kit.fetching import LIMIT, ask, fail, get, settings
 from tests.kit.replies import ENDLESS_HEAD, NOBODY, SILENT, Endless, chunked, gzipped, raw, zstd
 from tests.kit.sites import Reply
+from transforms.decoding import MOST_PARTS
 from transforms.records import HttpFailure, Response
 from transforms.times import LONGEST_RETRY_AFTER
 from transforms.web.asking import Request
-from transforms.web.coding import MOST_PARTS
 from transforms.web.exchange import retry_after
 from transforms.web.service import fetch_all
 

@@ -10,9 +10,9 @@ from typing import ClassVar
 
 from tests.kit.fetching import fetch_in
 from tests.kit.sites import Reply, Site
+from transforms.decoding import MOST_PARTS
 from transforms.records import HttpFailure, Response
 from transforms.web.asking import Request, World
-from transforms.web.coding import MOST_PARTS
 from transforms.web.permission import RobotsReader
 from transforms.web.robots import KEPT, ROBOTS_BYTES, RobotsBook, Rules, robots_file
 
