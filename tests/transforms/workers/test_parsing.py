@@ -40,8 +40,11 @@ def test_a_host_whose_documents_hang_again_and_again_is_left():
     """Not by its whole number of documents, each to the end of its time; others are read."""
     slow = [(f"slow{n}", "slow.example", HANGS) for n in range(9)]
     well = [(f"well{n}", "well.example", FINE) for n in range(2)]
-    told = [ENDED] * TIMEOUTS + [LEFT.message] * (9 - TIMEOUTS) + ["fine"] * 2
-    assert [said for _, said in parsed(*slow, *well)] == told
+    said = [outcome for _, outcome in parsed(*slow, *well)]
+    ended = said.count(ENDED)
+    # What ran beside the last that counted may come to its own end first.
+    assert TIMEOUTS <= ended < TIMEOUTS + SETTINGS.processes
+    assert said == [ENDED] * ended + [LEFT.message] * (9 - ended) + ["fine"] * 2
 
 
 def test_what_has_no_job_waits_for_its_turn_only():
