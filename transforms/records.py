@@ -260,6 +260,54 @@ class TopicMatch(NamedTuple):
     """All of them; None where an earlier version of the program did not count."""
 
 
+class Line(NamedTuple):
+    """A line of what was extracted of a page, before anything is removed."""
+
+    text: str
+    kind: str = "paragraph"
+    """paragraph, subhead, list, quote or table."""
+
+
+class Block(NamedTuple):
+    """A line of an article's text: ``text[start:end]``."""
+
+    position: int
+    """Its place among all lines that were found, those removed counted, from 0."""
+    kind: str
+    """As of `Line`."""
+    start: int
+    """Offset in code points."""
+    end: int
+
+
+class Removal(NamedTuple):
+    """A line that was found with an article's text, and is none of it."""
+
+    kind: str
+    """Such as read_also, newsletter or caption."""
+    text: str
+    position: int
+    """As of `Block`; -1 where it was taken out before lines were told apart."""
+    rule: str
+    """Name of the rule that decided."""
+
+
+class Flag(NamedTuple):
+    """Something to know of an article before it is trusted, with what speaks for it."""
+
+    flag: str
+    """Such as disclosure, wire, dateline, paywall or opinion."""
+    value: str
+    """What was found: the tool, the agency, the place, the degree."""
+    field: str
+    """Where: title, text, removed, byline, json-ld, meta or page."""
+    evidence: str
+    """The words that say so, as they stand there."""
+    start: int | None = None
+    """Offset in the title or the text, in code points; None elsewhere."""
+    end: int | None = None
+
+
 class Extraction(NamedTuple):
     """What a page says, furniture left out."""
 
