@@ -394,6 +394,29 @@ class Article(NamedTuple):
     robots: tuple[str, ...] = ()
     text_source: str = "page"
     """page, or feed where the page could not be had."""
+    title_source: str | None = None
+    """feed, json-ld, meta or page; the same for the further sources."""
+    subtitle: str | None = None
+    subtitle_source: str | None = None
+    byline_source: str | None = None
+    authors: tuple[str, ...] = ()
+    """Persons of the byline, in their order."""
+    organisations: tuple[str, ...] = ()
+    """Organisations of the byline."""
+    modified_at: datetime | None = None
+    modified_source: str | None = None
+    section: str | None = None
+    section_source: str | None = None
+    keywords: tuple[str, ...] = ()
+    keywords_source: str | None = None
+    image: str | None = None
+    image_source: str | None = None
+    disclosure: str | None = None
+    wire: str | None = None
+    dateline: str | None = None
+    paywall: str | None = None
+    flagged: tuple[str, ...] = ()
+    """Those of `Page.flags`, each once."""
 
 
 class Page(NamedTuple):
@@ -420,6 +443,9 @@ class Page(NamedTuple):
     """Whether its text tells its headline (`transforms.text.walls.tells`), if it has one."""
     article: Article | None = None
     topics: tuple[TopicMatch, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    removals: tuple[Removal, ...] = ()
+    flags: tuple[Flag, ...] = ()
 
 
 class RetaggedArticle(NamedTuple):

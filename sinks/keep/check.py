@@ -153,7 +153,7 @@ RULES = (
         WHERE database_id IS DISTINCT FROM (SELECT min(database_id) FROM newsbeam_schema)
            OR database_id IS NULL"""),
 )  # fmt: skip
-MATCHED = "matched stands in the title or text from start to end"
+MATCHED = "{} stands in the title or text from start to end"
 OWN_RULE = {("articles", "article_id"), ("entries", "article_id"), ("staged_shards", "run_id")}
 """References that a rule above holds to, because the schema's word for them is too simple."""
 VIEW_COLUMNS = """
@@ -222,12 +222,17 @@ def _of_article(table: Table, articles: str, version: tuple[str, ...]) -> Iterat
         yield Check("reference", table.name, f"{' and '.join(names)} are {told}", (
             f"SELECT {key} FROM {table.name} ANTI JOIN {target} USING ({', '.join(names)})"
         ))  # fmt: skip
-    if {"field", "start", "end", "matched"} <= columns:
-        yield Check("evidence", table.name, MATCHED, (
-            f"SELECT {key} FROM {table.name} JOIN {articles} USING ({', '.join(version)}) "
-            'WHERE "end" <= start OR matched IS DISTINCT FROM '
-            """substring(if(field = 'title', title, text), start + 1, "end" - start)"""
-        ))  # fmt: skip
+    if {"start", "end"} <= columns:
+        joined = f"SELECT {key} FROM {table.name} JOIN {articles} USING ({', '.join(version)}) "
+        for words in columns & {"matched", "evidence"}:
+            yield Check("evidence", table.name, MATCHED.format(words), (
+                f'{joined} WHERE "end" <= start OR start IS NOT NULL AND {words} IS DISTINCT FROM '
+                """substring(if(field = 'title', title, text), start + 1, "end" - start)"""
+            ))  # fmt: skip
+        if "field" not in columns:
+            yield Check("evidence", table.name, "start and end are offsets in the text", (
+                f'{joined} WHERE start < 0 OR "end" <= start OR "end" > length(text)'
+            ))  # fmt: skip
 
 
 def _key(table: Table) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sinks.tables.columns import table
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 DECLARED = (
     table("articles", "One article, as it was last read; `article_versions` keeps what it said before.", "article_id", """
@@ -19,13 +19,32 @@ DECLARED = (
         outlet            VARCHAR      Outlet of that feed.
         country           VARCHAR      Country of the outlet, ISO 3166-1 alpha-2.
         title             VARCHAR      Headline, as listed; the page's own where the feed has none, or several entries of the page.
+        title_source      VARCHAR      (feed|json-ld|meta|page) Who says so: the feed, or the page, by its JSON-LD, by a meta element, or as it shows it.
+        subtitle          VARCHAR      Standfirst or second headline, as the page says.
+        subtitle_source   VARCHAR      (json-ld|meta|page) What of the page says so.
         byline            VARCHAR      Authors, as the page says, or else the feed.
-        published_at      TIMESTAMPTZ  Publication as the feed says, or else the page (then midnight UTC of the day).
-        published_source  VARCHAR      (feed|page) Who says so.
+        byline_source     VARCHAR      (feed|json-ld|meta|page) Who says so.
+        authors           VARCHAR[]    Persons of the byline, in their order.
+        organisations     VARCHAR[]    Organisations of the byline, such as an agency.
+        published_at      TIMESTAMPTZ  Publication as the feed says, or else the page; midnight UTC where only the day is told.
+        published_source  VARCHAR      (feed|json-ld|meta|page) Who says so.
+        modified_at       TIMESTAMPTZ  Last change, as the page says.
+        modified_source   VARCHAR      (json-ld|meta|page) What of the page says so.
         listed_at         TIMESTAMPTZ  When a feed first showed it to us.
         fetched_at        TIMESTAMPTZ  When the page was asked for.
         language          VARCHAR      Language of the text, BCP 47.
         text              VARCHAR      Article text, a paragraph a line; navigation, comments and the like left out.
+        section           VARCHAR      Section of the outlet, as the page says.
+        section_source    VARCHAR      (json-ld|meta|page) What of the page says so.
+        keywords          VARCHAR[]    Keywords, as the page says.
+        keywords_source   VARCHAR      (json-ld|meta|page) What of the page says so.
+        image             VARCHAR      Address of the image that stands for it, as the page says.
+        image_source      VARCHAR      (json-ld|meta|page) What of the page says so.
+        disclosure        VARCHAR      (made|assisted) What the page discloses of the part that a language model had in it; article_flags has the words.
+        wire              VARCHAR      Agency whose copy it is, in whole or in part.
+        dateline          VARCHAR      Place of its dateline, as written.
+        paywall           VARCHAR      Degree to which it is behind a paywall, as of article_flags.
+        flagged           VARCHAR[]    All its flags, each once; article_flags has what speaks for them.
         text_source       VARCHAR      (page|feed) Where the text comes from: the page, or, where that could not be had or has several entries, the feed; then hashes and size are those of the feed's text.
         word_count        INTEGER      Words of the text; in scripts without spaces, characters.
         text_hash         VARCHAR      SHA-256 of the text.
@@ -57,6 +76,29 @@ DECLARED = (
         run_id            VARCHAR      Run that brought it. ->runs.run_id
         replaced_run_id   VARCHAR      Run that brought the next version. ->runs.run_id
     """),
+    table("article_blocks", "One line of an article's text, and its kind.", "article_id position", """
+        article_id        VARCHAR      Article. ->articles.article_id
+        position          INTEGER      Place among all lines that were found, those removed counted, from 0.
+        kind              VARCHAR      (paragraph|subhead|list|quote|table) What it is.
+        start             INTEGER      Offset of its first character in the text, in code points, from 0.
+        end               INTEGER      Offset after its last character.
+    """, rows="blocks"),
+    table("article_removals", "One line that was found with an article's text, and is none of it.", "article_id position kind text", """
+        article_id        VARCHAR      Article. ->articles.article_id
+        kind              VARCHAR      Such as read_also, newsletter or caption; docs/analyst/extraction.md has all.
+        text              VARCHAR      The line.
+        position          INTEGER      Place among all lines that were found; -1 where it was taken out of the page before.
+        rule              VARCHAR      The rule that decided.
+    """, rows="removals"),
+    table("article_flags", "One thing to know of an article before it is trusted, and what speaks for it.", "article_id flag value field evidence", """
+        article_id        VARCHAR      Article. ->articles.article_id
+        flag              VARCHAR      Such as disclosure, wire, dateline, paywall or opinion; docs/analyst/extraction.md has all.
+        value             VARCHAR      What was found: tool, agency, place or degree.
+        field             VARCHAR      (title|text|removed|byline|json-ld|meta|page|url) Where.
+        evidence          VARCHAR      The words that say so, as they stand there.
+        start             INTEGER      Offset of the first character of the first place in title or text, in code points, from 0; NULL elsewhere.
+        end               INTEGER      Offset after the last character.
+    """, rows="flags"),
     table("article_topics", "One topic of an article.", "article_id topic", """
         article_id        VARCHAR      Article. ->articles.article_id
         topic             VARCHAR      Topic id. ->topics.topic

@@ -11,7 +11,9 @@
 
 WITH printed AS (
     SELECT story_id, outlet, title, article_id,
-           least(CASE WHEN published_source = 'page' THEN published_at + INTERVAL 24 HOUR
+           least(CASE WHEN published_source <> 'feed'
+                       AND published_at = time_bucket(INTERVAL 24 HOUR, published_at)
+                      THEN published_at + INTERVAL 24 HOUR
                       ELSE published_at END, listed_at) AS printed_at
     FROM articles WHERE story_id IN (
         SELECT story_id FROM articles GROUP BY story_id HAVING min(outlet) <> max(outlet))

@@ -538,7 +538,7 @@ def test_killed_at_any_moment_an_update_can_be_done_again(news: Path) -> None:
                 process.wait(chance.uniform(0, 0.1))
             process.kill()
             assert process.communicate()[1] == ""
-    assert update_index(news, 0) in (0, 1)
+    update_index(news, 0)  # the last one at least may be missing
     found = search(news, "sanctions", limit=100, lock_timeout=0)
     assert (set(numbers(found)), found.total) == (wanted, len(wanted))
 
