@@ -1,0 +1,2 @@
+def noted(texts):
+    return set(), range(0)
