@@ -21,12 +21,15 @@ import yaml
 from config.checked import Document, load_list
 
 RULE_FILES = ("hygiene", "flags")
-PLACES = ("anywhere", "head", "tail", "title", "byline", "removed", "page")
+PLACES = ("anywhere", "head", "tail", "last", "title", "byline", "removed", "page")
 """Where a rule looks: in each line; in those before, or after, all that is surely article; in the
+last one; in the
 headline; in the byline; in lines that were removed; in what only the HTML holds."""
 TAKES = ("title", "titles")
 """What goes with a line that is but a label: the title in the next line, or all titles that follow."""
 LONGEST_LINE = 400
+"""Characters of a line that a rule looks at where it does not say."""
+LONGEST = 1_000
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
 LANGUAGE = re.compile(r"[a-z]{2,3}")
 PHRASES = ("begins", "labels", "whole", "ends", "holds")
@@ -74,6 +77,13 @@ class Agency(NamedTuple):
     """Abbreviations that stand for it only beside a place, in brackets or in a byline."""
 
 
+class City(NamedTuple):
+    """The cities of a country, in all the ways of writing them."""
+
+    country: str
+    names: tuple[str, ...]
+
+
 def load_rules(path: str, key: str) -> tuple[Rule, ...]:
     """The rules of a file, in its order; `key` is one of `RULE_FILES`.
 
@@ -91,6 +101,15 @@ def load_agencies(path: str) -> tuple[Agency, ...]:
         ConfigError: naming file and line of every problem.
     """
     return load_list(path, "agencies", ("agencies",), _agency, lambda agency: agency.name)
+
+
+def load_cities(path: str) -> tuple[City, ...]:
+    """The countries of a file of cities, in its order.
+
+    Raises:
+        ConfigError: naming file and line of every problem.
+    """
+    return load_list(path, "cities", ("cities",), _city, lambda city: city.country)
 
 
 def _removal(document: Document, node: yaml.Node) -> Rule | None:
@@ -156,6 +175,13 @@ def _agency(document: Document, node: yaml.Node) -> Agency | None:
     return Agency(name, names, signs) if name else None
 
 
+def _city(document: Document, node: yaml.Node) -> City | None:
+    values = document.mapping(node, "a country", ("country", "names"), ("country", "names"))
+    country = document.text(values.get("country"), "'country'")
+    names = _texts(document, values.get("names"), "names")
+    return City(country, names) if country else None
+
+
 def _texts(document: Document, node: yaml.Node | None, what: str) -> tuple[str, ...]:
     found = (document.text(item, "a phrase") for item in document.sequence(node, f"'{what}'"))
     return tuple(text for text in found if text)
@@ -188,8 +214,8 @@ def _language(text: str) -> str:
 
 
 def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= LONGEST_LINE):
-        raise ValueError(f"{text!r} is no number from 1 to {LONGEST_LINE}")
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= LONGEST):
+        raise ValueError(f"{text!r} is no number from 1 to {LONGEST}")
     return int(text)
 
 

@@ -60,6 +60,7 @@ class Rules:
         self._uses = list(uses.values())
         self._phrases = Phrases(uses)
         self._like = [rule for rule in self.rules if rule.like]
+        self._folds = max((rule.longest for rule in self.rules if not _shape(rule)), default=0)
         self._longest = max((rule.longest for rule in self.rules), default=0)
         self._numbers = {rule.id: number for number, rule in enumerate(self.rules)}
 
@@ -92,7 +93,8 @@ class Rules:
         lead = LEAD.match(line)
         offset = lead.end() if lead and lead.end() < len(line) else 0
         text = TAIL.sub("", line[offset:]) or line[offset:]
-        return _Line(text, offset, fold(text.replace("\n", " ")))
+        folded = fold(text.replace("\n", " ")) if len(text) <= self._folds else Folded("", None)
+        return _Line(text, offset, folded)
 
     def _fired(
         self, line: _Line | None, spots: dict[int, list[tuple[_Use, int, int]]]
@@ -111,6 +113,11 @@ class Rules:
         for rule in self._like:
             if len(line.text) <= rule.longest and not rule.all:
                 yield self._numbers[rule.id]
+
+
+def _shape(rule: Rule) -> bool:
+    """Whether a rule looks for no phrase."""
+    return not (rule.all or any(getattr(rule, role) for role in ROLES))
 
 
 def _uses(number: int, rule: Rule) -> Iterator[tuple[str, _Use]]:

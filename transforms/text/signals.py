@@ -1,0 +1,160 @@
+"""What only the HTML of a page tells of its article: one pass over metas, JSON-LD and marked elements."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+from transforms.text.jsonld import objects, types_of
+
+METAS = {
+    "article:opinion": "opinion",
+    "article:content_tier": "tier",
+    "article:section": "section",
+    "og:type": "og_type",
+    "og:site_name": "site",
+    "isaccessibleforfree": "free",
+    "article:ai_generated": "machine",
+}
+ARTICLES = ("Article", "BlogPosting", "Report")
+"""What the types of articles end with."""
+MARKS = re.compile(
+    r"(?P<walls>paywall|regwall|subscribers?-only|premium-content|metered|paid-content)"
+    r"|(?P<notes>disclos|disclaimer|ai-generated|ai-notice|ai-label|correction|transparen)"
+    r"|(?P<bylines>byline|author|agency|credit-line|source-name)",
+    re.IGNORECASE,
+)
+"""What classes of elements are named that tell something; the names are those of many systems."""
+WATCHED = ("div", "p", "section", "span", "address", "aside", "a", "article", "video", "figure")
+MOST_WATCHED = 20_000
+MOST_MARKED, LONGEST_MARKED = 8, 300
+"""Elements of a kind that are looked at, and characters of their texts."""
+APART = frozenset({"nav", "footer", "aside", "script", "style", "noscript", "form", "template"})
+
+
+class Signals(NamedTuple):
+    """What the HTML says beside the text."""
+
+    types: tuple[str, ...] = ()
+    """Of the JSON-LD, each once."""
+    free: bool | None = None
+    """isAccessibleForFree of the article."""
+    tier: str = ""
+    """article:content_tier: free, metered or locked."""
+    opinion: bool | None = None
+    """article:opinion."""
+    section: str = ""
+    og_type: str = ""
+    site: str = ""
+    machine: bool | None = None
+    """Whether a meta or JSON-LD says that a machine made the text."""
+    walls: tuple[str, ...] = ()
+    """Texts of elements that are named as a paywall."""
+    bylines: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Texts of elements that are named as disclosures, also of those that are not shown."""
+    articles: int = 0
+    """Elements of the name."""
+    videos: int = 0
+    figures: int = 0
+    links: int = 0
+    paragraphs: int = 0
+
+
+def signals_of(tree: Any, things: list[dict[str, Any]] | None = None) -> Signals:
+    """The signals of a parsed page, which is not changed; `things` are its JSON-LD, if at hand."""
+    metas: dict[str, str] = {}
+    for meta in tree.iter("meta"):
+        name = (meta.get("property") or meta.get("name") or meta.get("itemprop") or "").lower()
+        if name in METAS:
+            metas.setdefault(METAS[name], (meta.get("content") or "").strip()[:100])
+    things = objects(tree) if things is None else things
+    mains = [thing for thing in things if _is_article(types_of(thing))]
+    types = tuple(dict.fromkeys(kind for thing in things for kind in types_of(thing)))
+    free = _truth(metas.get("free"))
+    for thing in mains:
+        if free is None:
+            free = _truth(thing.get("isAccessibleForFree"))
+    section = metas.get("section") or next(_sections(mains), "")
+    marked, counts = _marked(tree)
+    return Signals(
+        types,
+        free,
+        metas.get("tier", "").lower(),
+        _truth(metas.get("opinion")),
+        section,
+        metas.get("og_type", "").lower(),
+        metas.get("site", ""),
+        _truth(metas.get("machine")),
+        tuple(_texts(marked["walls"])),
+        tuple(_texts(marked["bylines"])),
+        tuple(_texts(marked["notes"])),
+        counts["article"],
+        counts["video"],
+        counts["figure"],
+        counts["a"],
+        counts["p"],
+    )
+
+
+def _marked(tree: Any) -> tuple[dict[str, list[Any]], Counter[str]]:
+    """Elements by what their classes are named, and how many there are of each tag."""
+    marked: dict[str, list[Any]] = {name: [] for name in MARKS.groupindex}
+    counts: Counter[str] = Counter()
+    known: dict[str, str | None] = {}  # classes of a page repeat
+    for element in islice(tree.iter(*WATCHED), MOST_WATCHED):
+        counts[element.tag] += 1
+        named = element.get("class")
+        if not named:
+            continue
+        if named not in known:
+            match = MARKS.search(named[:300])
+            known[named] = match.lastgroup if match else None
+        if (kind := known[named]) and len(marked[kind]) < 3 * MOST_MARKED:
+            marked[kind].append(element)
+    return marked, counts
+
+
+def _is_article(types: Iterable[str]) -> bool:
+    return any(kind.endswith(ARTICLES) or kind == "LiveBlogPosting" for kind in types)
+
+
+def _truth(value: Any) -> bool | None:
+    """Yes or no, as pages write it."""
+    if isinstance(value, bool):
+        return value
+    return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(
+        str(value).strip().lower().rsplit("/", 1)[-1]
+    )
+
+
+def _sections(things: list[dict[str, Any]]) -> Iterator[str]:
+    for thing in things:
+        section = thing.get("articleSection")
+        named = section if isinstance(section, list) else [section]
+        yield from (one[:100] for one in named[:3] if isinstance(one, str))
+
+
+def _texts(elements: list[Any]) -> Iterator[str]:
+    """The texts of the first elements that are no part of menus and the like, each once."""
+    seen: set[str] = set()
+    for element in elements:
+        if len(seen) >= MOST_MARKED:
+            return
+        if element.tag in APART or any(
+            parent.tag in APART for parent in islice(element.iterancestors(), 6)
+        ):
+            continue
+        pieces, size = [], 0
+        for piece in element.itertext():
+            pieces.append(piece)
+            size += len(piece)
+            if size > 4 * LONGEST_MARKED:
+                break
+        text = " ".join(" ".join(pieces).split())[:LONGEST_MARKED]
+        if len(text) > 2 and text not in seen:
+            seen.add(text)
+            yield text
