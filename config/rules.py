@@ -21,10 +21,10 @@ import yaml
 from config.checked import Document, load_list
 
 RULE_FILES = ("hygiene", "flags")
-PLACES = ("anywhere", "head", "tail", "last", "title", "byline", "removed", "page")
+PLACES = ("anywhere", "head", "tail", "last", "title", "byline", "removed", "page", "around")
 """Where a rule looks: in each line; in those before, or after, all that is surely article; in the
 last one; in the
-headline; in the byline; in lines that were removed; in what only the HTML holds."""
+headline; in the byline; in lines that were removed; in what only the HTML holds, and in the short texts beside its headline."""
 TAKES = ("title", "titles")
 """What goes with a line that is but a label: the title in the next line, or all titles that follow."""
 LONGEST_LINE = 400

@@ -171,7 +171,7 @@ def _place(
     if sign.startswith(".") and len(sign) == 1:
         fits = told and len(pieces) == 1 and len(place.split()) <= 2
     elif sign[:1] in ":|·•=":
-        fits = told and (known or capitals) and (capitals or len(pieces) > 1 or sign[0] != ":")
+        fits = known or (told and capitals)
     else:
         fits = told or bool(dated) or (capitals and len(sign) > 0)
     return (place, agency) if fits else None

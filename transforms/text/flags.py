@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -54,6 +55,9 @@ EDITOR = re.compile(
     r"|[Ee]ditado|[Rr]evisado|[Rr]ivisto)(?:,? (?:and|und|et|y|e) \w+)? (?:by|von|par|por|da)\s+(?:(?:the|our) )?(?:(?:human )?(?:editor|redacteur|Redakteur(?:in)?) )?"
     r"(?P<who>[A-ZÀ-Ý][\w’'.-]+(?: [A-ZÀ-Ý][\w’'.-]+){1,3})|(?:[Ee]ditor|Redaktion|Human editor|Editor in charge|Редактор|Redakcja|編集|编辑|編輯)\s*[:：]\s*(?P<named>[^\n,;.]{2,60})"
 )
+BEGINS_LIVE = re.compile(r"\W*live\b.{0,12}[:|–—-]", re.IGNORECASE)
+MOST_TIMES = 5
+"""Lines with times from which a page is a ticker by them alone, where they fall."""
 READ = 250
 """Characters of lines that are read where they stand between head and tail."""
 CUT_TEXT = 1_500
@@ -96,17 +100,18 @@ def flags(
     spots = list(_spots(title or "", lines, removals, byline, signals))
     found = list(_told(spots))
     parts = [part.lower() for part in urlsplit(url).path.split("/")[:-1] if part]
-    bylines = [one for one in (byline, *signals.bylines[:3]) if one]
+    bylines = [one for one in (byline, *signals.bylines[:3], *signals.around) if one]
     disclosed = list(_disclosures(found, spots, signals))
+    wired = list(wire_flags(title or "", lines, removals, bylines, bool(disclosed)))
     every = [
         *disclosed,
-        *wire_flags(title or "", lines, removals, bylines, bool(disclosed)),
+        *wired,
         *_walls(found, signals, lines),
         *_truncated(found, lines, text),
         *_live(found, signals, lines, title or ""),
         *_opinion(found, signals, parts),
         *_sponsored(found, signals, parts),
-        *_release(found),
+        *_release(found, wired),
         *(one.flag for one in found if one.flag.flag == "corrected"),
         *_shape(found, signals, lines, parts),
     ]
@@ -143,6 +148,8 @@ def _spots(
             yield _Spot(line, "removed", None, where, gone.kind)
     for note in (*signals.notes, *signals.walls):
         yield _Spot(note, "page", None, {"page"})
+    for near in signals.around:
+        yield _Spot(near, "page", None, {"around"})
 
 
 def _told(spots: Sequence[_Spot]) -> Iterator[_Found]:
@@ -229,10 +236,20 @@ def _live(
     told = _of(found, "live")
     times = [line for line in lines if TIME.match(line.text)]
     titled = [one for one in told if one.flag.value == "title"]
-    if titled and (len(times) >= 2 or len(told) > len(titled) or re.match(r"\W*[Ll][Ii][Vv][Ee]\b.{0,12}[:|–—-]", title)):
+    if titled and (len(times) >= 2 or BEGINS_LIVE.match(title)):
         yield titled[0].flag
     elif told and len(times) >= 3:
         yield told[0].flag
+    elif len(times) >= MOST_TIMES and _falling(times):
+        yield Flag("live", "times", "text", times[0].text[:80], times[0].start,
+                   times[0].start + len(times[0].text[:80]))  # fmt: skip
+
+
+def _falling(times: Sequence[Line]) -> bool:
+    """Whether the newest comes first, as in tickers; diaries and round-ups go with the day."""
+    clock = [tuple(map(int, re.findall(r"\d+", line.text)[:2])) for line in times]
+    falls = sum(later <= earlier for earlier, later in pairwise(clock))
+    return falls >= len(clock) - 2
 
 
 def _opinion(found: list[_Found], signals: Signals, parts: list[str]) -> Iterator[Flag]:
@@ -259,14 +276,14 @@ def _sponsored(found: list[_Found], signals: Signals, parts: list[str]) -> Itera
         yield one.flag
 
 
-def _release(found: list[_Found]) -> Iterator[Flag]:
-    """A label is enough; of the other signs two different ones are needed."""
+def _release(found: list[_Found], wired: list[Flag]) -> Iterator[Flag]:
+    """A label is enough; of the other signs, a dateline without an agency among them, two."""
     told = _of(found, "press_release")
     labels = [one for one in told if one.flag.value == "label"]
     signs = {one.flag.value: one for one in told}
     if labels:
         yield labels[0].flag
-    elif len(signs) > 1:
+    elif signs and len(signs) + ([flag.flag for flag in wired] == ["dateline"]) > 1:
         yield next(iter(signs.values())).flag
 
 
@@ -277,11 +294,12 @@ def _shape(
     size = sum(len(line.text) for line in lines)
     article = any(kind.endswith(("Article", "BlogPosting")) for kind in signals.types)
     lists = [kind for kind in signals.types if kind in ("CollectionPage", "SearchResultsPage")]
-    if lists and not article:
+    told = article or signals.og_type == "article"
+    if lists and not told:
         yield Flag("index", "list", "json-ld", lists[0])
-    elif (titled := _of(found, "index")) and not article:
+    elif (titled := _of(found, "index")) and signals.og_type != "article":
         yield titled[0].flag
-    elif signals.articles >= 5 and not article and signals.paragraphs <= 2 * signals.articles and size < 1_500:
+    elif signals.articles >= 5 and not told and signals.paragraphs <= 2 * signals.articles and size < 1_500:
         yield Flag("index", "teasers", "page", f"{signals.articles} article elements")
     if size >= 1_000:
         return

@@ -16,7 +16,7 @@ from transforms.text.rules import Hit, Rules
 NOTES = frozenset({"disclosure", "corrected", "sponsored"})
 PART = "colophon"
 """The flag of rules for lines that belong to a disclosure and are none by themselves."""
-HEAD, TAIL = 3, 6
+HEAD, TAIL = 5, 6
 """Lines at the beginning and at the end in which notes stand."""
 OPENS, SHUTS = "“„«「『‘", "”“»」』’"
 

@@ -18,6 +18,9 @@ METAS = {
     "og:site_name": "site",
     "isaccessibleforfree": "free",
     "article:ai_generated": "machine",
+    "article:author": "author",
+    "author": "author",
+    "byl": "author",
 }
 ARTICLES = ("Article", "BlogPosting", "Report")
 """What the types of articles end with."""
@@ -32,7 +35,13 @@ WATCHED = ("div", "p", "section", "span", "address", "aside", "a", "article", "v
 MOST_WATCHED = 20_000
 MOST_MARKED, LONGEST_MARKED = 8, 300
 """Elements of a kind that are looked at, and characters of their texts."""
-APART = frozenset({"nav", "footer", "aside", "script", "style", "noscript", "form", "template"})
+APART = frozenset(
+    "nav footer aside script style noscript form template figure figcaption picture".split()
+)
+PICTURED = re.compile(r"image|photo|foto|media|picture|caption|gallery|related|teaser|recirc", re.IGNORECASE)
+"""What classes of elements are named in which names are those of photographers, or of others."""
+LEVELS, BESIDE, SHORT = 3, 4, 120
+"""How far from the headline labels and bylines are looked for: up, aside, and their characters."""
 
 
 class Signals(NamedTuple):
@@ -54,6 +63,9 @@ class Signals(NamedTuple):
     walls: tuple[str, ...] = ()
     """Texts of elements that are named as a paywall."""
     bylines: tuple[str, ...] = ()
+    """Of a meta, and of elements that are named so."""
+    around: tuple[str, ...] = ()
+    """Short texts beside the headline: kicker, labels, byline."""
     notes: tuple[str, ...] = ()
     """Texts of elements that are named as disclosures, also of those that are not shown."""
     articles: int = 0
@@ -90,7 +102,8 @@ def signals_of(tree: Any, things: list[dict[str, Any]] | None = None) -> Signals
         metas.get("site", ""),
         _truth(metas.get("machine")),
         tuple(_texts(marked["walls"])),
-        tuple(_texts(marked["bylines"])),
+        tuple(dict.fromkeys([*_author(metas), *_texts(marked["bylines"])])),
+        tuple(_around(tree)),
         tuple(_texts(marked["notes"])),
         counts["article"],
         counts["video"],
@@ -138,15 +151,38 @@ def _sections(things: list[dict[str, Any]]) -> Iterator[str]:
         yield from (one[:100] for one in named[:3] if isinstance(one, str))
 
 
+def _author(metas: dict[str, str]) -> list[str]:
+    author = metas.get("author", "")
+    return [author] if author and "://" not in author else []
+
+
+def _around(tree: Any) -> Iterator[str]:
+    """The short texts beside the headline, and beside what holds it."""
+    node = next(tree.iter("h1"), None)
+    for _ in range(LEVELS if node is not None else 0):
+        parent = node.getparent()
+        if parent is None or parent.tag in ("body", "html"):
+            return
+        beside = [
+            *islice(node.itersiblings(preceding=True), BESIDE),
+            *islice(node.itersiblings(), BESIDE),
+        ]
+        for element in beside:
+            if isinstance(element.tag, str) and element.tag not in APART:
+                pieces = list(islice(element.itertext(), 12))
+                text = " ".join(" ".join(pieces).split())
+                if 2 < len(text) <= SHORT:
+                    yield text
+        node = parent
+
+
 def _texts(elements: list[Any]) -> Iterator[str]:
     """The texts of the first elements that are no part of menus and the like, each once."""
     seen: set[str] = set()
     for element in elements:
         if len(seen) >= MOST_MARKED:
             return
-        if element.tag in APART or any(
-            parent.tag in APART for parent in islice(element.iterancestors(), 6)
-        ):
+        if any(_is_apart(one) for one in (element, *islice(element.iterancestors(), 5))):
             continue
         pieces, size = [], 0
         for piece in element.itertext():
@@ -158,3 +194,7 @@ def _texts(elements: list[Any]) -> Iterator[str]:
         if len(text) > 2 and text not in seen:
             seen.add(text)
             yield text
+
+
+def _is_apart(element: Any) -> bool:
+    return element.tag in APART or PICTURED.search(element.get("class") or "") is not None

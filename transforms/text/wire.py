@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from transforms.records import Flag, Removal
 from transforms.text.agencies import agencies, in_byline
-from transforms.text.datelines import BRACKETS, LONGEST, Dateline, dateline_of
+from transforms.text.datelines import BRACKETS, LONGEST, Dateline, cities, dateline_of
 
 HEAD = 4
 """Lines in which a dateline may stand: headline, kicker and teaser come before it."""
@@ -36,6 +36,8 @@ CONTRIBUTED = re.compile(
 DESK = re.compile(r"^\(?(?:Reporting|Additional reporting|Writing|Text) by .*\b[Ee]dit(?:ing|ed) by\b")
 """The form in which Reuters names those who wrote and edited."""
 END = re.compile(r"[(/\[]\s*(?P<by>[^()/\[\]]{2,30}?)\s*[)/\]]?\.?$")
+SIGNED = re.compile(r"[.!?”\"’)]\s+/?(?P<by>[A-Z]{2,6}|dpa|epd|sda|apa)/?$")
+"""Letters of an agency after the last sentence."""
 NUMBER = re.compile(r"\bdpa[:-]\d{6}-\d")
 CITED = re.compile(
     r"(?:\b(?:reported|reports|according to|told|via|berichtete?t?|meldete?|laut|selon|rapporte|según|informó|secondo|riferisce"
@@ -96,7 +98,8 @@ def _leading(title: str, lines: Sequence[Line]) -> tuple[Dateline, Line] | None:
         if text.casefold() == title.casefold():
             continue
         following = lines[number + 1].text if number + 1 < len(lines) else ""
-        if len(text) <= 30 and len(following) >= SHORTEST and (alone := _alone(text)):
+        led = len(following) >= SHORTEST or text.rstrip().endswith((":", "-", "–", "—"))
+        if len(text) <= 30 and led and (alone := _alone(text)):
             return alone, line
         if len(text) < SHORTEST and text[:1] < "\u0e00":
             continue
@@ -113,8 +116,6 @@ def _leading(title: str, lines: Sequence[Line]) -> tuple[Dateline, Line] | None:
 def _alone(text: str) -> Dateline | None:
     """A line that is a known place, with a dash or a date after it at most."""
     found = dateline_of(f"{text.rstrip(' -–—:.,')} – X", "") if text else None
-    from transforms.text.datelines import cities
-
     if found and found.place.split(",")[0].casefold() in cities():
         return found._replace(start=0, end=len(text))
     return None
@@ -146,7 +147,9 @@ def _by_credit(
     lines: Sequence[Line], removals: Sequence[Removal]
 ) -> tuple[Flag, bool] | None:
     gone = [Line(gone.text, -1) for gone in removals if gone.kind not in PICTURES]
-    for line in (*reversed(lines[-5:]), *gone):
+    legal = [one.text for one in removals if one.kind == "legal_tail"]
+    short = [line for line in lines[:HEAD] if len(line.text) <= 20]
+    for line in (*reversed(lines[-5:]), *short, *gone):
         if found := _credited(line.text):
             name, full = found
             if line.start < 0:
@@ -154,6 +157,9 @@ def _by_credit(
             end = line.start + len(line.text)
             start = max(line.start, end - 200)
             return Flag("wire", name, "text", line.text[-200:], start, end), full
+    for text in legal:
+        if owner := agencies().named.search(text):
+            return Flag("wire", agencies().of(owner.group()), "removed", text[:200]), True
     return None
 
 
@@ -164,8 +170,11 @@ def _credited(text: str) -> tuple[str, bool] | None:
         return "Reuters", True
     if NUMBER.search(text):
         return "dpa", True
+    if signed := SIGNED.search(text):
+        if name := known.names.get(signed["by"].casefold()):
+            return name, True
     if (end := END.search(text)) and (name := known.names.get(end["by"].strip().casefold())):
-        return (name, True) if end["by"].strip() != end["by"].strip().lower() or name.islower() else None
+        return name, True
     if len(text) > 300:
         return None
     if name := known.names.get(text.strip(" .()[]—–-/").casefold()):
@@ -185,16 +194,13 @@ def _by_citation(lines: Sequence[Line]) -> tuple[Flag, bool] | None:
     for line in lines:
         for written in agencies().named.finditer(line.text):
             before = CITED.search(line.text[: written.start()])
-            after = SAYS.match(line.text, written.end())
-            if before or SAYS.match(line.text[written.end() :]):
+            after = SAYS.match(line.text[written.end() :])
+            if before or after:
                 start = before.start() if before else written.start()
-                end = written.end() if before else written.end() + len(
-                    SAYS.match(line.text[written.end() :]).group()  # type: ignore[union-attr]
-                )
-                flag = Flag("wire", agencies().of(written.group()), "text",
-                            line.text[start:end], line.start + start, line.start + end)  # fmt: skip
+                end = written.end() + (after.end() if after and not before else 0)
+                evidence, name = line.text[start:end], agencies().of(written.group())
+                flag = Flag("wire", name, "text", evidence, line.start + start, line.start + end)
                 return flag, False
-            del after
     return None
 
 
