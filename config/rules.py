@@ -28,8 +28,10 @@ headline; in the byline; in lines that were removed; in what only the HTML holds
 TAKES = ("title", "titles")
 """What goes with a line that is but a label: the title in the next line, or all titles that follow."""
 LONGEST_LINE = 400
-"""Characters of a line that a rule looks at where it does not say."""
+"""Characters of a line that a rule looks at where it does not say; no phrase is looked for in longer
+ones."""
 LONGEST = 1_000
+"""Characters of a line that the shapes of rules may ask for."""
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
 LANGUAGE = re.compile(r"[a-z]{2,3}")
 PHRASES = ("begins", "labels", "whole", "ends", "holds")

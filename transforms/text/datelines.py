@@ -7,6 +7,7 @@ them, capitals before a dash, or a preposition before them elsewhere in the text
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
@@ -41,9 +42,9 @@ NO_PLACES = frozenset(
     " reportaje exclusiva esclusivo intervista commento срочно видео фото мнение интервью внимание"
     " wichtig achtung tipp info fazit quelle warning important tip".split()
 )
-PREPOSITIONS = (
-    "in|at|near|from|to|aus|bei|nach|für|von|à|en|de|a|di|da|em|no|na|te|naar|uit|w|we|z|ze|do|v|ve"
-    "|в|во|из|у|з|із|під|под|i|på|till|til|fra|från"
+PREPOSITIONS = frozenset(
+    "in at near from to aus bei nach für von à en de a di da em no na te naar uit w we z ze do v ve"
+    " в во из у з із під под i på till til fra från".split()
 )
 UNSPACED = (
     # 新华社北京1月1日电 · 中新网上海5月3日电 · （中央社記者王台北1日電） · （竹溪訊）
@@ -84,8 +85,8 @@ def cities() -> frozenset[str]:
     return frozenset(name.casefold() for country in listed for name in country.names)
 
 
-def dateline_of(line: str, elsewhere: str) -> Dateline | None:
-    """The dateline that a line begins with; `elsewhere` is what else is said: headline and text."""
+def dateline_of(line: str, elsewhere: Callable[[], str]) -> Dateline | None:
+    """The dateline that a line begins with; `elsewhere` gives what else is said: headline and text."""
     return _unspaced(line) or _spaced(line, elsewhere)
 
 
@@ -105,7 +106,7 @@ def _unspaced(line: str) -> Dateline | None:
     return None
 
 
-def _spaced(line: str, elsewhere: str) -> Dateline | None:
+def _spaced(line: str, elsewhere: Callable[[], str]) -> Dateline | None:
     """``(ANSA) - ROMA, 03 MAG - …``, ``Madrid, 3 may (EFE).- …``, ``МОСКВА, 3 мая. /ТАСС/. …``."""
     head = line[:LONGEST]
     begin, agency = 0, ""
@@ -137,7 +138,7 @@ def _agency(written: str) -> str:
 
 
 def _place(
-    head: str, sign: str, rest: str, agency: str, elsewhere: str
+    head: str, sign: str, rest: str, agency: str, elsewhere: Callable[[], str]
 ) -> tuple[str, str] | None:
     """Place and agency of what stands before a separator, where it is a dateline at all."""
     named = False
@@ -167,7 +168,7 @@ def _place(
     if rest[0].islower():
         return None
     capitals = pieces[0].isupper() and len(pieces[0].split()) <= 3 and len(pieces[0]) > 2
-    told = known or _told(pieces[0], elsewhere)
+    told = known or _told(pieces[0], elsewhere())
     if sign.startswith(".") and len(sign) == 1:
         fits = told and len(pieces) == 1 and len(place.split()) <= 2
     elif sign[:1] in ":|·•=":
@@ -187,5 +188,13 @@ def _named(piece: str) -> bool:
 
 def _told(place: str, elsewhere: str) -> bool:
     """Whether a place is named elsewhere, after a preposition."""
-    asked = rf"(?:^|[\s(„“\"])(?:{PREPOSITIONS})\s{re.escape(place)}(?!\w)"
-    return re.search(asked, elsewhere, re.IGNORECASE) is not None
+    text, place = elsewhere.casefold(), place.casefold()
+    at = text.find(place)
+    while at > 0:
+        before = text[max(0, at - 6) : at].split()
+        follows = text[at + len(place) : at + len(place) + 1]
+        if before and text[at - 1].isspace() and not follows.isalnum():
+            if before[-1].strip("(„“\"") in PREPOSITIONS:
+                return True
+        at = text.find(place, at + 1)
+    return False

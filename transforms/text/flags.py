@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from config.rules import LONGEST_LINE
 from transforms.records import Flag, Removal
 from transforms.text.notes import PART, flag_rules, places, quoted
 from transforms.text.rules import Hit, Rules
@@ -99,7 +100,7 @@ def flags(
     lines = list(_lines(text))
     spots = list(_spots(title or "", lines, removals, byline, signals))
     found = list(_told(spots))
-    parts = [part.lower() for part in urlsplit(url).path.split("/")[:-1] if part]
+    parts = _parts(url)
     bylines = [one for one in (byline, *signals.bylines[:3], *signals.around) if one]
     disclosed = list(_disclosures(found, spots, signals))
     wired = list(wire_flags(title or "", lines, removals, bylines, bool(disclosed)))
@@ -116,6 +117,15 @@ def flags(
         *_shape(found, signals, lines, parts),
     ]
     return tuple({(flag.flag, flag.value): flag for flag in reversed(every)}.values())[::-1]
+
+
+def _parts(url: str) -> list[str]:
+    """The folders of an address, in lower case."""
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        return []
+    return [part.lower() for part in path.split("/")[:-1] if part]
 
 
 def _lines(text: str) -> Iterator[Line]:
@@ -141,7 +151,7 @@ def _spots(
     for at, line in enumerate(lines):
         where = places(at, count)
         if len(where) > 1 or len(line.text) <= READ:
-            yield _Spot(line.text, "text", line.start, where)
+            yield _Spot(line.text[:LONGEST_LINE], "text", line.start, where)
     for gone in removals:
         for line in gone.text.split("\n"):
             where = {"removed", "tail"} if gone.kind == "disclosure" else {"removed"}
@@ -299,7 +309,7 @@ def _shape(
         yield Flag("index", "list", "json-ld", lists[0])
     elif (titled := _of(found, "index")) and signals.og_type != "article":
         yield titled[0].flag
-    elif signals.articles >= 5 and not told and signals.paragraphs <= 2 * signals.articles and size < 1_500:
+    elif signals.articles >= 5 and not told and size < 1_500:
         yield Flag("index", "teasers", "page", f"{signals.articles} article elements")
     if size >= 1_000:
         return

@@ -16,19 +16,25 @@ from config.load import shipped
 from config.rules import load_rules
 from transforms.folding import UNSPACED
 from transforms.records import Line, Removal
-from transforms.text.notes import noted
+from transforms.text.notes import NOTES, PART, note_rules, noted, quoted
 from transforms.text.rules import Hit, Rules
 
 BODY, BODY_UNSPACED = 80, 32
 """Characters from which a line that ends as a sentence is surely article."""
 TITLE = (12, 180)
 """Characters of a headline that a label leads to; of half as many in scripts without spaces."""
+EDGE, MIDDLE = 8, 300
+"""Lines at each end that are read whole; those between are where they are no longer than this."""
 MOST_TITLES = 12
 MOST_SKIPPED = 6
 """Lines at the end that no rule knows, and that may stand between those that go."""
 MARKED = re.compile(r"[.!?…。！？।؟:;,][\"'”’»)\]」』]*$")
 ENDED = re.compile(r"[.。!！।۔][\"'”’»)\]」』]*$")
 SPEECH = re.compile(r"[\"“”„«‘「『]")
+
+
+APART = NOTES | {PART}
+"""Kinds of rules that say what stays."""
 
 
 class Facts(NamedTuple):
@@ -47,8 +53,8 @@ class _Choice(NamedTuple):
 
 @cache
 def rules() -> Rules:
-    """The rules as shipped, read once in a process."""
-    return Rules(load_rules(str(shipped("hygiene.yaml")), "hygiene"))
+    """The rules as shipped, and those of notes, read once in a process."""
+    return Rules((*load_rules(str(shipped("hygiene.yaml")), "hygiene"), *note_rules()))
 
 
 def clean(
@@ -60,8 +66,11 @@ def clean(
     says, over several lines, how a machine made the text: it goes as one removal.
     """
     texts = [line.text for line in lines]
-    hits = _in_runs(lines, rules().read(texts))
-    notes, colophon = noted(texts)
+    last = len(texts) - EDGE
+    read = [t if at < EDGE or at >= last or len(t) <= MIDDLE else "" for at, t in enumerate(texts)]
+    hits = _in_runs(lines, rules().read(read))
+    notes, colophon = noted(texts, hits)
+    hits = [[hit for hit in found if hit.rule.kind not in APART] for found in hits]
     chosen: dict[int, _Choice] = {}
     for at, found in enumerate(hits):
         if at not in notes and (hit := _first(found, "anywhere")):
@@ -75,9 +84,13 @@ def clean(
 
 
 def _in_runs(lines: Sequence[Line], hits: list[list[Hit]]) -> list[list[Hit]]:
-    """Without the hits on lines of other kinds, or on fewer lines in succession, than rules ask."""
+    """Without hits on lines of other kinds than rules ask, on too few of them, and in speech."""
     kept = [
-        [hit for hit in found if not hit.rule.of or line.kind in hit.rule.of]
+        [
+            hit
+            for hit in found
+            if (not hit.rule.of or line.kind in hit.rule.of) and not quoted(line.text, hit.start)
+        ]
         for line, found in zip(lines, hits, strict=True)
     ]
     for rule in {hit.rule.id: hit.rule for found in kept for hit in found if hit.rule.run > 1}.values():
@@ -175,7 +188,8 @@ def _follow(
 
 def _is_bare(text: str, hits: list[Hit]) -> bool:
     """Whether a line is a label alone, with nothing that it leads to."""
-    return not re.search(r"\w", text[max(hit.end for hit in hits) :])
+    rest = re.findall(r"\w+", text[max(hit.end for hit in hits) :])
+    return not rest or (len(rest) == 1 and len(rest[0]) <= 5)  # here, hier, auch
 
 
 def _is_title(line: Line) -> bool:

@@ -11,14 +11,13 @@ from functools import cache
 
 from config.load import shipped
 from config.rules import Rule, load_rules
-from transforms.text.rules import Hit, Rules
+from transforms.text.rules import Hit
 
 NOTES = frozenset({"disclosure", "corrected", "sponsored"})
 PART = "colophon"
 """The flag of rules for lines that belong to a disclosure and are none by themselves."""
 HEAD, TAIL = 5, 6
 """Lines at the beginning and at the end in which notes stand."""
-OPENS, SHUTS = "“„«「『‘", "”“»」』’"
 
 
 @cache
@@ -28,9 +27,9 @@ def flag_rules() -> tuple[Rule, ...]:
 
 
 @cache
-def note_rules() -> Rules:
+def note_rules() -> tuple[Rule, ...]:
     """Those of them that find notes."""
-    return Rules(rule for rule in flag_rules() if rule.kind in NOTES or rule.kind == PART)
+    return tuple(rule for rule in flag_rules() if rule.kind in NOTES or rule.kind == PART)
 
 
 def places(at: int, count: int) -> set[str]:
@@ -54,15 +53,13 @@ def quoted(text: str, start: int) -> bool:
     return opened >= 0 and max((before.rfind(mark) for mark in "”»」』"), default=-1) < opened
 
 
-def noted(texts: Sequence[str]) -> tuple[set[int], range]:
-    """Which lines are notes, and which after the end make up a colophon."""
+def noted(texts: Sequence[str], hits: Sequence[Sequence[Hit]]) -> tuple[set[int], range]:
+    """Which lines are notes, and which after the end make up a colophon, by the hits of rules."""
     count = len(texts)
-    near = [at for at in range(count) if at < HEAD or at >= count - TAIL]
-    hits = note_rules().read([texts[at] for at in near])
     kinds: dict[int, set[str]] = {}
-    for at, found in zip(near, hits, strict=True):
+    for at, found in enumerate(hits):
         told = {hit.rule.kind for hit in found if _holds(hit, texts[at], at, count)}
-        if told:
+        if told & (NOTES | {PART}):
             kinds[at] = told
     notes = {at for at, told in kinds.items() if told & NOTES}
     return notes, _colophon(kinds, count)
@@ -73,9 +70,9 @@ def _holds(hit: Hit, text: str, at: int, count: int) -> bool:
 
 
 def _colophon(kinds: dict[int, set[str]], count: int) -> range:
-    """The longest run of lines after the first three that tells of a machine in one of them."""
+    """The longest run of lines after the first that tells of a machine in one of them."""
     best = range(0)
-    at = HEAD
+    at = 1
     while at < count:
         end = at
         while end in kinds and kinds[end] & {"disclosure", PART}:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
-from config.rules import Rule
+from config.rules import LONGEST, LONGEST_LINE, Rule
 from transforms.folding import Folded, fold
 from transforms.matching.phrases import Phrases
 
@@ -59,14 +60,13 @@ class Rules:
                 uses[phrase].append(use)
         self._uses = list(uses.values())
         self._phrases = Phrases(uses)
-        self._like = [rule for rule in self.rules if rule.like]
-        self._folds = max((rule.longest for rule in self.rules if not _shape(rule)), default=0)
-        self._longest = max((rule.longest for rule in self.rules), default=0)
+        self._like = [rule for rule in self.rules if rule.like and not rule.all]
+        self._shapes = _any_of(p for rule in self._like for p in rule.like)
         self._numbers = {rule.id: number for number, rule in enumerate(self.rules)}
 
     def read(self, lines: Sequence[str]) -> list[list[Hit]]:
         """For each line the rules that fire, in the order of the file."""
-        read = [self._bare(line) for line in lines]
+        read = [_bare(line) for line in lines]
         starts, position = [], 0
         for line in read:
             starts.append(position)
@@ -86,16 +86,6 @@ class Rules:
                     found[at].setdefault(use.rule, []).append((use, start - begin, end - begin))
         return [self._fired(line, spots) for line, spots in zip(read, found, strict=True)]
 
-    def _bare(self, line: str) -> _Line | None:
-        """A line as rules see it; None where it is too long for all of them."""
-        if len(line) > self._longest + 20:
-            return None
-        lead = LEAD.match(line)
-        offset = lead.end() if lead and lead.end() < len(line) else 0
-        text = TAIL.sub("", line[offset:]) or line[offset:]
-        folded = fold(text.replace("\n", " ")) if len(text) <= self._folds else Folded("", None)
-        return _Line(text, offset, folded)
-
     def _fired(
         self, line: _Line | None, spots: dict[int, list[tuple[_Use, int, int]]]
     ) -> list[Hit]:
@@ -110,14 +100,34 @@ class Rules:
 
     def _shaped(self, line: _Line) -> Iterator[int]:
         """Rules of shape alone, which no phrase leads to."""
+        if not self._shapes.match(line.text):
+            return
         for rule in self._like:
-            if len(line.text) <= rule.longest and not rule.all:
+            if len(line.text) <= rule.longest:
                 yield self._numbers[rule.id]
 
 
-def _shape(rule: Rule) -> bool:
-    """Whether a rule looks for no phrase."""
-    return not (rule.all or any(getattr(rule, role) for role in ROLES))
+@lru_cache(maxsize=2_000)  # the lines of a page are read for hygiene, for notes and for flags
+def _bare(line: str) -> _Line | None:
+    """A line as rules see it; None where it is too long."""
+    if len(line) > LONGEST:
+        return None
+    lead = LEAD.match(line)
+    offset = lead.end() if lead and lead.end() < len(line) else 0
+    text = TAIL.sub("", line[offset:]) or line[offset:]
+    folded = fold(text.replace("\n", " ")) if len(text) <= LONGEST_LINE else Folded("", None)
+    return _Line(text, offset, folded)
+
+
+def _any_of(patterns: Iterable[re.Pattern[str]]) -> re.Pattern[str]:
+    """One pattern that matches where any of these does."""
+    several = (
+        f"(?i:{pattern.pattern.removeprefix('(?i)')})"
+        if pattern.flags & re.IGNORECASE
+        else f"(?:{pattern.pattern})"
+        for pattern in patterns
+    )
+    return re.compile("|".join(several) or r"(?!)")
 
 
 def _uses(number: int, rule: Rule) -> Iterator[tuple[str, _Use]]:

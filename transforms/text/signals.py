@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
@@ -24,14 +23,14 @@ METAS = {
 }
 ARTICLES = ("Article", "BlogPosting", "Report")
 """What the types of articles end with."""
-MARKS = re.compile(
-    r"(?P<walls>paywall|regwall|subscribers?-only|premium-content|metered|paid-content)"
-    r"|(?P<notes>disclos|disclaimer|ai-generated|ai-notice|ai-label|correction|transparen)"
-    r"|(?P<bylines>byline|author|agency|credit-line|source-name)",
-    re.IGNORECASE,
-)
+MARKS = {
+    "walls": ("paywall", "regwall", "subscriber-only", "subscribers-only", "premium-content",
+              "metered", "paid-content"),
+    "notes": ("disclos", "disclaimer", "ai-generated", "ai-notice", "ai-label", "transparen"),
+    "bylines": ("byline", "author", "agency", "credit-line", "source-name"),
+}  # fmt: skip
 """What classes of elements are named that tell something; the names are those of many systems."""
-WATCHED = ("div", "p", "section", "span", "address", "aside", "a", "article", "video", "figure")
+WATCHED = ("div", "p", "section", "span", "address")
 MOST_WATCHED = 20_000
 MOST_MARKED, LONGEST_MARKED = 8, 300
 """Elements of a kind that are looked at, and characters of their texts."""
@@ -70,10 +69,6 @@ class Signals(NamedTuple):
     """Texts of elements that are named as disclosures, also of those that are not shown."""
     articles: int = 0
     """Elements of the name."""
-    videos: int = 0
-    figures: int = 0
-    links: int = 0
-    paragraphs: int = 0
 
 
 def signals_of(tree: Any, things: list[dict[str, Any]] | None = None) -> Signals:
@@ -91,7 +86,7 @@ def signals_of(tree: Any, things: list[dict[str, Any]] | None = None) -> Signals
         if free is None:
             free = _truth(thing.get("isAccessibleForFree"))
     section = metas.get("section") or next(_sections(mains), "")
-    marked, counts = _marked(tree)
+    marked = _marked(tree)
     return Signals(
         types,
         free,
@@ -105,30 +100,32 @@ def signals_of(tree: Any, things: list[dict[str, Any]] | None = None) -> Signals
         tuple(dict.fromkeys([*_author(metas), *_texts(marked["bylines"])])),
         tuple(_around(tree)),
         tuple(_texts(marked["notes"])),
-        counts["article"],
-        counts["video"],
-        counts["figure"],
-        counts["a"],
-        counts["p"],
+        sum(1 for _ in islice(tree.iter("article"), MOST_WATCHED)),
     )
 
 
-def _marked(tree: Any) -> tuple[dict[str, list[Any]], Counter[str]]:
-    """Elements by what their classes are named, and how many there are of each tag."""
-    marked: dict[str, list[Any]] = {name: [] for name in MARKS.groupindex}
-    counts: Counter[str] = Counter()
-    known: dict[str, str | None] = {}  # classes of a page repeat
+def _marked(tree: Any) -> dict[str, list[Any]]:
+    """Elements by what their classes are named."""
+    marked: dict[str, list[Any]] = {name: [] for name in MARKS}
+    known: dict[str, str] = {}  # classes of a page repeat
     for element in islice(tree.iter(*WATCHED), MOST_WATCHED):
-        counts[element.tag] += 1
         named = element.get("class")
         if not named:
             continue
-        if named not in known:
-            match = MARKS.search(named[:300])
-            known[named] = match.lastgroup if match else None
-        if (kind := known[named]) and len(marked[kind]) < 3 * MOST_MARKED:
+        kind = known.get(named)
+        if kind is None:
+            kind = known[named] = _kind(named[:300].lower())
+        if kind and len(marked[kind]) < 3 * MOST_MARKED:
             marked[kind].append(element)
-    return marked, counts
+    return marked
+
+
+def _kind(named: str) -> str:
+    for kind, parts in MARKS.items():
+        for part in parts:
+            if part in named:
+                return kind
+    return ""
 
 
 def _is_article(types: Iterable[str]) -> bool:

@@ -24,18 +24,19 @@ CREDIT = re.compile(
     re.IGNORECASE,
 )
 WITH = re.compile(
-    r"[(\[]?(?:with (?:files|material|reports?|reporting|information|inputs?|contributions?)?\s?(?:from|by)?"
-    r"|mit (?:material|informationen|agenturmaterial)?\s?(?:von|der|des)?|avec|con información de|con|com informações d[aeo]|com"
-    r"|z wykorzystaniem|za|met|med|по материалам|по данным|за матеріалами|با)\s+(?P<by>.{2,60})$",
+    r"[(\[]?(?:with(?:\s+(?:files|material|reports?|reporting|information|inputs?|contributions?))?"
+    r"(?:\s+(?:from|by))?|mit(?:\s+(?:material|informationen|agenturmaterial))?(?:\s+(?:von|der|des))?"
+    r"|avec|con información de|con|com informações d[aeo]|com|z wykorzystaniem|za|met|med"
+    r"|по материалам|по данным|за матеріалами|با)\s+(?P<by>.{2,60})$",
     re.IGNORECASE,
 )
 CONTRIBUTED = re.compile(
-    r"(?P<by>.{2,60}?)(?:'s?|’s?)?\s+(?:(?:\w+\s){0,3})?(?P<how>contributed to this|writers?\b|reporters?\b"
-    r"|journalists?\b|correspondents?\b)",
+    r".{2,80}?\b(?:contributed to this|writers?\b|reporters?\b|journalists?\b|correspondents?\b)"
 )
 DESK = re.compile(r"^\(?(?:Reporting|Additional reporting|Writing|Text) by .*\b[Ee]dit(?:ing|ed) by\b")
 """The form in which Reuters names those who wrote and edited."""
 END = re.compile(r"[(/\[]\s*(?P<by>[^()/\[\]]{2,30}?)\s*[)/\]]?\.?$")
+NAMED = re.compile(r"[^\W\d_][\w’'. -]+(?:, [\w. ]+)?")
 SIGNED = re.compile(r"[.!?”\"’)]\s+/?(?P<by>[A-Z]{2,6}|dpa|epd|sda|apa)/?$")
 """Letters of an agency after the last sentence."""
 NUMBER = re.compile(r"\bdpa[:-]\d{6}-\d")
@@ -86,13 +87,13 @@ def wire_flags(
 
 
 def _slice(line: Line, found: Dateline) -> tuple[str, int, int]:
-    return line.text[found.start : found.end].strip(), line.start + found.start, line.start + found.end
+    evidence = line.text[found.start : found.end].rstrip()
+    return evidence, line.start + found.start, line.start + found.start + len(evidence)
 
 
 def _leading(title: str, lines: Sequence[Line]) -> tuple[Dateline, Line] | None:
     """The dateline in one of the first lines, or a line that is but a place."""
     head = lines[:HEAD]
-    whole: str | None = None
     for number, line in enumerate(head):
         text = line.text
         if text.casefold() == title.casefold():
@@ -103,19 +104,21 @@ def _leading(title: str, lines: Sequence[Line]) -> tuple[Dateline, Line] | None:
             return alone, line
         if len(text) < SHORTEST and text[:1] < "\u0e00":
             continue
-        if whole is None:
-            whole = "\n".join([title, *(one.text[LONGEST:] for one in lines)])
-        elsewhere = "\n".join([whole, *(one.text[:LONGEST] for one in lines if one is not line)])
-        if dateline := dateline_of(text, elsewhere):
+        if dateline := dateline_of(text, lambda one=line: _elsewhere(title, lines, one)):  # type: ignore[misc]
             return dateline, line
         if agency := _leading_agency(text):
             return agency, line
     return None
 
 
+def _elsewhere(title: str, lines: Sequence[Line], but: Line) -> str:
+    """What is said beside the beginning of a line."""
+    return "\n".join([title, *(one.text[LONGEST:] if one is but else one.text for one in lines)])
+
+
 def _alone(text: str) -> Dateline | None:
     """A line that is a known place, with a dash or a date after it at most."""
-    found = dateline_of(f"{text.rstrip(' -–—:.,')} – X", "") if text else None
+    found = dateline_of(f"{text.rstrip(' -–—:.,')} – X", str) if text else None
     if found and found.place.split(",")[0].casefold() in cities():
         return found._replace(start=0, end=len(text))
     return None
@@ -170,9 +173,8 @@ def _credited(text: str) -> tuple[str, bool] | None:
         return "Reuters", True
     if NUMBER.search(text):
         return "dpa", True
-    if signed := SIGNED.search(text):
-        if name := known.names.get(signed["by"].casefold()):
-            return name, True
+    if (signed := SIGNED.search(text)) and (name := known.names.get(signed["by"].casefold())):
+        return name, True
     if (end := END.search(text)) and (name := known.names.get(end["by"].strip().casefold())):
         return name, True
     if len(text) > 300:
@@ -182,9 +184,9 @@ def _credited(text: str) -> tuple[str, bool] | None:
     for pattern, full in ((CREDIT, True), (WITH, False)):
         if match := pattern.match(text):
             by = next(value for value in match.groupdict().values() if value)
-            if written := (known.signed if pattern is CREDIT else known.signed).search(by):
+            if written := known.signed.search(by):
                 return known.of(written.group()), full
-    if (match := CONTRIBUTED.match(text)) and (written := known.named.search(match["by"])):
+    if (match := CONTRIBUTED.match(text)) and (written := known.named.match(text, 0, match.end())):
         return known.of(written.group()), False
     return None
 
@@ -211,7 +213,7 @@ def _place_in_byline(bylines: Sequence[str]) -> Flag | None:
             continue
         rest = byline[byline.find(found[1]) + len(found[1]) :].strip(" ,.-–—|")
         place = re.sub(r"^(?:in|aus|à|en|a|da|w|v|в)\s+", "", rest)
-        if 2 < len(place) <= 30 and re.fullmatch(r"[^\W\d_][\w’'. -]+(?:, [\w. ]+)?", place):
-            if place[0].isupper() and (place != rest or rest.isupper() or _alone(place)):
-                return Flag("dateline", place, "byline", byline[:200])
+        sure = place[:1].isupper() and (place != rest or rest.isupper() or _alone(place))
+        if sure and 2 < len(place) <= 30 and NAMED.fullmatch(place):
+            return Flag("dateline", place, "byline", byline[:200])
     return None
