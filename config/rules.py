@@ -14,6 +14,7 @@ the line. The examples under `yes` and `no`, by language, are the rules' tests.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple, cast
 
 import yaml
@@ -23,17 +24,19 @@ from config.checked import Document, load_list
 RULE_FILES = ("hygiene", "flags")
 PLACES = ("anywhere", "head", "tail", "last", "title", "byline", "removed", "page", "around")
 """Where a rule looks: in each line; in those before, or after, all that is surely article; in the
-last one; in the
-headline; in the byline; in lines that were removed; in what only the HTML holds, and in the short texts beside its headline."""
+last one; in the headline; in the byline; in lines that were removed; in what only the HTML holds;
+in the short texts beside the headline."""
 TAKES = ("title", "titles")
-"""What goes with a line that is but a label: the title in the next line, or all titles that follow."""
+"""What goes with a line that is but a label: the title after it, or all titles that follow."""
 LONGEST_LINE = 400
-"""Characters of a line that a rule looks at where it does not say; no phrase is looked for in longer
-ones."""
+"""Characters of a line that a rule looks at where it does not say; phrases are looked for in none
+that is longer."""
 LONGEST = 1_000
 """Characters of a line that the shapes of rules may ask for."""
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
 LANGUAGE = re.compile(r"[a-z]{2,3}")
+ASKS = ("where", "longest", "takes", "run", "of", "within", "like", "all", "none")
+SHOWS = ("yes", "no")
 PHRASES = ("begins", "labels", "whole", "ends", "holds")
 
 
@@ -123,8 +126,8 @@ def _flag(document: Document, node: yaml.Node) -> Rule | None:
 
 
 def _rule(document: Document, node: yaml.Node, kind: str, more: tuple[str, ...]) -> Rule | None:
-    keys = ("id", kind, *more, "where", "longest", "takes", "run", "of", "within", *PHRASES, "like", "all", "none")
-    values = document.mapping(node, "a rule", (*keys, "yes", "no"), ("id", kind, "yes", "no"))
+    keys = ("id", kind, *more, *ASKS, *PHRASES, *SHOWS)
+    values = document.mapping(node, "a rule", keys, ("id", kind, *SHOWS))
     name = document.parsed(values.get("id"), "'id'", _name)
     of = document.parsed(values.get(kind), f"'{kind}'", _name)
     where = tuple(
@@ -136,7 +139,7 @@ def _rule(document: Document, node: yaml.Node, kind: str, more: tuple[str, ...])
     takes = document.parsed(values.get("takes"), "'takes'", _choice(TAKES))
     run = document.parsed(values.get("run"), "'run'", _count)
     within = document.parsed(values.get("within"), "'within'", _count)
-    phrases = [_texts(document, values.get(key), key) for key in PHRASES]
+    phrases = {key: _texts(document, values.get(key), key) for key in PHRASES}
     groups = [
         _texts(document, group, "a group of 'all'")
         for group in document.sequence(values.get("all"), "'all'")
@@ -148,24 +151,24 @@ def _rule(document: Document, node: yaml.Node, kind: str, more: tuple[str, ...])
     )
     if name is None or of is None:
         return None
-    if not any((*phrases, groups, like)):
+    if not any((*phrases.values(), groups, like)):
         document.complain(node, f"rule {name} looks for nothing")
     return Rule(
-        cast(str, name),
-        cast(str, of),
-        document.text(values.get("value"), "'value'") or "",
-        where or PLACES[:1],
-        cast("int | None", longest) or LONGEST_LINE,
-        cast("str | None", takes) or "",
-        cast("int | None", run) or 1,
-        _texts(document, values.get("of"), "of"),
-        cast("int | None", within) or 0,
-        *phrases,
-        like,
-        tuple(groups),
-        _texts(document, values.get("none"), "none"),
-        _examples(document, values.get("yes"), "yes"),
-        _examples(document, values.get("no"), "no"),
+        id=cast(str, name),
+        kind=cast(str, of),
+        value=document.text(values.get("value"), "'value'") or "",
+        where=where or PLACES[:1],
+        longest=cast("int | None", longest) or LONGEST_LINE,
+        takes=cast("str | None", takes) or "",
+        run=cast("int | None", run) or 1,
+        of=_texts(document, values.get("of"), "of"),
+        within=cast("int | None", within) or 0,
+        like=like,
+        all=tuple(groups),
+        none=_texts(document, values.get("none"), "none"),
+        yes=_examples(document, values.get("yes"), "yes"),
+        no=_examples(document, values.get("no"), "no"),
+        **phrases,
     )
 
 
@@ -189,9 +192,7 @@ def _texts(document: Document, node: yaml.Node | None, what: str) -> tuple[str, 
     return tuple(text for text in found if text)
 
 
-def _examples(
-    document: Document, node: yaml.Node | None, what: str
-) -> tuple[tuple[str, str], ...]:
+def _examples(document: Document, node: yaml.Node | None, what: str) -> tuple[tuple[str, str], ...]:
     if not isinstance(node, yaml.MappingNode):
         document.complain(node, f"'{what}' must be examples by language")
         return ()
@@ -221,7 +222,7 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _choice(choices: tuple[str, ...]):  # type: ignore[no-untyped-def]
+def _choice(choices: tuple[str, ...]) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in choices:
             raise ValueError(f"{text!r} is none of {', '.join(choices)}")

@@ -11,14 +11,16 @@ from config.load import shipped
 from config.rules import load_agencies
 
 PARTS = re.compile(
-    r"\s*(?:[;,/|&•·]|\b(?:and|et|und|mit|y|e|en|con|avec|with|via|for|from|of|i|a|и|та|og|och|ve)\b"
+    r"\s*(?:[;,/|&•·]|\b(?:and|et|und|mit|y|e|en|con|avec|with|via|for|from|of|i|a|и|та|og|och"
+    r"|ve)\b"
     r"|[()\[\]]|\s[-–—]\s)\s*",
     re.IGNORECASE,
 )
 """What stands between the names of a byline."""
 ROLE = re.compile(
     r"^(?:by|von|par|de|por|di|da|door|av|af|od|autor:?|от|текст:?|source:?|quelle:?)\s+|"
-    r"\s+(?:(?:\w+ ){0,2}(?:writers?|staff|correspondents?|reporters?|news agency|news service))$",
+    r"\s+(?:(?:\w+ ){0,2}(?:writers?|staff|correspondents?|reporters?|news agency|news service"
+    r"|nachrichtenagentur|haber ajansı|presseagentur|redaktion))$",
     re.IGNORECASE,
 )
 

@@ -1,4 +1,4 @@
-"""The place, and the agency, that a text begins with: ``BERLIN, 3 May (dpa) – …``, ``【東京共同】…``.
+"""Place and agency that a text begins with: ``BERLIN, 3 May (dpa) – …``, ``【東京共同】…``.
 
 Places that no list has are taken where something else speaks for them: an agency or a date beside
 them, capitals before a dash, or a preposition before them elsewhere in the text.
@@ -23,14 +23,15 @@ SEPARATOR = re.compile(
 BRACKETS = re.compile(r"\s*[(/\[«]\s*([^()/\[\]]{1,60}?)\s*[)/\]»]\s*")
 DATE = re.compile(
     r"[,.]?\s*(?:\b(?:mon|tues|wednes|thurs|fri|satur|sun)day,? |\ble )?"
-    r"(?:\d{1,2}[./]\s?\d{1,2}[./](?:\s?\d{2,4})?|\d{1,2}\.?(?:º|er)?\s(?:de\s)?[^\W\d_]{3,12}\.?(?:,?\s(?:de\s)?\d{4})?"
+    r"(?:\d{1,2}[./]\s?\d{1,2}[./](?:\s?\d{2,4})?|\d{1,2}\.?(?:º"
+    r"|er)?\s(?:de\s)?[^\W\d_]{3,12}\.?(?:,?\s(?:de\s)?\d{4})?"
     r"|[^\W\d_]{3,12}\.?\s\d{1,2}(?:,?\s\d{4})?|\d{4}-\d{2}-\d{2})\s*[,.]?\s*$",
     re.IGNORECASE,
 )
 WORD = re.compile(r"[^\W\d_][\w’'.-]*")
 SMALL = frozenset(
-    "de la le las los el del da do dos di am an der im ob der den a of on upon sur en aux bei les and"
-    " ten op na nad pod".split()
+    "de la le las los el del da do dos di am an der im ob der den a of on upon sur en aux bei les"
+    " and ten op na nad pod".split()
 )
 NO_PLACES = frozenset(
     "exclusive update updated breaking watch video opinion analysis comment editorial live photos"
@@ -86,7 +87,7 @@ def cities() -> frozenset[str]:
 
 
 def dateline_of(line: str, elsewhere: Callable[[], str]) -> Dateline | None:
-    """The dateline that a line begins with; `elsewhere` gives what else is said: headline and text."""
+    """The dateline that a line begins with; `elsewhere` gives headline and text beside it."""
     return _unspaced(line) or _spaced(line, elsewhere)
 
 
@@ -183,7 +184,9 @@ def _named(piece: str) -> bool:
     words = piece.split()
     if len(words) > 5 or not all(WORD.fullmatch(word) for word in words):
         return False
-    return all(not word[0].islower() or word in SMALL for word in words) and not words[0][0].islower()
+    return (
+        all(not word[0].islower() or word in SMALL for word in words) and not words[0][0].islower()
+    )
 
 
 def _told(place: str, elsewhere: str) -> bool:
@@ -193,8 +196,8 @@ def _told(place: str, elsewhere: str) -> bool:
     while at > 0:
         before = text[max(0, at - 6) : at].split()
         follows = text[at + len(place) : at + len(place) + 1]
-        if before and text[at - 1].isspace() and not follows.isalnum():
-            if before[-1].strip("(„“\"") in PREPOSITIONS:
-                return True
+        apart = before and text[at - 1].isspace() and not follows.isalnum()
+        if apart and before[-1].strip('(„“"') in PREPOSITIONS:
+            return True
         at = text.find(place, at + 1)
     return False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
@@ -23,13 +23,14 @@ BODY, BODY_UNSPACED = 80, 32
 """Characters from which a line that ends as a sentence is surely article."""
 TITLE = (12, 180)
 """Characters of a headline that a label leads to; of half as many in scripts without spaces."""
-EDGE, MIDDLE = 8, 300
+EDGE, MIDDLE = 8, 360
 """Lines at each end that are read whole; those between are where they are no longer than this."""
 MOST_TITLES = 12
 MOST_SKIPPED = 6
 """Lines at the end that no rule knows, and that may stand between those that go."""
 MARKED = re.compile(r"[.!?…。！？।؟:;,][\"'”’»)\]」』]*$")
 ENDED = re.compile(r"[.。!！।۔][\"'”’»)\]」』]*$")
+TIME = re.compile(r"\W*\d{1,2}[:.h]\d{2}\b")
 SPEECH = re.compile(r"[\"“”„«‘「『]")
 
 
@@ -46,6 +47,9 @@ class Facts(NamedTuple):
     site: str | None = None
 
 
+NO_FACTS = Facts()
+
+
 class _Choice(NamedTuple):
     kind: str
     rule: str
@@ -58,7 +62,7 @@ def rules() -> Rules:
 
 
 def clean(
-    lines: Sequence[Line], facts: Facts = Facts()
+    lines: Sequence[Line], facts: Facts = NO_FACTS
 ) -> tuple[list[tuple[int, Line]], list[Removal]]:
     """What stays of the lines, each with its position among all, and what goes, with its kind.
 
@@ -93,24 +97,27 @@ def _in_runs(lines: Sequence[Line], hits: list[list[Hit]]) -> list[list[Hit]]:
         ]
         for line, found in zip(lines, hits, strict=True)
     ]
-    for rule in {hit.rule.id: hit.rule for found in kept for hit in found if hit.rule.run > 1}.values():
+    runs = {hit.rule.id: hit.rule.run for found in kept for hit in found if hit.rule.run > 1}
+    for rule, run in runs.items():
         at = 0
-        for fires, group in groupby(kept, lambda found, of=rule.id: any(h.rule.id == of for h in found)):
+        for fires, group in groupby(kept, partial(_fires, rule)):
             size = len(list(group))
-            if fires and size < rule.run:
+            if fires and size < run:
                 for place in range(at, at + size):
-                    kept[place] = [hit for hit in kept[place] if hit.rule.id != rule.id]
+                    kept[place] = [hit for hit in kept[place] if hit.rule.id != rule]
             at += size
     return kept
+
+
+def _fires(rule: str, hits: list[Hit]) -> bool:
+    return any(hit.rule.id == rule for hit in hits)
 
 
 def _first(hits: list[Hit], *places: str) -> Hit | None:
     return next((hit for hit in hits if not set(places).isdisjoint(hit.rule.where)), None)
 
 
-def _removals(
-    texts: list[str], chosen: dict[int, _Choice], colophon: range
-) -> Iterator[Removal]:
+def _removals(texts: list[str], chosen: dict[int, _Choice], colophon: range) -> Iterator[Removal]:
     for at, choice in chosen.items():
         if at not in colophon:
             yield Removal(choice.kind, texts[at], at, choice.rule)
@@ -198,7 +205,9 @@ def _is_title(line: Line) -> bool:
     if UNSPACED.search(line.text[:40]):
         low, high = low // 2, high // 2
     begins = line.text.lstrip("-•*·–— ")[:1]
-    if line.kind == "subhead" or begins.islower() or not low <= len(line.text) <= high:
+    if line.kind == "subhead" or begins.islower() or TIME.match(line.text):
+        return False
+    if not low <= len(line.text) <= high:
         return False
     return not ENDED.search(line.text) or line.text.endswith(("...", "…"))
 
@@ -210,5 +219,9 @@ def _captions(lines: Sequence[Line], notes: set[int], chosen: dict[int, _Choice]
         if not credit or before in chosen or before in notes or before == 0:
             continue
         line = lines[before]
-        if line.kind == "paragraph" and 15 <= len(line.text) <= 160 and not MARKED.search(line.text):
+        if (
+            line.kind == "paragraph"
+            and 15 <= len(line.text) <= 160
+            and not MARKED.search(line.text)
+        ):
             chosen[before] = _Choice("caption", "before-credit")

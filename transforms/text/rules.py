@@ -166,9 +166,7 @@ def _fires(
         return None
     within = rule.within or len(line.text)
     groups = {
-        use.group
-        for use, start, _ in spots
-        if use.role == "all" and (use.group or start <= within)
+        use.group for use, start, _ in spots if use.role == "all" and (use.group or start <= within)
     }
     if len(groups) < len(rule.all):
         return None

@@ -1,4 +1,4 @@
-"""What only the HTML of a page tells of its article: one pass over metas, JSON-LD and marked elements."""
+"""What only the HTML of a page tells: metas, JSON-LD, elements that are named for it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ MOST_MARKED, LONGEST_MARKED = 8, 300
 APART = frozenset(
     "nav footer aside script style noscript form template figure figcaption picture".split()
 )
-PICTURED = re.compile(r"image|photo|foto|media|picture|caption|gallery|related|teaser|recirc", re.IGNORECASE)
+PICTURED = re.compile(
+    r"image|photo|foto|media|picture|caption|gallery|related|teaser|recirc", re.IGNORECASE
+)
 """What classes of elements are named in which names are those of photographers, or of others."""
 LEVELS, BESIDE, SHORT = 3, 4, 120
 """How far from the headline labels and bylines are looked for: up, aside, and their characters."""
@@ -156,9 +158,9 @@ def _author(metas: dict[str, str]) -> list[str]:
 def _around(tree: Any) -> Iterator[str]:
     """The short texts beside the headline, and beside what holds it."""
     node = next(tree.iter("h1"), None)
-    for _ in range(LEVELS if node is not None else 0):
-        parent = node.getparent()
-        if parent is None or parent.tag in ("body", "html"):
+    for _ in range(LEVELS):
+        parent = None if node is None else node.getparent()
+        if node is None or parent is None or parent.tag in ("body", "html"):
             return
         beside = [
             *islice(node.itersiblings(preceding=True), BESIDE),

@@ -1,4 +1,4 @@
-"""Whether a text is an agency's: by its byline, its first words, its credit, or what it says itself.
+"""Whether a text is an agency's: by its byline, its first words, its credit, or its own words.
 
 An agency that a story is about, or that took a picture, makes no wire copy.
 """
@@ -18,14 +18,17 @@ HEAD = 4
 SHORTEST = 60
 """Characters of a line that a dateline begins; in scripts without spaces a third."""
 CREDIT = re.compile(
-    r"[(\[]?(?:source|sources|quelle|quellen|fuente|fonte|źródło|zdroj|bron|kaynak|källa|kilde|lähde"
-    r"|источник|джерело|المصدر|sumber|स्रोत|출처|出典|来源|來源|credit|agency|agentur)s?\s*[:：]\s*(?P<by>.{2,60})$"
+    r"[(\[]?(?:source|sources|quelle|quellen|fuente|fonte|źródło|zdroj|bron|kaynak|källa|kilde"
+    r"|lähde"
+    r"|источник|джерело|المصدر|sumber|स्रोत|출처|出典|来源|來源|credit|agency"
+    r"|agentur)s?\s*[:：]\s*(?P<by>.{2,60})$"
     r"|(?:\(c\)|©|copyright)\s*(?:\d{4}\s*)?(?:by\s+|the\s+)?(?P<owner>.{2,60})",
     re.IGNORECASE,
 )
 WITH = re.compile(
     r"[(\[]?(?:with(?:\s+(?:files|material|reports?|reporting|information|inputs?|contributions?))?"
-    r"(?:\s+(?:from|by))?|mit(?:\s+(?:material|informationen|agenturmaterial))?(?:\s+(?:von|der|des))?"
+    r"(?:\s+(?:from|by))?|mit(?:\s+(?:material|informationen|agenturmaterial))?(?:\s+(?:von|der"
+    r"|des))?"
     r"|avec|con información de|con|com informações d[aeo]|com|z wykorzystaniem|za|met|med"
     r"|по материалам|по данным|за матеріалами|با)\s+(?P<by>.{2,60})$",
     re.IGNORECASE,
@@ -33,7 +36,9 @@ WITH = re.compile(
 CONTRIBUTED = re.compile(
     r".{2,80}?\b(?:contributed to this|writers?\b|reporters?\b|journalists?\b|correspondents?\b)"
 )
-DESK = re.compile(r"^\(?(?:Reporting|Additional reporting|Writing|Text) by .*\b[Ee]dit(?:ing|ed) by\b")
+DESK = re.compile(
+    r"^\(?(?:Reporting|Additional reporting|Writing|Text) by .*\b[Ee]dit(?:ing|ed) by\b"
+)
 """The form in which Reuters names those who wrote and edited."""
 END = re.compile(r"[(/\[]\s*(?P<by>[^()/\[\]]{2,30}?)\s*[)/\]]?\.?$")
 NAMED = re.compile(r"[^\W\d_][\w’'. -]+(?:, [\w. ]+)?")
@@ -41,11 +46,19 @@ SIGNED = re.compile(r"[.!?”\"’)]\s+/?(?P<by>[A-Z]{2,6}|dpa|epd|sda|apa)/?$")
 """Letters of an agency after the last sentence."""
 NUMBER = re.compile(r"\bdpa[:-]\d{6}-\d")
 CITED = re.compile(
-    r"(?:\b(?:reported|reports|according to|told|via|berichtete?t?|meldete?|laut|selon|rapporte|según|informó|secondo|riferisce"
-    r"|segundo|volgens|podaje|uvedl[ao]?|сообщает|сообщил[ао]?|передает|передаёт|повідомляє)\s+(?:the\s+|the news agency\s+|die\s+|der\s+|l['’]|агентство\s+)?)$",
+    r"(?:\b(?:reported|reports|according to|told|via|berichtete?t?|meldete?|laut|selon|rapporte"
+    r"|según|informó|secondo|riferisce"
+    r"|segundo|volgens|podaje|uvedl[ao]?|сообщает|сообщил[ао]?|передает|передаёт"
+    r"|повідомляє)\s+(?:the\s+|the news agency\s+|die\s+|der\s+|l['’]|агентство\s+)?)$",
     re.IGNORECASE,
 )
-SAYS = re.compile(r"^\s+(?:news agency\s+)?(?:reported|reports|said|berichtete?|meldete?|rapporte|informó|riferisce|сообщает|报道|報導)\b", re.IGNORECASE)
+SAYS = re.compile(
+    r"^\s+(?:news agency\s+)?(?:reported|reports|said|berichtete?|meldete?|rapporte|informó"
+    r"|riferisce|сообщает|报道|報導)\b",
+    re.IGNORECASE,
+)
+APART = 8
+"""Positions of the first lines, of which some are removed though they tell the place."""
 PICTURES = frozenset({"image_credit", "caption", "video_chrome"})
 
 
@@ -69,9 +82,13 @@ def wire_flags(
     agency's name is that agency's.
     """
     found = _leading(title, lines)
-    dateline = found[0] if found else None
-    if found and found[0].place:
+    apart = [gone.text for gone in removals if 0 <= gone.position < APART and len(gone.text) <= 30]
+    dateline = found is not None and found[0].place != ""
+    if found and dateline:
         yield Flag("dateline", found[0].place, "text", *_slice(found[1], found[0]))
+    elif place := next((one for text in apart if (one := _alone(text))), None):
+        yield Flag("dateline", place.place, "removed", place.place)
+        dateline = True
     wire = (
         _by_dateline(found)
         or _by_byline(bylines)
@@ -79,11 +96,11 @@ def wire_flags(
         or (_by_citation(lines) if machine_made else None)
     )
     if wire:
-        flag, full = wire
+        told, full = wire
+        yield told
+        yield told._replace(flag="wire_level", value="full" if full else "partial")
+    if not dateline and (flag := _place_in_byline(bylines)):
         yield flag
-        yield flag._replace(flag="wire_level", value="full" if full else "partial")
-    if dateline is None and (place := _place_in_byline(bylines)):
-        yield place
 
 
 def _slice(line: Line, found: Dateline) -> tuple[str, int, int]:
@@ -118,7 +135,8 @@ def _elsewhere(title: str, lines: Sequence[Line], but: Line) -> str:
 
 def _alone(text: str) -> Dateline | None:
     """A line that is a known place, with a dash or a date after it at most."""
-    found = dateline_of(f"{text.rstrip(' -–—:.,')} – X", str) if text else None
+    bare = re.sub(r"[\s\-–—:.,/\d]+(?:h|Uhr)?$", "", text)  # Madrid-29/05/2026 20:00
+    found = dateline_of(f"{bare} – X", str) if bare else None
     if found and found.place.split(",")[0].casefold() in cities():
         return found._replace(start=0, end=len(text))
     return None
@@ -146,9 +164,7 @@ def _by_byline(bylines: Sequence[str]) -> tuple[Flag, bool] | None:
     return None
 
 
-def _by_credit(
-    lines: Sequence[Line], removals: Sequence[Removal]
-) -> tuple[Flag, bool] | None:
+def _by_credit(lines: Sequence[Line], removals: Sequence[Removal]) -> tuple[Flag, bool] | None:
     gone = [Line(gone.text, -1) for gone in removals if gone.kind not in PICTURES]
     legal = [one.text for one in removals if one.kind == "legal_tail"]
     short = [line for line in lines[:HEAD] if len(line.text) <= 20]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from transforms.records import Flag, Line, Removal
-from transforms.text.flags import flags, rules
+from transforms.text.flags import flags
 from transforms.text.hygiene import clean
 from transforms.text.signals import Signals
+from transforms.text.told import rules
 
 BODY = (
     "The keeper of the upper weir has counted the herons of the sound for nineteen winters now.\n"
@@ -45,7 +46,9 @@ def test_an_article_without_signs_has_no_flags():
 
 
 def test_evidence_stands_where_its_offsets_say():
-    note = "This article was generated with the help of artificial intelligence. Edited by Jon Amsel."
+    note = (
+        "This article was generated with the help of artificial intelligence. Edited by Jon Amsel."
+    )
     text = f"OLDWICK, 4 May (dpa) – {BODY}\n{note}\nCorrection, 5 May: there were nine."
     found = flags("A winter of herons", text)
     assert {flag.flag for flag in found} == {
@@ -63,7 +66,7 @@ def test_the_colophon_of_a_machine_tells_its_tool_its_editor_and_its_source():
     lines = [
         *BODY.split("\n")[:2],
         "See Also: Ferry fares to rise in June",
-        "The herons come from the north, reported Reuters, and stay until the ice is gone for good.",
+        "The herons come from the north, reported Reuters, and stay until the ice is gone.",
         "Read Next: Why the weir will not be repaired",
         "Image: Town Council / Social media",
         BODY.split("\n")[2],
@@ -193,7 +196,9 @@ def test_a_byline_tells_the_agency(byline, agency, level):
     assert (found["wire"], found["wire_level"]) == (agency, level)
 
 
-@pytest.mark.parametrize("byline", ["Anna Pap", "Sid Amsel", "red; Agenturen", "Capital", "Ana Sta"])
+@pytest.mark.parametrize(
+    "byline", ["Anna Pap", "Sid Amsel", "red; Agenturen", "Capital", "Ana Sta"]
+)
 def test_names_that_hold_the_letters_of_an_agency_are_none(byline):
     assert told(byline=byline) == {}
 
@@ -279,7 +284,9 @@ def test_dots_at_the_end_tell_of_a_rest_but_not_in_speech():
 
 
 def test_a_ticker_is_told_by_its_type_its_title_or_its_times():
-    times = "\n".join(f"{hour}:10 Uhr: Es steht {hour} zu null für die Reiher." for hour in (22, 21, 20))
+    times = "\n".join(
+        f"{hour}:10 Uhr: Es steht {hour} zu null für die Reiher." for hour in (22, 21, 20)
+    )
     assert told(signals=Signals(types=("LiveBlogPosting",))) == {"live": "blog"}
     assert told(times, title="Der Abend im Liveticker")["live"] == "title"
     falling = "\n".join(f"{hour}h03 - Les hérons arrivent" for hour in range(15, 8, -1))

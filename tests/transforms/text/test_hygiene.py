@@ -1,4 +1,4 @@
-"""Lines that are none of an article go with their kind, in many languages; what looks alike stays."""
+"""Lines that are none of an article go with their kind, in many languages; others stay."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_what_tells_of_a_known_author_goes_at_the_end_and_stays_elsewhere():
         "Correction, 3 May: the weir is nine feet high, not seven.",
         "Editor’s note: this story was updated after the vote.",
         "This article has been updated with a comment of the port.",
-        "This article was generated with the help of artificial intelligence and checked by an editor.",
+        "This article was generated with the help of artificial intelligence.",
         "Anzeige – Dieser Beitrag wurde von der Hafen AG bezahlt.",
         "In einer früheren Version dieses Textes stand ein falsches Datum.",
         "Publirédactionnel. Contenu proposé par l’office du port.",
