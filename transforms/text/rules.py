@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from config.rules import LONGEST, LONGEST_LINE, Rule
@@ -22,6 +23,8 @@ TAIL = re.compile(r"[\s\])】）」|»›→>]+$")
 AFTER_LABEL = re.compile(r"\s*(?:[:：;|>»›→–—…/・]|-(?=\s)|-$|\.\.\.|$)\s*")
 SENTENCE = re.compile(r"[.。．]['\"”»’)\]]*$")
 WORD = re.compile(r"\w")
+SHORT = 200
+"""Characters up to which most shapes are looked for: paragraphs are longer, and many."""
 ROLES = ("begins", "labels", "whole", "ends", "holds")
 
 
@@ -49,6 +52,10 @@ class _Line(NamedTuple):
     folded: Folded
 
 
+_Spots = dict[int, list[tuple[_Use, int, int]]]
+"""Of a line: by number of a rule, what its phrases are to it and where they stand."""
+
+
 class Rules:
     """Finds which rules fire on which lines."""
 
@@ -60,9 +67,19 @@ class Rules:
                 uses[phrase].append(use)
         self._uses = list(uses.values())
         self._phrases = Phrases(uses)
-        self._like = [rule for rule in self.rules if rule.like and not rule.all]
-        self._shapes = _any_of(p for rule in self._like for p in rule.like)
-        self._numbers = {rule.id: number for number, rule in enumerate(self.rules)}
+        self._least = [len(rule.all) + (_asks(rule) and not rule.like) for rule in self.rules]
+        self._like = [
+            number for number, rule in enumerate(self.rules) if rule.like and not rule.all
+        ]
+        self._shapes = {
+            most: _any_of(
+                pattern
+                for number in self._like
+                if self.rules[number].longest > least
+                for pattern in self.rules[number].like
+            )
+            for least, most in pairwise((0, SHORT, LONGEST))
+        }
 
     def read(self, lines: Sequence[str]) -> list[list[Hit]]:
         """For each line the rules that fire, in the order of the file."""
@@ -72,39 +89,32 @@ class Rules:
             starts.append(position)
             position += len(line.folded.text) + 1 if line else 0
         whole = Folded("\n".join(line.folded.text for line in read if line), None)
-        found: list[dict[int, list[tuple[_Use, int, int]]]] = [{} for _ in read]
-        matches = sorted(self._phrases.find(whole))
+        found: list[_Spots] = [{} for _ in read]
         at, ends = 0, [*starts[1:], position]
-        for start, end, phrase in matches:
+        for start, end, phrase in sorted(self._phrases.find(whole)):
             while start >= ends[at]:
                 at += 1
             line, begin = read[at], starts[at]
             if line is None:
                 continue
+            spots = found[at]
             for use in self._uses[phrase]:
                 if _plays(use.role, line.folded.text, start - begin, end - begin):
-                    found[at].setdefault(use.rule, []).append((use, start - begin, end - begin))
+                    spots.setdefault(use.rule, []).append((use, start - begin, end - begin))
         return [self._fired(line, spots) for line, spots in zip(read, found, strict=True)]
 
-    def _fired(
-        self, line: _Line | None, spots: dict[int, list[tuple[_Use, int, int]]]
-    ) -> list[Hit]:
+    def _fired(self, line: _Line | None, spots: _Spots) -> list[Hit]:
         if line is None:
             return []
+        numbers = {number for number, spot in spots.items() if len(spot) >= self._least[number]}
+        if self._shapes[SHORT if len(line.text) <= SHORT else LONGEST].match(line.text):
+            numbers.update(self._like)
         hits = []
-        for number in sorted({*spots, *self._shaped(line)}):
+        for number in sorted(numbers):
             rule = self.rules[number]
             if len(line.text) <= rule.longest and (span := _fires(rule, line, spots.get(number))):
                 hits.append(Hit(rule, line.offset + span[0], line.offset + span[1]))
         return hits
-
-    def _shaped(self, line: _Line) -> Iterator[int]:
-        """Rules of shape alone, which no phrase leads to."""
-        if not self._shapes.match(line.text):
-            return
-        for rule in self._like:
-            if len(line.text) <= rule.longest:
-                yield self._numbers[rule.id]
 
 
 @lru_cache(maxsize=2_000)  # the lines of a page are read for hygiene, for notes and for flags
@@ -128,6 +138,11 @@ def _any_of(patterns: Iterable[re.Pattern[str]]) -> re.Pattern[str]:
         for pattern in patterns
     )
     return re.compile("|".join(several) or r"(?!)")
+
+
+def _asks(rule: Rule) -> bool:
+    """Whether a rule has phrases of which one must be there."""
+    return any(getattr(rule, role) for role in ROLES)
 
 
 def _uses(number: int, rule: Rule) -> Iterator[tuple[str, _Use]]:
@@ -161,20 +176,22 @@ def _fires(
     rule: Rule, line: _Line, spots: list[tuple[_Use, int, int]] | None
 ) -> tuple[int, int] | None:
     """The span of the line, as given to `_Line`, that made a rule fire."""
-    spots = spots or []
-    if any(use.role == "none" for use, _, _ in spots):
-        return None
-    within = rule.within or len(line.text)
-    groups = {
-        use.group for use, start, _ in spots if use.role == "all" and (use.group or start <= within)
-    }
+    groups, spans, marks = set(), [], []
+    for use, start, end in spots or ():
+        if use.role == "none":
+            return None
+        if use.role != "all":
+            spans.append((start, end))
+        elif use.group or start <= (rule.within or end):
+            groups.add(use.group)
+            marks.append((start, end))
     if len(groups) < len(rule.all):
         return None
-    spans = [line.folded.origin(a, b) for use, a, b in spots if use.role not in ("none", "all")]
+    shaped = None
     if not spans and rule.like:
-        spans = [m.span() for pattern in rule.like if (m := pattern.match(line.text))][:1]
-    asked = rule.like or any(getattr(rule, role) for role in ROLES)
-    if asked and not spans:
+        shaped = next((m for pattern in rule.like if (m := pattern.match(line.text))), None)
+    if not (spans or shaped) and (rule.like or _asks(rule)):
         return None
-    spans += [line.folded.origin(a, b) for use, a, b in spots if use.role == "all"]
-    return min(span[0] for span in spans), max(span[1] for span in spans)
+    places = [line.folded.origin(*span) for span in spans + marks]
+    places += [shaped.span()] if shaped else []
+    return min(place[0] for place in places), max(place[1] for place in places)

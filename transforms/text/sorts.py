@@ -25,7 +25,8 @@ SECTIONS = frozenset(
     " meinung kommentar kommentare kolumne kolumnen debatte opinión opiniones columnas tribuna"
     " tribune tribunes idées débats chroniques opinioni editoriali commenti opinião colunas"
     " opinie komentarze publicystyka názory komentáře мнения мнение колонки думки ledare debatt"
-    " meninger kronikk yazarlar opini رأي آراء 오피니언 사설 칼럼 社説 オピニオン 评论 評論 观点 社論".split()
+    " meninger kronikk yazarlar opini رأي آراء"
+    " 오피니언 사설 칼럼 社説 オピニオン 评论 評論 观点 社論".split()
 )
 """Names of such sections."""
 PAID_PARTS = frozenset(
@@ -39,7 +40,8 @@ MEDIA_PARTS = {
     "video": "video", "videos": "video", "watch": "video", "gallery": "gallery",
     "galleries": "gallery", "photos": "gallery", "pictures": "gallery", "slideshow": "gallery",
     "bildergalerie": "gallery", "fotostrecke": "gallery", "fotogaleria": "gallery",
-    "fotos": "gallery", "diaporama": "gallery", "galeria": "gallery", "podcast": "audio", "podcasts": "audio",
+    "fotos": "gallery", "diaporama": "gallery", "galeria": "gallery",
+    "podcast": "audio", "podcasts": "audio",
 }  # fmt: skip
 TIME = re.compile(
     r"(?:[-•*\s(\[]*)(?:[01]?\d|2[0-3])[:.h][0-5]\d(?:\s?(?:Uhr|Uhr:|h|am|pm|a\.m\.|p\.m\.|AM|PM"
