@@ -26,8 +26,8 @@ PLACES = ("anywhere", "head", "tail", "last", "title", "byline", "removed", "pag
 """Where a rule looks: in each line; in those before, or after, all that is surely article; in the
 last one; in the headline; in the byline; in lines that were removed; in what only the HTML holds;
 in the short texts beside the headline."""
-TAKES = ("title", "titles")
-"""What goes with a line that is but a label: the title after it, or all titles that follow."""
+TAKES = ("title", "titles", "lines")
+"""What goes with a line that is but a label: the title after it, all titles, all short lines."""
 LONGEST_LINE = 400
 """Characters of a line that a rule looks at where it does not say; phrases are looked for in none
 that is longer."""

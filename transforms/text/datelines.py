@@ -20,6 +20,7 @@ LONGEST = 90
 SEPARATOR = re.compile(
     r"\s*(?:\.\s?[-–—]+|\s[-–—]{1,2}|(?<=\w)[–—]|-(?=\s)|[:·•|]|--|\.(?=\s)|=)\s*", re.UNICODE
 )
+BY = re.compile(r"(?:By|Von|Par|Por) [A-Z].*?\s(?P<place>[A-ZÀ-Ý]{3,}(?: [A-ZÀ-Ý]{3,})*)$")
 BRACKETS = re.compile(r"\s*[(/\[«]\s*([^()/\[\]]{1,60}?)\s*[)/\]»]\s*")
 DATE = re.compile(
     r"[,.]?\s*(?:\b(?:mon|tues|wednes|thurs|fri|satur|sun)day,? |\ble )?"
@@ -153,6 +154,8 @@ def _place(
         agency, head, named = _agency(parts[-1]), parts[0], True
     dated = DATE.search(head)
     place = (head[: dated.start()] if dated else head).strip(" ,.-–—")
+    if written_by := BY.match(place):  # By Ada Vole GENEVA, 17 Feb (Reuters) - …
+        place = written_by["place"]
     if not rest[:1] or not (2 <= len(place) <= 45) or re.search(r"\d", place):
         return None
     pieces = [piece.strip() for piece in re.split(r"[,/]", place) if piece.strip()]
@@ -191,13 +194,13 @@ def _named(piece: str) -> bool:
 
 def _told(place: str, elsewhere: str) -> bool:
     """Whether a place is named elsewhere, after a preposition."""
-    text, place = elsewhere.casefold(), place.casefold()
-    at = text.find(place)
-    while at > 0:
-        before = text[max(0, at - 6) : at].split()
-        follows = text[at + len(place) : at + len(place) + 1]
-        apart = before and text[at - 1].isspace() and not follows.isalnum()
-        if apart and before[-1].strip('(„“"') in PREPOSITIONS:
-            return True
-        at = text.find(place, at + 1)
+    for form in {place, place.title()}:
+        at = elsewhere.find(form)
+        while at > 0:
+            before = elsewhere[max(0, at - 6) : at].split()
+            follows = elsewhere[at + len(form) : at + len(form) + 1]
+            apart = before and elsewhere[at - 1].isspace() and not follows.isalnum()
+            if apart and before[-1].strip('(„“"').lower() in PREPOSITIONS:
+                return True
+            at = elsewhere.find(form, at + 1)
     return False

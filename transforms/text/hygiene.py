@@ -26,6 +26,10 @@ TITLE = (12, 180)
 EDGE, MIDDLE = 8, 360
 """Lines at each end that are read whole; those between are where they are no longer than this."""
 MOST_TITLES = 12
+KEYWORD = 40
+"""Characters of a keyword under a label."""
+BEGINNING = 1
+"""Position up to which runs at the head begin: short lines further down are a list."""
 MOST_SKIPPED = 6
 """Lines at the end that no rule knows, and that may stand between those that go."""
 MARKED = re.compile(r"[.!?…。！？।؟:;,][\"'”’»)\]」』]*$")
@@ -97,14 +101,15 @@ def _in_runs(lines: Sequence[Line], hits: list[list[Hit]]) -> list[list[Hit]]:
         ]
         for line, found in zip(lines, hits, strict=True)
     ]
-    runs = {hit.rule.id: hit.rule.run for found in kept for hit in found if hit.rule.run > 1}
-    for rule, run in runs.items():
+    runs = {hit.rule.id: hit.rule for found in kept for hit in found if hit.rule.run > 1}
+    for name, rule in runs.items():
         at = 0
-        for fires, group in groupby(kept, partial(_fires, rule)):
+        for fires, group in groupby(kept, partial(_fires, name)):
             size = len(list(group))
-            if fires and size < run:
+            late = rule.where == ("head",) and at > BEGINNING
+            if fires and (size < rule.run or late):
                 for place in range(at, at + size):
-                    kept[place] = [hit for hit in kept[place] if hit.rule.id != rule]
+                    kept[place] = [hit for hit in kept[place] if hit.rule.id != name]
             at += size
     return kept
 
@@ -188,7 +193,8 @@ def _follow(
             if place in chosen:
                 continue
             first = count == 0 or line.kind == lines[at + 1].kind
-            if place in notes or not first or not _is_title(line):
+            fits = _is_title(line) or (rule.takes == "lines" and _is_short(line))
+            if place in notes or not first or not fits:
                 break
             chosen[place] = _Choice(rule.kind, rule.id)
 
@@ -197,6 +203,11 @@ def _is_bare(text: str, hits: list[Hit]) -> bool:
     """Whether a line is a label alone, with nothing that it leads to."""
     rest = re.findall(r"\w+", text[max(hit.end for hit in hits) :])
     return not rest or (len(rest) == 1 and len(rest[0]) <= 5)  # here, hier, auch
+
+
+def _is_short(line: Line) -> bool:
+    """Whether a line may be a keyword."""
+    return line.kind != "subhead" and len(line.text) <= KEYWORD and not MARKED.search(line.text)
 
 
 def _is_title(line: Line) -> bool:
