@@ -32,18 +32,23 @@ class Judged(NamedTuple):
     flags: Sequence[Flag]
 
 
-def report(pages: Iterable[str], predictions: Mapping[str, Judged], show: bool = False) -> bool:
+def report(
+    pages: Iterable[str],
+    predictions: Mapping[str, Judged],
+    show: bool = False,
+    folder: Path = EVAL,
+) -> bool:
     """Print how the predictions score for the pages, by id; False where there are no labels.
 
     A page without a prediction counts as one of which nothing was removed or flagged.
     """
-    scorer = EVAL / "flags" / "score_flags.py"
+    scorer = folder / "flags" / "score_flags.py"
     if not scorer.exists():
-        print(f"hygiene and flags: skipped, there are no labels in {EVAL}/flags")
+        print(f"hygiene and flags: skipped, there are no labels in {folder}/flags")
         return False
     known = [page for page in pages if page in predictions]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "predictions.jsonl"
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / "predictions.jsonl"
         path.write_text("".join(f"{_row(page, predictions[page])}\n" for page in known), "utf-8")
         command = [sys.executable, str(scorer), str(path), "--gold", str(scorer.parent)]
         result = subprocess.run(
