@@ -1,0 +1,155 @@
+"""The part of a page that holds its article: one tree is changed in place, step by step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from lxml import etree, html
+
+NEVER_TEXT = (
+    "script", "style", "svg", "iframe", "nav", "button", "input", "select", "textarea", "option",
+    "optgroup", "datalist", "template", "video", "audio", "canvas", "object", "embed", "applet",
+    "map", "picture", "source", "track", "dialog", "progress", "meter", "frameset",
+)  # fmt: skip
+READINGS = ("rt", "rp", "rtc")
+"""What stands above the characters of a word in East Asia, and would split it."""
+WITHIN_WORDS = (
+    "ruby", "rb", "wbr", "b", "strong", "i", "em", "u", "font", "mark", "small", "big", "abbr",
+    "acronym", "bdi", "bdo", "ins", "cite", "dfn", "data", "nobr", "time", "kbd", "samp", "var", "tt",
+)  # fmt: skip
+"""Elements that make words look otherwise, and neither begin nor end one."""
+BLOCKS = ("p", "li", "blockquote", "td", "th", "h2", "h3", "h4", "h5", "h6", "dd", "dt")
+BESIDE = ("footer", "aside", "noscript")
+BODY = re.compile(
+    r"(?:^|[\s_-])(?:(?:article|art|story|post|entry|news|single|main|page)[-_]{0,2}"
+    r"(?:body|text|content|copy|inner-content)|body[-_]?(?:text|copy)|rich-?text|articlebody|"
+    r"storybody|postbody|text-?body|content[-_]?body|post[-_]entry)",
+    re.IGNORECASE,
+)
+"""Names of the element that holds the body, as systems for publishing give them."""
+NO_BODY = re.compile(r"comment|related|promo|teaser|recommend|newsletter|footer|header|sidebar", re.I)
+CONTAINERS = ("div", "section", "article", "main")
+MOST_BODIES = 100
+
+BESIDE_TEXT, BESIDE_SHARE = 400, 0.5
+"""What stands beside is the article, by markup that is not closed, where it holds so much of p."""
+FIGURE_TEXT = 400
+PART_TEXT = 150
+"""Characters of p in one of several parts of an article."""
+ENOUGH, ENOUGH_SHARE = 600, 0.6
+"""Characters of p, and their share of the page's, from where on a container is all there is."""
+PLAIN_TEXT, PLAIN_SHARE = 1_200, 0.3
+"""Characters of a container without p, whose paragraphs are other elements."""
+
+
+def strip(tree: Any) -> None:
+    """Take out of a tree what is no text of the page, whatever page it is."""
+    etree.strip_elements(tree, *NEVER_TEXT, *READINGS, with_tail=False)
+    for block in tree.iter(*BLOCKS):
+        if len(block):
+            etree.strip_tags(block, *WITHIN_WORDS)
+    whole = length(tree)
+    for element in [*tree.iter(*BESIDE)]:
+        if element.getparent() is not None:
+            held = length(element)
+            if not (held > BESIDE_TEXT and held > BESIDE_SHARE * whole):
+                drop(element)
+    for figure in [*tree.iter("figure")]:
+        if figure.find(".//table") is None and length(figure) < FIGURE_TEXT:
+            drop(figure)
+
+
+def box(tree: Any) -> Any | None:
+    """The article's container in a page of its own, taken out of the tree; None: all may be it."""
+    parts = _parts(tree)
+    if not parts:
+        return None
+    held, whole = sum(map(length, parts)), length(tree)
+    enough = held >= ENOUGH and held >= ENOUGH_SHARE * whole
+    if not enough:
+        plain = sum(map(plain_length, parts))
+        enough = plain >= PLAIN_TEXT and held < PLAIN_SHARE * plain
+    if not enough:
+        return None
+    page = html.Element("html")
+    article = etree.SubElement(etree.SubElement(page, "body"), "div", itemprop="articleBody")
+    for part in parts:
+        part.tail = None
+        article.append(part)
+    return page
+
+
+def _parts(tree: Any) -> list[Any]:
+    """The elements that are named as the body, the outermost of them; or else the first article."""
+    found: list[Any] = []
+    seen: set[Any] = set()
+    for element in tree.iter(*CONTAINERS):
+        if _is_body(element) and seen.isdisjoint(element.iterancestors()):
+            found.append(element)
+            seen.add(element)
+            if len(found) >= MOST_BODIES:
+                break
+    found = [one for one in found if length(one) >= PART_TEXT] or found[:1]
+    if not found:
+        article = next(tree.iter("article"), None)
+        return [] if article is None else [article]
+    first, *others = found
+    about = _article_of(first)
+    return [first, *(one for one in others if _goes_on(one, first, about))]
+
+
+def _is_body(element: Any) -> bool:
+    if element.get("itemprop") == "articleBody":
+        return True
+    named = f"{element.get('class') or ''} {element.get('id') or ''}"
+    return len(named) > 5 and bool(BODY.search(named)) and not NO_BODY.search(named)
+
+
+def _goes_on(part: Any, first: Any, about: Any | None) -> bool:
+    """Whether one container goes on where the first one ended, and is no other story."""
+    same = (part.tag, part.get("class")) == (first.tag, first.get("class"))
+    return same and _article_of(part) is about and next(part.iter("h1"), None) is None
+
+
+def _article_of(element: Any) -> Any | None:
+    return next(element.iterancestors("article"), None)
+
+
+def length(element: Any) -> int:
+    """Characters in the paragraphs of an element."""
+    return sum(len(text) for p in element.iter("p") for text in p.itertext())
+
+
+def plain_length(element: Any) -> int:
+    """Characters of an element but for its links; white space once."""
+    text = visible(element)
+    linked = sum(len(" ".join("".join(link.itertext()).split())) for link in element.iter("a"))
+    return len(text) - linked
+
+
+def visible(element: Any) -> str:
+    """All words of an element, with one space between."""
+    return " ".join(" ".join(element.itertext()).split())
+
+
+def drop(element: Any) -> None:
+    """Take an element out of its tree; what follows it stays."""
+    parent = element.getparent()
+    if parent is None:
+        return
+    if element.tail:
+        before = element.getprevious()
+        if before is None:
+            parent.text = f"{parent.text or ''} {element.tail}"
+        else:
+            before.tail = f"{before.tail or ''} {element.tail}"
+    parent.remove(element)
+
+
+def paragraphs(tree: Any) -> Iterable[Any]:
+    """What may be one: p, and the leaves among other blocks."""
+    for element in tree.iter("p", "div", "h2", "h3", "h4", "span", "li"):
+        if element.tag == "p" or not any(child.tag in ("p", "div", "ul") for child in element):
+            yield element
