@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from lxml import etree, html
+from lxml import etree
+
+from transforms.text.parsing import PARSER
 
 NEVER_TEXT = (
     "script", "style", "svg", "iframe", "nav", "button", "input", "select", "textarea", "option",
@@ -22,17 +24,19 @@ WITHIN_WORDS = (
 """Elements that make words look otherwise, and neither begin nor end one."""
 BLOCKS = ("p", "li", "blockquote", "td", "th", "h2", "h3", "h4", "h5", "h6", "dd", "dt")
 BESIDE = ("footer", "aside", "noscript")
-BODY = re.compile(
-    r"(?:^|[\s_-])(?:(?:article|art|story|post|entry|news|single|main|page)[-_]{0,2}"
-    r"(?:body|text|content|copy|inner-content)|body[-_]?(?:text|copy)|rich-?text|articlebody|"
-    r"storybody|postbody|text-?body|content[-_]?body|post[-_]entry)",
-    re.IGNORECASE,
+NAMES = (
+    r"(?:article|art|story|post|entry|news)[-_]{0,2}(?:body|text|content|copy)|body[-_]?(?:text|copy)|"
+    r"rich-?text|text-?body|content[-_]?body|post[-_]entry"
 )
-"""Names of the element that holds the body, as systems for publishing give them."""
+BODY = re.compile(rf"(?:^|\s)(?:{NAMES})(?:\s|$)", re.IGNORECASE)
+LIKE_BODY = re.compile(rf"(?:^|[\s_-])(?:{NAMES})", re.IGNORECASE)
+"""Names of the element that holds the body, as systems for publishing give them; and longer ones."""
 NO_BODY = re.compile(r"comment|related|promo|teaser|recommend|newsletter|footer|header|sidebar", re.I)
 CONTAINERS = ("div", "section", "article", "main")
 MOST_BODIES = 100
 
+PARTS_SHARE = 0.8
+"""The share of several parts: what is between them belongs to them more often than not."""
 BESIDE_TEXT, BESIDE_SHARE = 400, 0.5
 """What stands beside is the article, by markup that is not closed, where it holds so much of p."""
 FIGURE_TEXT = 400
@@ -67,14 +71,15 @@ def box(tree: Any) -> Any | None:
     if not parts:
         return None
     held, whole = sum(map(length, parts)), length(tree)
-    enough = held >= ENOUGH and held >= ENOUGH_SHARE * whole
+    share = ENOUGH_SHARE if len(parts) == 1 else PARTS_SHARE
+    enough = held >= ENOUGH and held >= share * whole
     if not enough:
         plain = sum(map(plain_length, parts))
         enough = plain >= PLAIN_TEXT and held < PLAIN_SHARE * plain
     if not enough:
         return None
-    page = html.Element("html")
-    article = etree.SubElement(etree.SubElement(page, "body"), "div", itemprop="articleBody")
+    page = PARSER.makeelement("html")
+    article = etree.SubElement(etree.SubElement(page, "body"), "article", itemprop="articleBody")
     for part in parts:
         part.tail = None
         article.append(part)
@@ -82,29 +87,35 @@ def box(tree: Any) -> Any | None:
 
 
 def _parts(tree: Any) -> list[Any]:
-    """The elements that are named as the body, the outermost of them; or else the first article."""
-    found: list[Any] = []
-    seen: set[Any] = set()
+    """The elements that are named as the body, the outermost of them; or else the first article.
+
+    What is marked as the body goes before what is called so, and that before what is called nearly so.
+    """
+    ranked: tuple[list[Any], ...] = ([], [], [])
     for element in tree.iter(*CONTAINERS):
-        if _is_body(element) and seen.isdisjoint(element.iterancestors()):
-            found.append(element)
-            seen.add(element)
-            if len(found) >= MOST_BODIES:
-                break
-    found = [one for one in found if length(one) >= PART_TEXT] or found[:1]
-    if not found:
-        article = next(tree.iter("article"), None)
-        return [] if article is None else [article]
-    first, *others = found
-    about = _article_of(first)
-    return [first, *(one for one in others if _goes_on(one, first, about))]
+        rank = _rank(element)
+        if rank is not None and len(ranked[rank]) < MOST_BODIES:
+            ranked[rank].append(element)
+    for elements in ranked:
+        seen = set(elements)
+        outer = [one for one in elements if seen.isdisjoint(one.iterancestors())]
+        if found := [one for one in outer if length(one) >= PART_TEXT]:
+            about = _article_of(found[0])
+            return [found[0], *(one for one in found[1:] if _goes_on(one, found[0], about))]
+    article = next(tree.iter("article"), None)
+    if article is not None:
+        return [article]
+    return [one for elements in ranked for one in elements][:1]
 
 
-def _is_body(element: Any) -> bool:
+def _rank(element: Any) -> int | None:
     if element.get("itemprop") == "articleBody":
-        return True
-    named = f"{element.get('class') or ''} {element.get('id') or ''}"
-    return len(named) > 5 and bool(BODY.search(named)) and not NO_BODY.search(named)
+        return 0
+    named = element.get("class"), element.get("id")
+    for name in filter(None, named):
+        if LIKE_BODY.search(name) and not NO_BODY.search(name):
+            return 1 if BODY.search(name) else 2
+    return None
 
 
 def _goes_on(part: Any, first: Any, about: Any | None) -> bool:

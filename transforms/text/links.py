@@ -17,6 +17,10 @@ REST, REST_SHARE = 3, 0.1
 LONGEST_LABEL = 40
 """Characters of what stands before a link, and is no sentence."""
 LONGEST = 400
+MOST = 200
+"""Blocks that are told of."""
+ARTICLES = ("article", "main")
+"""What is outside of these is the site's, and no part of the article that was taken out."""
 ADDRESS = re.compile(r"^(?:https?://|www\.)?\S+\.\S+$|^@\S+$")
 """A link that shows where it leads is a source, and a name is who says so."""
 LABEL = re.compile(r"[^.!?;,…]*[:：>»›|–—-]+\s*")
@@ -24,15 +28,14 @@ LABEL = re.compile(r"[^.!?;,…]*[:：>»›|–—-]+\s*")
 
 def drop_links(tree: Any) -> list[Removal]:
     """Take the blocks out that are only a link; what was taken out, in its order."""
-    removals = []
+    removals: list[Removal] = []
     for block in [*tree.iter(*BLOCKS)]:
         links = [link for link in block.iter("a") if link.get("href")]
-        if not links or (block.tag == "div" and any(child.tag in BLOCKS for child in block)):
+        if not links or next(block.iterdescendants(*BLOCKS), None) is not None:
             continue
-        if label := _only_link(block, links):
+        if (label := _only_link(block, links)) and (text := tidy(" ".join(block.itertext()))):
             kind, rule = label
-            text = tidy(" ".join(block.itertext()))
-            if text:
+            if len(removals) < MOST and next(block.iterancestors(*ARTICLES), None) is not None:
                 removals.append(Removal(kind, text, -1, rule))
             drop(block)
     return removals

@@ -14,6 +14,8 @@ SHORTEST, LONGEST = 35, 900
 """Characters."""
 BEGINNING = 30
 """Letters that tell a standfirst; what begins like a description may be longer than that."""
+LOOKED_AT = 3_000
+"""Characters of a text, at whose start it may stand already."""
 LEAVES = ("p", "div", "h2", "h3", "span", "strong", "li")
 NAMED = re.compile(
     r"(?:^|[\s_-])(?:lead|lede|dek|deck|standfirst|stand-first|sub-?title|sub-?head(?:line|ing)?|intro|"
@@ -33,7 +35,7 @@ def standfirst(
     That is what begins as a description of the page does; or else what is named so between the
     headline and the first paragraph.
     """
-    held = key(" ".join(line.text for line in lines))
+    held = key(" ".join(line.text for line in lines)[:LOOKED_AT])
     known = {key(title) for title in titles}
     for description in descriptions:
         beginning = key(description)[:BEGINNING]
@@ -55,13 +57,13 @@ def _named(trees: Sequence[Any], lines: Sequence[Line], held: str) -> str | None
         for element in tree.iter("h1", *LEAVES):
             if element.tag == "h1":
                 below = True
-            elif below:
-                text = _text(element)
-                if first and key(text).startswith(first):
+            elif below and element.tag == "p" and first:
+                if key("".join(element.itertext())[: 3 * BEGINNING]).startswith(first):
                     return None
-                if NAMED.search(element.get("class") or "") and END.search(text):
-                    if key(text)[:BEGINNING] not in held:
-                        return text
+            if below and NAMED.search(element.get("class") or ""):
+                text = _text(element)
+                if END.search(text) and key(text)[:BEGINNING] not in held:
+                    return text
     return None
 
 

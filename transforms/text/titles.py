@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from html import unescape
 from urllib.parse import urlsplit
 
 from transforms.bounds import LONGEST_LINE, cut
-from transforms.folding import fold
 
 INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 """Soft hyphens, zero-width spaces, direction marks: they say nothing in a line of its own."""
 DIVIDER = re.compile(r"\s*[|｜¦]\s*|\s+[-–—―·•»«~_/:]{1,2}\s+|\s*[_·»]\s*(?=\S+$)|(?<=\S)\s*—\s*")
-MARKS = re.compile(r"[^\w]+")
+MARKS = re.compile(r"[\W_]+")
 MOST_CUT = 3
 """Names after a headline: of the section, of the desk, of the site."""
 
@@ -32,7 +32,7 @@ def line(value: object) -> str | None:
 @lru_cache(maxsize=1_000)
 def key(text: str) -> str:
     """What two ways to write a headline share: letters and digits."""
-    return MARKS.sub("", fold(text).text)
+    return MARKS.sub("", unicodedata.normalize("NFKC", text).casefold())
 
 
 def bare(title: str, others: Iterable[str], sites: Sequence[str]) -> str:
