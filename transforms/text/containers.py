@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from itertools import islice, pairwise
 from typing import Any
 
 from lxml import etree
@@ -34,6 +34,10 @@ LIKE_BODY = re.compile(rf"(?:^|[\s_-])(?:{NAMES})", re.IGNORECASE)
 NO_BODY = re.compile(r"comment|related|promo|teaser|recommend|newsletter|footer|header|sidebar", re.I)
 CONTAINERS = ("div", "section", "article", "main")
 MOST_BODIES = 100
+PLACE = "articleplace"
+"""The element that stands in a page where its article was taken out."""
+MOST_BETWEEN, LONGEST_BETWEEN = 20, 600
+"""Elements between two parts of an article, and characters of one."""
 
 PARTS_SHARE = 0.8
 """The share of several parts: what is between them belongs to them more often than not."""
@@ -80,10 +84,46 @@ def box(tree: Any) -> Any | None:
         return None
     page = PARSER.makeelement("html")
     article = etree.SubElement(etree.SubElement(page, "body"), "article", itemprop="articleBody")
-    for part in parts:
+    between = _between(parts)
+    place = PARSER.makeelement(PLACE)
+    parts[0].addprevious(place)
+    place.tail = None
+    for part in between:
         part.tail = None
         article.append(part)
     return page
+
+
+def _between(parts: list[Any]) -> list[Any]:
+    """Parts with what stands between them and is text too: subheads, lists, paragraphs."""
+    found = parts[:1]
+    for before, part in pairwise(parts):
+        above = set(before.iterancestors())
+        own = next((one for one in part.iterancestors() if one in above), None)
+        if own is not None:
+            last, first = _below(own, before), _below(own, part)
+            for one in islice(last.itersiblings(), MOST_BETWEEN):
+                if one is first:
+                    break
+                if _is_text(one):
+                    found.append(one)
+        found.append(part)
+    return found
+
+
+def _below(above: Any, element: Any) -> Any:
+    """The child of one element that holds another one, or is it."""
+    while element.getparent() is not above:
+        element = element.getparent()
+    return element
+
+
+def _is_text(element: Any) -> bool:
+    headed = element.tag in BLOCKS or next(element.iter("h2", "h3", "h4"), None) is not None
+    if not headed and element.tag not in ("ul", "ol") or NO_BODY.search(element.get("class") or ""):
+        return False
+    text = visible(element)
+    return 0 < len(text) <= LONGEST_BETWEEN and 2 * plain_length(element) > len(text)
 
 
 def _parts(tree: Any) -> list[Any]:
@@ -157,10 +197,3 @@ def drop(element: Any) -> None:
         else:
             before.tail = f"{before.tail or ''} {element.tail}"
     parent.remove(element)
-
-
-def paragraphs(tree: Any) -> Iterable[Any]:
-    """What may be one: p, and the leaves among other blocks."""
-    for element in tree.iter("p", "div", "h2", "h3", "h4", "span", "li"):
-        if element.tag == "p" or not any(child.tag in ("p", "div", "ul") for child in element):
-            yield element

@@ -16,17 +16,21 @@ BREAKS = frozenset({"p", "head", "list", "item", "quote", "table", "row", "lb", 
 CELLS = " | "
 DEEPEST = 200
 MOST_LINES = 50_000
+DUMPED = 10
+"""Line breaks in the one paragraph of a body, which is then a page's text without its elements."""
 
 
 def lines_of(body: Any) -> list[Line]:
     """The lines of a body of trafilatura (https://trafilatura.readthedocs.io, TEI-like tags)."""
+    if len(body) == 1 and (body[0].text or "").count("\n") >= DUMPED:
+        return [Line(line) for line in map(tidy, body[0].text.split("\n")) if _says(line)]
     found: list[Line] = []
     words: list[str] = []
 
     def end(kind: str) -> None:
         text = tidy("".join(words))
         words.clear()
-        if any(map(str.isalnum, text)) and len(found) < MOST_LINES:  # and no row of asterisks
+        if _says(text) and len(found) < MOST_LINES:
             found.append(Line(text, kind))
 
     def read(element: Any, kind: str, cell: bool, depth: int) -> None:
@@ -50,6 +54,11 @@ def lines_of(body: Any) -> list[Line]:
     read(body, "paragraph", False, DEEPEST)
     end("paragraph")
     return found
+
+
+def _says(text: str) -> bool:
+    """Whether a line has a letter or a digit; a row of asterisks has none."""
+    return any(map(str.isalnum, text))
 
 
 def tidy(text: str) -> str:

@@ -23,7 +23,7 @@ ARTICLES = ("article", "main")
 """What is outside of these is the site's, and no part of the article that was taken out."""
 ADDRESS = re.compile(r"^(?:https?://|www\.)?\S+\.\S+$|^@\S+$")
 """A link that shows where it leads is a source, and a name is who says so."""
-LABEL = re.compile(r"[^.!?;,…]*[:：>»›|–—-]+\s*")
+LABEL = re.compile(r"[^.!?;,…]*[:：>»›|]+\s*")
 
 
 def drop_links(tree: Any) -> list[Removal]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from transforms.records import Line
+from transforms.text.containers import NO_BODY, PLACE
 from transforms.text.lines import tidy
 from transforms.text.titles import key
 
@@ -16,6 +18,8 @@ BEGINNING = 30
 """Letters that tell a standfirst; what begins like a description may be longer than that."""
 LOOKED_AT = 3_000
 """Characters of a text, at whose start it may stand already."""
+NEAR = 4
+"""Elements around one, whose names are looked at."""
 LEAVES = ("p", "div", "h2", "h3", "span", "strong", "li")
 NAMED = re.compile(
     r"(?:^|[\s_-])(?:lead|lede|dek|deck|standfirst|stand-first|sub-?title|sub-?head(?:line|ing)?|intro|"
@@ -54,17 +58,27 @@ def _named(trees: Sequence[Any], lines: Sequence[Line], held: str) -> str | None
     first = next((key(line.text)[:BEGINNING] for line in lines if END.search(line.text)), "")
     for tree in trees:
         below = next(tree.iter("h1"), None) is None
-        for element in tree.iter("h1", *LEAVES):
+        for element in tree.iter("h1", PLACE, *LEAVES):
             if element.tag == "h1":
                 below = True
+            elif element.tag == PLACE:
+                break
             elif below and element.tag == "p" and first:
                 if key("".join(element.itertext())[: 3 * BEGINNING]).startswith(first):
                     return None
             if below and NAMED.search(element.get("class") or ""):
                 text = _text(element)
-                if END.search(text) and key(text)[:BEGINNING] not in held:
+                if END.search(text) and key(text)[:BEGINNING] not in held and _is_own(element):
                     return text
     return None
+
+
+def _is_own(element: Any) -> bool:
+    """Whether nothing around an element says that it is of another story."""
+    return not any(
+        one.tag in ("a", "li", "aside", "footer") or NO_BODY.search(one.get("class") or "")
+        for one in islice(element.iterancestors(), NEAR)
+    )
 
 
 def _texts(tree: Any, tags: tuple[str, ...]) -> Iterator[str]:

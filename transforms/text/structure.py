@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from html import unescape
+from itertools import groupby
+from operator import itemgetter
 
 from transforms.feeds.dates import first_believed
 from transforms.folding import UNSPACED
@@ -33,8 +35,12 @@ HEAD, TAIL = 60, 80
 """Characters of lines without an end mark, above the first and below the last long line."""
 MOST_TAIL = 6
 """Lines below the last long one, from where on they are a list of the article's own."""
+BEGUN = re.compile(r"…|\.\.\.")
+"""A second headline that goes on with the first one."""
 COVERED = 0.7
 """Share of the text that a witness must hold to be believed."""
+MOST_UNWITNESSED = 2
+"""Lines in a row that it may lack; more are a part of the article that it leaves out, such as a box."""
 MARKUP = re.compile(r"<[^<>]{0,500}>")
 OPEN_END = re.compile(r"(?:…|\.\.\.|\[…\])\s*$")
 PROBE = 24
@@ -109,9 +115,12 @@ def unmarked(kept: Kept) -> Reasons:
     for index, (at, line) in enumerate(kept):
         if first <= index <= last or line.kind in ("list", "table") or END.search(line.text):
             continue
-        if index < first and len(line.text) <= HEAD:
+        size = 2 * len(line.text) if is_dense(line.text) else len(line.text)
+        if line.text.endswith((":", "：")):  # it leads to what follows
+            continue
+        if index < first and size <= HEAD and not BEGUN.match(line.text):
             found[at] = "ui_label", "unmarked_head"
-        elif index > last and len(line.text) <= TAIL and tail <= MOST_TAIL:
+        elif index > last and size <= TAIL and tail <= MOST_TAIL:
             found[at] = "ui_label", "unmarked_tail"
     return found
 
@@ -130,12 +139,17 @@ def unwitnessed(kept: Kept, body: str | None) -> Reasons:
     held = sum(len(line.text) for (_, line), one in zip(kept, seen, strict=True) if one)
     if held < COVERED * whole or not any(seen):
         return {}
-    first = seen.index(True)
-    return {
-        at: ("unwitnessed", "json_ld_body")
-        for index, ((at, line), one) in enumerate(zip(kept, seen, strict=True))
-        if not one and index > first and line.kind in ("paragraph", "quote")
-    }
+    found: Reasons = {}
+    start = seen.index(True)
+    for held_too, run in groupby(zip(kept[start:], seen[start:], strict=True), key=itemgetter(1)):
+        lines = [line for line, _ in run]
+        if not held_too and len(lines) <= MOST_UNWITNESSED:
+            found |= {
+                at: ("unwitnessed", "json_ld_body")
+                for at, line in lines
+                if line.kind in ("paragraph", "quote")
+            }
+    return found
 
 
 def _is_held(own: str, witness: str) -> bool:
@@ -153,5 +167,10 @@ def _long(kept: Kept) -> tuple[int, int]:
 
 def is_long(line: Line) -> bool:
     """Whether a line is a paragraph for sure."""
-    dense = bool(UNSPACED.match(line.text[len(line.text) // 2 :][:1]))
-    return len(line.text) >= (LONG_DENSE if dense else LONG) and line.kind in ("paragraph", "quote", "list")
+    long = len(line.text) >= (LONG_DENSE if is_dense(line.text) else LONG)
+    return long and line.kind in ("paragraph", "quote", "list")
+
+
+def is_dense(text: str) -> bool:
+    """Whether a text is of a script without spaces, which says as much with half the letters."""
+    return bool(UNSPACED.search(text, len(text) // 2, len(text) // 2 + 3))
