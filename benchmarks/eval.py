@@ -178,7 +178,8 @@ def run(
 def scorer(data: Path) -> Any:
     """The evaluation's own script, for its definitions."""
     spec = importlib.util.spec_from_file_location("score_extraction", data / "score_extraction.py")
-    assert spec and spec.loader
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -1,4 +1,4 @@
-"""The lines of a page's article: trafilatura's fast path on its container, or more where that fails."""
+"""The lines of a page's article: trafilatura's fast path on its container, more where it fails."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ SHORTEST = 250
 LITTLE = 0.35
 """Share of the container's words (links left out) that a text must hold."""
 SHORT_LINE, SHORT_LINES, MANY_LINES = 40, 0.45, 60
-"""Characters of a line that may be furniture; the share of such lines that is too many; of lines."""
+"""Characters of a line that may be furniture; too large a share of them; too many lines."""
 GAIN, FALL, ENOUGH_KEPT = 1.3, 0.15, 0.7
 """What the full path must bring: so much more in long lines; or so many fewer short ones."""
-MOST_ELEMENTS = 60_000
-"""Of a page that trafilatura reads (4 s of CPU); of real pages the largest has 12,000."""
+MOST_ELEMENTS, MOST_LOOKED_AT_AGAIN = 30_000, 15_000
+"""Of what trafilatura reads, or reads once more the full way: some five seconds of CPU."""
 PLAIN = 40
 """Characters of a paragraph on the cheap path."""
 
@@ -47,22 +47,25 @@ def article(tree: Any, source: str, told: Metadata) -> Found:
     page = containers.box(tree)
     whole = tree if page is None else page
     removals = drop_links(whole)
-    if whole.xpath("count(//*)") > MOST_ELEMENTS:
+    elements = whole.xpath("count(//*)")
+    if elements > MOST_ELEMENTS:
         return Found(plain(whole), removals, None)
     lines = _lines(whole, fast=True)
-    if _doubtful(lines, whole):
-        again = parse(source)
-        full = _lines(again, fast=False)
+    if elements <= MOST_LOOKED_AT_AGAIN and _doubtful(lines, whole):
+        full = _lines(parse(source), fast=False)
         if _better(full, lines):
             lines, removals = full, []
-    lead = standfirst([tree] if page is None else [tree, page], lines, told.descriptions, told.titles)
+    trees = [tree] if page is None else [tree, page]
+    lead = standfirst(trees, lines, told.descriptions, told.titles)
     return Found([Line(lead), *lines] if lead else lines, removals, lead)
 
 
 def plain(tree: Any) -> list[Line]:
     """The paragraphs of a tree, without a look at anything else: the cheap path."""
-    texts = (tidy("".join(p.itertext())) for p in tree.iter("p"))
-    return [Line(text) for text in texts if len(text) >= PLAIN]
+    texts = ("".join(p.itertext()) for p in tree.iter("p"))
+    found = [tidy(text) for text in texts if len(text) >= PLAIN]
+    found = found or [tidy(text) for text in tree.itertext() if len(text) >= PLAIN]
+    return [Line(text) for text in found if len(text) >= PLAIN]
 
 
 def _lines(tree: Any, fast: bool) -> list[Line]:

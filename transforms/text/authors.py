@@ -45,7 +45,9 @@ class Author(NamedTuple):
     person: bool
 
 
-def of_objects(article: dict[str, Any], by_id: dict[str, Any], sites: Iterable[str]) -> list[Author]:
+def of_objects(
+    article: dict[str, Any], by_id: dict[str, Any], sites: Iterable[str]
+) -> list[Author]:
     """The authors that an article of JSON-LD names; `by_id` finds those it refers to."""
     found: list[Author] = []
     for field in ("author", "creator"):

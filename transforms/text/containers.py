@@ -19,20 +19,24 @@ READINGS = ("rt", "rp", "rtc")
 """What stands above the characters of a word in East Asia, and would split it."""
 WITHIN_WORDS = (
     "ruby", "rb", "wbr", "b", "strong", "i", "em", "u", "font", "mark", "small", "big", "abbr",
-    "acronym", "bdi", "bdo", "ins", "cite", "dfn", "data", "nobr", "time", "kbd", "samp", "var", "tt",
+    "acronym", "bdi", "bdo", "ins", "cite", "dfn", "data", "nobr", "time", "kbd", "samp", "var",
+    "tt",
 )  # fmt: skip
 """Elements that make words look otherwise, and neither begin nor end one."""
 BLOCKS = ("p", "li", "blockquote", "td", "th", "h2", "h3", "h4", "h5", "h6", "dd", "dt")
 BESIDE = ("footer", "aside", "noscript")
 NAMES = (
-    r"(?:article|art|story|post|entry|news)[-_]{0,2}(?:body|text|content|copy)|body[-_]?(?:text|copy)|"
-    r"rich-?text|text-?body|content[-_]?body|post[-_]entry"
+    r"(?:article|art|story|post|entry|news)[-_]{0,2}(?:body|text|content|copy)|"
+    r"body[-_]?(?:text|copy)|rich-?text|text-?body|content[-_]?body|post[-_]entry"
 )
 BODY = re.compile(rf"(?:^|\s)(?:{NAMES})(?:\s|$)", re.IGNORECASE)
 LIKE_BODY = re.compile(rf"(?:^|[\s_-])(?:{NAMES})", re.IGNORECASE)
-"""Names of the element that holds the body, as systems for publishing give them; and longer ones."""
-NO_BODY = re.compile(r"comment|related|promo|teaser|recommend|newsletter|footer|header|sidebar", re.I)
+"""Names of the element that holds the body, as systems give them; and longer ones."""
+NO_BODY = re.compile(
+    r"comment|related|promo|teaser|recommend|newsletter|footer|header|sidebar", re.IGNORECASE
+)
 CONTAINERS = ("div", "section", "article", "main")
+WORDS_OF_P = etree.XPath(".//p//text()", smart_strings=False)
 MOST_BODIES = 100
 PLACE = "articleplace"
 """The element that stands in a page where its article was taken out."""
@@ -120,7 +124,9 @@ def _below(above: Any, element: Any) -> Any:
 
 def _is_text(element: Any) -> bool:
     headed = element.tag in BLOCKS or next(element.iter("h2", "h3", "h4"), None) is not None
-    if not headed and element.tag not in ("ul", "ol") or NO_BODY.search(element.get("class") or ""):
+    if (not headed and element.tag not in ("ul", "ol")) or NO_BODY.search(
+        element.get("class") or ""
+    ):
         return False
     text = visible(element)
     return 0 < len(text) <= LONGEST_BETWEEN and 2 * plain_length(element) > len(text)
@@ -129,7 +135,7 @@ def _is_text(element: Any) -> bool:
 def _parts(tree: Any) -> list[Any]:
     """The elements that are named as the body, the outermost of them; or else the first article.
 
-    What is marked as the body goes before what is called so, and that before what is called nearly so.
+    What is marked as the body goes before what is called so, and that before longer names.
     """
     ranked: tuple[list[Any], ...] = ([], [], [])
     for element in tree.iter(*CONTAINERS):
@@ -170,7 +176,7 @@ def _article_of(element: Any) -> Any | None:
 
 def length(element: Any) -> int:
     """Characters in the paragraphs of an element."""
-    return sum(len(text) for p in element.iter("p") for text in p.itertext())
+    return sum(map(len, WORDS_OF_P(element)))
 
 
 def plain_length(element: Any) -> int:

@@ -79,5 +79,6 @@ def laid(kept: list[tuple[int, Line]]) -> tuple[str, tuple[Block, ...]]:
         at += len(line.text) + 1
     text = cut("\n".join(line.text for _, line in kept), LONGEST_TEXT)
     if at - 1 > len(text):
-        blocks = [one._replace(end=min(one.end, len(text))) for one in blocks if one.start < len(text)]
+        size = len(text)
+        blocks = [one._replace(end=min(one.end, size)) for one in blocks if one.start < size]
     return text, tuple(blocks)

@@ -54,7 +54,7 @@ def _only_link(block: Any, links: list[Any]) -> tuple[str, str] | None:
     if rest <= max(REST, REST_SHARE * size):
         return "related_links", "only_link"
     before = text.find(linked[0])
-    if len(links) == 1 and 0 < before <= LONGEST_LABEL and rest - before <= REST:
-        if LABEL.fullmatch(text[:before]):
-            return "read_also", "label_and_link"
+    labelled = len(links) == 1 and 0 < before <= LONGEST_LABEL and rest - before <= REST
+    if labelled and LABEL.fullmatch(text[:before]):
+        return "read_also", "label_and_link"
     return None

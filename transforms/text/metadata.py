@@ -4,53 +4,25 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from functools import lru_cache
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, NamedTuple
 
 import htmldate
 
-from transforms.bounds import LONGEST_LINE
+from transforms.bounds import LONGEST_LINE, cut
 from transforms.feeds.dates import first_believed
-from transforms.text import authors
-from transforms.text.directives import directives
+from transforms.text import authors, head
 from transforms.text.jsonld import objects, types_of
 from transforms.text.titles import bare, key, line, names_of_host
 from transforms.urls import absolute
 
 JSON_LD, META, PAGE = "json-ld", "meta", "page"
 ARTICLES = re.compile(r"\w*Article|\w*BlogPosting|Report|Review|LiveBlogPosting")
-MOST_METAS, MOST_LINKS, MOST_TIMES = 2_000, 2_000, 200
-MOST_CANONICAL = 4
-"""Declared addresses that are looked at; two that differ are one too many."""
+MOST_ELEMENTS = 15_000
+"""Of a page that htmldate looks through, at some fifteen microseconds each."""
 MOST_KEYWORDS = 50
-NAMES = re.compile(r"[^a-z0-9]+")
-
-# Names of meta elements, letters and digits alone: article:published_time, article.published and
-# the like are one. Those that say the most come first.
-PUBLISHED = (
-    "articlepublishedtime ogarticlepublishedtime httpogpmensarticlepublishedtime articlepublished "
-    "datepublished publisheddate publishedtime publishdate publicationdate pubdate publishedat "
-    "parselypubdate sailthrudate cxenseparserecspublishtime cxenseparsepublishtime dcdateissued "
-    "dctermsissued dcissued articledateoriginal originalpublicationdate firstpublished published "
-    "releasedate citationpublicationdate displaydate datecreated dcdatecreated dctermscreated "
-    "dccreated pdate date dcdate dctermsdate"
-).split()
-MODIFIED = (
-    "articlemodifiedtime httpogpmensarticlemodifiedtime articlemodified datemodified "
-    "ogupdatedtime articleupdated modifiedtime dctermsmodified dcdatemodified articledateupdated "
-    "articleupdatetime lastupdateddate dateupdated updatedtime cxenseparsemodifiedtime lastmodified"
-).split()
-TITLES = ("ogtitle", "twittertitle", "parselytitle", "sailthrutitle", "dctitle", "title", "headline")
-AUTHORS = ("author", "articleauthor", "parselyauthor", "sailthruauthor", "dccreator", "byl",
-           "httpogpmensarticleauthor", "dctermscreator", "cxenseparseauthor")  # fmt: skip
-SECTIONS = ("articlesection", "ogsection", "parselysection", "section", "cxenseparsesection")
-KEYWORDS = ("articletag", "newskeywords", "keywords", "parselytags", "sailthrutags")
-IMAGES = ("ogimage", "ogimageurl", "ogimagesecureurl", "twitterimage", "twitterimagesrc", "image")
-DESCRIPTIONS = ("description", "ogdescription", "twitterdescription", "dcdescription")
-SITES = ("ogsitename", "applicationname", "applemobilewebapptitle", "dcpublisher", "publisher")
-UPDATES = re.compile(r"modif|updat|aktualis", re.IGNORECASE)
-FREE = {"true": "free", "1": "free", "yes": "free", "false": "closed", "0": "closed", "no": "closed"}
+FREE = {"true": "free", "1": "free", "yes": "free",
+        "false": "closed", "0": "closed", "no": "closed"}  # fmt: skip
 TIERS = {"free": "free", "metered": "metered", "locked": "closed", "premium": "closed",
          "paid": "closed", "subscriber": "closed", "subscription": "closed"}  # fmt: skip
 
@@ -91,110 +63,49 @@ class Metadata(NamedTuple):
     """The text that JSON-LD carries, if it does."""
 
 
-class _Page(NamedTuple):
-    """What one pass over the tree collects."""
-
-    metas: dict[str, list[str]]
-    title: str | None
-    headings: list[str]
-    times: list[str]
-    """The day that is marked as that of publication, or else the first below the headline."""
-    canonical_link: str | None
-    robots: tuple[str, ...]
-
-
 def metadata(tree: Any, url: str) -> Metadata:
     """What a parsed page says of itself."""
-    page, things = _collect(tree, url), objects(tree)
+    page, things = head.read_head(tree, url), objects(tree)
     article = _article(things, page, url)
     by_id = {str(thing["@id"]): thing for thing in things if "@id" in thing}
     publisher = _named(article.get("publisher"), by_id)
-    sites = [*filter(None, [*_all(page, SITES), publisher, *names_of_host(url)])]
+    sites = [*filter(None, [*head.values(page, head.SITES), publisher, *names_of_host(url)])]
     title, title_source, titles = _title(article, page, sites)
     people, byline_source = _authors(tree, article, by_id, page, sites)
     published, modified = _dates(tree, article, page, url)
-    section = _first((JSON_LD, line(_one(article.get("articleSection")))), (META, _meta(page, SECTIONS)))
+    sections = line(_one(article.get("articleSection")))
+    section = _first((JSON_LD, sections), (META, head.first(page, head.SECTIONS)))
     subtitle = _first((JSON_LD, line(_one(article.get("alternativeHeadline")))))
     if subtitle[0] and key(subtitle[0]) in {key(one) for one in titles}:
         subtitle = (None, None)
-    image = _first((JSON_LD, _address(article.get("image"), url)), (META, absolute(_meta(page, IMAGES), url)))
+    image = _first(
+        (JSON_LD, _address(article.get("image"), url)),
+        (META, absolute(head.first(page, head.IMAGES) or "", url)),
+    )
     body = article.get("articleBody") or article.get("text")
     return Metadata(
         title, title_source, *subtitle,
-        ", ".join(one.name for one in people)[:LONGEST_LINE] or None, byline_source,
+        cut(", ".join(one.name for one in people), LONGEST_LINE) or None, byline_source,
         tuple(one.name for one in people if one.person),
         tuple(one.name for one in people if not one.person),
-        *published, *modified, *section, *_keywords(article, page), *image, *_paywall(article, page),
+        *published, *modified, *section, *_keywords(article, page), *image,
+        *_paywall(article, page),
         canonical_link=page.canonical_link,
         robots=page.robots,
-        site=next(iter(_all(page, SITES)), publisher),
+        site=next(iter(head.values(page, head.SITES)), publisher),
         titles=titles,
         descriptions=tuple(dict.fromkeys(filter(None, [
-            line(article.get("description")), *_all(page, DESCRIPTIONS)]))),
+            line(article.get("description")), *head.values(page, head.DESCRIPTIONS)]))),
         body=body if isinstance(body, str) else None,
     )  # fmt: skip
 
 
-def _collect(tree: Any, url: str) -> _Page:
-    metas: dict[str, list[str]] = {}
-    links: dict[str, None] = {}
-    headings: list[str] = []
-    marked: list[str] = []
-    below: list[str] = []
-    robots: list[str] = []
-    title = base = None
-    counts = {"meta": MOST_METAS, "link": MOST_LINKS, "time": MOST_TIMES, "h1": 5}
-    for element in tree.iter("meta", "link", "title", "h1", "time", "base"):
-        tag = element.tag
-        counts[tag] = counts.get(tag, 5) - 1
-        if counts[tag] < 0:
-            continue
-        if tag == "meta":
-            value = element.get("content")
-            for name in ("property", "name", "itemprop"):
-                if value and (named := element.get(name)):
-                    metas.setdefault(_short(named), []).append(value)
-                    if name == "name" and named.lower() == "robots":
-                        robots.append(value)
-        elif tag == "link":
-            if "canonical" in (element.get("rel") or "").lower().split() and element.get("href"):
-                links[element.get("href")] = None
-        elif tag == "title":
-            title = title or line(element.text)
-        elif tag == "h1":
-            headings += filter(None, [line(" ".join(element.itertext()))])
-        elif tag == "time":
-            told = f"{element.get('itemprop')} {element.get('class')}"
-            if UPDATES.search(told):
-                continue
-            stamp = element.get("datetime") or ""
-            if "datePublished" in told or element.get("pubdate") is not None:
-                marked.append(stamp)
-            elif headings:
-                below.append(stamp)
-        elif base is None:
-            base = element.get("href")
-    canonical = _canonical(list(links), absolute(base or "", url) or url)
-    return _Page(metas, title, headings, marked + below[:1], canonical, directives(", ".join(robots)))
-
-
-@lru_cache(maxsize=2_000)
-def _short(name: str) -> str:
-    return NAMES.sub("", name[:100].lower())
-
-
-def _canonical(links: list[str], base: str) -> str | None:
-    """What a page declares as its address (rel=canonical); None where it names several."""
-    found = {absolute(link, base) for link in islice(links, MOST_CANONICAL)} - {None}
-    return found.pop() if len(found) == 1 else None
-
-
-def _article(things: list[dict[str, Any]], page: _Page, url: str) -> dict[str, Any]:
+def _article(things: list[dict[str, Any]], page: head.Page, url: str) -> dict[str, Any]:
     """The article among the objects: that of this address or headline, or else the first."""
     found = [one for one in things if any(map(ARTICLES.fullmatch, types_of(one)))]
     if len(found) < 2:
         return found[0] if found else {}
-    titles = {key(one) for one in [*_all(page, TITLES), *page.headings]}
+    titles = {key(one) for one in [*head.values(page, head.TITLES), *page.headings]}
     own = {url, page.canonical_link}
     for one in found:
         names = {one.get("url"), one.get("@id")} if isinstance(one.get("url"), str) else set()
@@ -204,11 +115,11 @@ def _article(things: list[dict[str, Any]], page: _Page, url: str) -> dict[str, A
 
 
 def _title(
-    article: dict[str, Any], page: _Page, sites: list[str]
+    article: dict[str, Any], page: head.Page, sites: list[str]
 ) -> tuple[str | None, str | None, tuple[str, ...]]:
     told = [
         (JSON_LD, line(article.get("headline") or article.get("name"))),
-        *((META, one) for one in _all(page, TITLES)),
+        *((META, one) for one in head.values(page, head.TITLES)),
         *((PAGE, one) for one in page.headings),
         (PAGE, page.title),
     ]
@@ -216,20 +127,22 @@ def _title(
     whole = [one for _, one in known]
     names = {key(site) for site in sites}
     cleaned = [(source, bare(one, whole, sites)) for source, one in known]
-    ranked = [(one, source) for source, one in cleaned if key(one) not in names] or [(None, None)]
     titles = tuple(dict.fromkeys([*(one for _, one in cleaned), *whole]))
-    return *ranked[0], titles  # type: ignore[return-value]
+    for source, one in cleaned:
+        if key(one) not in names:
+            return one, source, titles
+    return None, None, titles
 
 
 def _authors(
-    tree: Any, article: dict[str, Any], by_id: dict[str, Any], page: _Page, sites: list[str]
+    tree: Any, article: dict[str, Any], by_id: dict[str, Any], page: head.Page, sites: list[str]
 ) -> tuple[list[authors.Author], str | None]:
     """Persons, wherever they are named; or else the organisations that are named first."""
     told = authors.of_objects(article, by_id, sites)
     bodies = (told, JSON_LD if told else None)
     if any(one.person for one in told):
         return bodies
-    for name in AUTHORS:
+    for name in head.AUTHORS:
         values = page.metas.get(name, [])[: authors.MOST]
         told = authors.once(chain.from_iterable(authors.of_text(one, sites) for one in values))
         if any(one.person for one in told):
@@ -245,7 +158,7 @@ def _authors(
 Told = tuple[datetime | None, str | None]
 
 
-def _dates(tree: Any, article: dict[str, Any], page: _Page, url: str) -> tuple[Told, Told]:
+def _dates(tree: Any, article: dict[str, Any], page: head.Page, url: str) -> tuple[Told, Told]:
     """Publication and last change; what is said of a change is never publication."""
 
     def first(*told: tuple[str, Any]) -> Told:
@@ -253,26 +166,27 @@ def _dates(tree: Any, article: dict[str, Any], page: _Page, url: str) -> tuple[T
         return next(((date, source) for date, source in dates if date), (None, None))
 
     modified = first(
-        (JSON_LD, article.get("dateModified")), *((META, one) for one in _all(page, MODIFIED))
+        (JSON_LD, article.get("dateModified")),
+        *((META, one) for one in head.values(page, head.MODIFIED)),
     )
     published = first(
         (JSON_LD, article.get("datePublished")),
-        *((META, one) for one in _all(page, PUBLISHED)),
+        *((META, one) for one in head.values(page, head.PUBLISHED)),
         (JSON_LD, article.get("dateCreated")),
         *((PAGE, one) for one in page.times),
     )
-    if published[0] is None:
+    if published[0] is None and tree.xpath("count(//*)") <= MOST_ELEMENTS:
         found = first((PAGE, htmldate.find_date(tree, original_date=True, url=url)))
         if not (found[0] and modified[0] and found[0].date() == modified[0].date()):
             published = found
     return published, modified
 
 
-def _keywords(article: dict[str, Any], page: _Page) -> tuple[tuple[str, ...], str | None]:
+def _keywords(article: dict[str, Any], page: head.Page) -> tuple[tuple[str, ...], str | None]:
     told = article.get("keywords")
     for source, several in (
         (JSON_LD, told if isinstance(told, list) else [told]),
-        *((META, page.metas.get(name, [])) for name in KEYWORDS),
+        *((META, page.metas.get(name, [])) for name in head.KEYWORDS),
     ):
         values = [one for one in several if isinstance(one, str)]
         parts = values if len(values) > 1 else re.split(r"[,;、]", values[0]) if values else []
@@ -282,26 +196,16 @@ def _keywords(article: dict[str, Any], page: _Page) -> tuple[tuple[str, ...], st
     return (), None
 
 
-def _paywall(article: dict[str, Any], page: _Page) -> tuple[str | None, str | None]:
+def _paywall(article: dict[str, Any], page: head.Page) -> tuple[str | None, str | None]:
     return _first(
         (JSON_LD, FREE.get(str(article.get("isAccessibleForFree")).lower())),
-        (META, TIERS.get((_meta(page, ("articlecontenttier",)) or "").lower())),
-        (META, FREE.get((_meta(page, ("isaccessibleforfree",)) or "").lower())),
+        (META, TIERS.get((head.first(page, ("articlecontenttier",)) or "").lower())),
+        (META, FREE.get((head.first(page, ("isaccessibleforfree",)) or "").lower())),
     )
 
 
 def _first(*told: tuple[str, str | None]) -> tuple[str | None, str | None]:
     return next(((value, source) for source, value in told if value), (None, None))
-
-
-def _all(page: _Page, names: tuple[str, ...] | list[str]) -> list[str]:
-    """The values of meta elements, in the order of the names."""
-    values = (line(value) for name in names for value in page.metas.get(name, [])[:10])
-    return list(filter(None, values))
-
-
-def _meta(page: _Page, names: tuple[str, ...]) -> str | None:
-    return next(iter(_all(page, names)), None)
 
 
 def _one(value: Any) -> Any:
@@ -317,5 +221,7 @@ def _named(thing: Any, by_id: dict[str, Any]) -> str | None:
 
 def _address(thing: Any, url: str) -> str | None:
     thing = _one(thing)
-    told = line(_one(thing.get("url") or thing.get("contentUrl")) if isinstance(thing, dict) else thing)
+    if isinstance(thing, dict):
+        thing = _one(thing.get("url") or thing.get("contentUrl"))
+    told = line(thing)
     return absolute(told, url) if told else None

@@ -52,11 +52,8 @@ def parse(text: str) -> Any:
     held = data.translate(None, CONTROL)
     if len(data) - len(held) > MOST_CONTROL * len(data):
         raise ValueError("the body is no HTML but binary")
-    if held.count(b"=") > MANY:
-        held = TAG.sub(_plain, held)
-    else:
-        held = LONG.sub(_plain, held)
-    tree = html.document_fromstring(held, parser=PARSER)
+    tags = TAG if held.count(b"=") > MANY else LONG
+    tree = html.document_fromstring(tags.sub(_plain, held), parser=PARSER)
     errors = PARSER.error_log
     if len(errors) and errors[-1].type_name == "ERR_RESOURCE_LIMIT":
         raise ValueError(DEEPEST)

@@ -63,14 +63,17 @@ def _named(trees: Sequence[Any], lines: Sequence[Line], held: str) -> str | None
                 below = True
             elif element.tag == PLACE:
                 break
-            elif below and element.tag == "p" and first:
-                if key("".join(element.itertext())[: 3 * BEGINNING]).startswith(first):
-                    return None
+            elif below and element.tag == "p" and first and _begins(element, first):
+                return None
             if below and NAMED.search(element.get("class") or ""):
                 text = _text(element)
                 if END.search(text) and key(text)[:BEGINNING] not in held and _is_own(element):
                     return text
     return None
+
+
+def _begins(element: Any, beginning: str) -> bool:
+    return key("".join(element.itertext())[: 3 * BEGINNING]).startswith(beginning)
 
 
 def _is_own(element: Any) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from html import unescape
 from itertools import groupby
 from operator import itemgetter
@@ -40,7 +41,7 @@ BEGUN = re.compile(r"…|\.\.\.")
 COVERED = 0.7
 """Share of the text that a witness must hold to be believed."""
 MOST_UNWITNESSED = 2
-"""Lines in a row that it may lack; more are a part of the article that it leaves out, such as a box."""
+"""Lines in a row that it may lack; more are a part that it leaves out, such as a box."""
 MARKUP = re.compile(r"<[^<>]{0,500}>")
 OPEN_END = re.compile(r"(?:…|\.\.\.|\[…\])\s*$")
 PROBE = 24
@@ -51,12 +52,12 @@ def clean(kept: Kept, told: Metadata, known: Sequence[str] = ()) -> tuple[Kept, 
     """The lines that are left, and those that go; `known` are headlines from elsewhere."""
     removals: list[Removal] = []
     for step in (
-        lambda lines: headlines(lines, [*known, *told.titles]),
-        lambda lines: bylines(lines, [*told.persons, *told.organisations]),
-        lambda lines: unmarked(lines),
-        lambda lines: unwitnessed(lines, told.body),
+        partial(headlines, titles=[*known, *told.titles]),
+        partial(bylines, names=[*told.persons, *told.organisations]),
+        unmarked,
+        partial(unwitnessed, body=told.body),
     ):
-        reasons = step(kept)
+        reasons: Reasons = step(kept)
         removals += [
             Removal(reasons[at][0], line.text, at, reasons[at][1])
             for at, line in kept
@@ -92,7 +93,8 @@ def bylines(kept: Kept, names: Sequence[str]) -> Reasons:
     for index, (at, line) in enumerate(kept):
         if first <= index <= last or len(line.text) > LONGEST_BYLINE:
             continue
-        if not END.search(line.text) and len(line.text) <= LONGEST_DATE and first_believed([line.text]):
+        short = len(line.text) <= LONGEST_DATE and not END.search(line.text)
+        if short and first_believed([line.text]):
             found[at] = "byline_meta", "date"
         elif names and _names_only(line.text, names):
             found[at] = "byline_meta", "authors"
