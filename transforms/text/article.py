@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 import trafilatura
+from trafilatura.settings import DEFAULT_CONFIG
 
 from transforms.records import Line, Removal
 from transforms.text import containers
@@ -25,6 +27,10 @@ GAIN, FALL, ENOUGH_KEPT = 1.3, 0.15, 0.7
 """What the full path must bring: so much more in long lines; or so many fewer short ones."""
 MOST_ELEMENTS, MOST_LOOKED_AT_AGAIN = 30_000, 15_000
 """Of what trafilatura reads, or reads once more the full way: some five seconds of CPU."""
+SURE = deepcopy(DEFAULT_CONFIG)
+SURE.set("DEFAULT", "MIN_EXTRACTED_SIZE", "80")
+"""For a container that is the article's. Of a page, trafilatura thinks less than 250 too little, and
+takes its words without its paragraphs: that is a whole story of an agency in Japanese."""
 PLAIN = 40
 """Characters of a paragraph on the cheap path."""
 
@@ -43,14 +49,14 @@ class Found(NamedTuple):
 
 def article(tree: Any, source: str, told: Metadata) -> Found:
     """The lines of a page; its tree is used up, and made again of its source where that must be."""
+    elements = tree.xpath("count(//*)")
     containers.strip(tree)
     page = containers.box(tree)
     whole = tree if page is None else page
     removals = drop_links(whole)
-    elements = whole.xpath("count(//*)")
-    if elements > MOST_ELEMENTS:
+    if whole.xpath("count(//*)") > MOST_ELEMENTS:
         return Found(plain(whole), removals, None)
-    lines = _lines(whole, fast=True)
+    lines = _lines(whole, fast=True, sure=page is not None)
     if elements <= MOST_LOOKED_AT_AGAIN and _doubtful(lines, whole):
         full = _lines(parse(source), fast=False)
         if _better(full, lines):
@@ -68,10 +74,11 @@ def plain(tree: Any) -> list[Line]:
     return [Line(text) for text in found if len(text) >= PLAIN]
 
 
-def _lines(tree: Any, fast: bool) -> list[Line]:
+def _lines(tree: Any, fast: bool, sure: bool = False) -> list[Line]:
+    config = SURE if sure else DEFAULT_CONFIG
     try:
         found: Any = trafilatura.bare_extraction(
-            tree, fast=fast, with_metadata=False, include_comments=False
+            tree, fast=fast, with_metadata=False, include_comments=False, config=config
         )
     except RecursionError:
         return plain(tree)
@@ -80,7 +87,9 @@ def _lines(tree: Any, fast: bool) -> list[Line]:
 
 def _doubtful(lines: list[Line], container: Any) -> bool:
     size = _size(lines)
-    if size < SHORTEST or size < LITTLE * containers.plain_length(container):
+    if not lines and containers.plain_length(container) < PLAIN:
+        return False  # there was nothing but links
+    if size < containers.scaled(SHORTEST, container) or size < LITTLE * containers.plain_length(container):
         return True
     if _short(lines) <= SHORT_LINES:
         return False

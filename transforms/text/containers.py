@@ -8,6 +8,7 @@ from typing import Any
 
 from lxml import etree
 
+from transforms.folding import UNSPACED
 from transforms.text.parsing import PARSER
 
 NEVER_TEXT = (
@@ -36,7 +37,6 @@ NO_BODY = re.compile(
     r"comment|related|promo|teaser|recommend|newsletter|footer|header|sidebar", re.IGNORECASE
 )
 CONTAINERS = ("div", "section", "article", "main")
-WORDS_OF_P = etree.XPath(".//p//text()", smart_strings=False)
 MOST_BODIES = 100
 PLACE = "articleplace"
 """The element that stands in a page where its article was taken out."""
@@ -50,8 +50,10 @@ BESIDE_TEXT, BESIDE_SHARE = 400, 0.5
 FIGURE_TEXT = 400
 PART_TEXT = 150
 """Characters of p in one of several parts of an article."""
-ENOUGH, ENOUGH_SHARE = 600, 0.6
+ENOUGH, ENOUGH_SHARE = 200, 0.6
 """Characters of p, and their share of the page's, from where on a container is all there is."""
+DENSE = 0.4
+"""Characters of Chinese or Japanese that say what one of others does."""
 PLAIN_TEXT, PLAIN_SHARE = 1_200, 0.3
 """Characters of a container without p, whose paragraphs are other elements."""
 
@@ -80,10 +82,10 @@ def box(tree: Any) -> Any | None:
         return None
     held, whole = sum(map(length, parts)), length(tree)
     share = ENOUGH_SHARE if len(parts) == 1 else PARTS_SHARE
-    enough = held >= ENOUGH and held >= share * whole
+    enough = held >= scaled(ENOUGH, parts[0]) and held >= share * whole
     if not enough:
         plain = sum(map(plain_length, parts))
-        enough = plain >= PLAIN_TEXT and held < PLAIN_SHARE * plain
+        enough = plain >= scaled(PLAIN_TEXT, parts[0]) and held < PLAIN_SHARE * plain
     if not enough:
         return None
     page = PARSER.makeelement("html")
@@ -145,7 +147,7 @@ def _parts(tree: Any) -> list[Any]:
     for elements in ranked:
         seen = set(elements)
         outer = [one for one in elements if seen.isdisjoint(one.iterancestors())]
-        if found := [one for one in outer if length(one) >= PART_TEXT]:
+        if found := [one for one in outer if length(one) >= scaled(PART_TEXT, one)]:
             about = _article_of(found[0])
             return [found[0], *(one for one in found[1:] if _goes_on(one, found[0], about))]
     article = next(tree.iter("article"), None)
@@ -176,7 +178,7 @@ def _article_of(element: Any) -> Any | None:
 
 def length(element: Any) -> int:
     """Characters in the paragraphs of an element."""
-    return sum(map(len, WORDS_OF_P(element)))
+    return sum(len("".join(p.itertext())) for p in element.iter("p"))
 
 
 def plain_length(element: Any) -> int:
@@ -189,6 +191,12 @@ def plain_length(element: Any) -> int:
 def visible(element: Any) -> str:
     """All words of an element, with one space between."""
     return " ".join(" ".join(element.itertext()).split())
+
+
+def scaled(size: int, element: Any) -> float:
+    """So many characters, or fewer in scripts without spaces, which say more with each."""
+    sample = next(filter(None, (text.strip() for text in element.itertext())), "")
+    return DENSE * size if UNSPACED.search(sample) else size
 
 
 def drop(element: Any) -> None:
