@@ -320,6 +320,30 @@ class Extraction(NamedTuple):
     extractor: str
     robots: tuple[str, ...] = ()
     """What the page asks of robots (meta elements), such as noarchive or noai, in lower case."""
+    title_source: str | None = None
+    """json-ld, meta or page; the same for the further sources."""
+    byline_source: str | None = None
+    published_source: str | None = None
+    subtitle: str | None = None
+    subtitle_source: str | None = None
+    authors: tuple[str, ...] = ()
+    """Persons of the byline, in their order."""
+    organisations: tuple[str, ...] = ()
+    """Organisations of the byline."""
+    modified_at: datetime | None = None
+    modified_source: str | None = None
+    section: str | None = None
+    section_source: str | None = None
+    keywords: tuple[str, ...] = ()
+    keywords_source: str | None = None
+    image: str | None = None
+    image_source: str | None = None
+    paywall: str | None = None
+    """free, metered or closed, as the page declares."""
+    paywall_source: str | None = None
+    blocks: tuple[Block, ...] = ()
+    removals: tuple[Removal, ...] = ()
+    flags: tuple[Flag, ...] = ()
 
 
 class Listed(NamedTuple):

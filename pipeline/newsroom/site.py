@@ -9,7 +9,15 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from pipeline.newsroom.model import Article, Block, Edition, Feed, feed_fate, page_fate
+from pipeline.newsroom.model import (
+    Article,
+    Block,
+    Edition,
+    Feed,
+    Outlet,
+    feed_fate,
+    page_fate,
+)
 
 CLOSED_PORT = 65_001  # above the ports that systems hand out: nothing listens there
 
@@ -76,7 +84,7 @@ def _article(
 ) -> dict[str, Any]:
     outlet, fate = edition.outlets[article.outlet], page_fate(article.kind)
     readable = fate.expect == "article"
-    published, precision = _published(article)
+    published, precision = _published(article, outlet)
     return {
         "urls": list(dict.fromkeys(link for _, link in seen if link)),
         "canonical_url": site.base(article.outlet) + article.path if article.links else None,
@@ -106,11 +114,13 @@ def _texts(blocks: tuple[Block, ...], own: bool) -> list[str]:
     return [block.text for block in blocks if (block.kind == "text") is own]
 
 
-def _published(article: Article) -> tuple[str | None, str | None]:
-    """Return what can be known: the feed's time, or else the day that the page tells."""
+def _published(article: Article, outlet: Outlet) -> tuple[str | None, str | None]:
+    """Return what can be known: the feed's time, or else the time or the day of the page."""
     if article.date_form in ("none", "nonsense", "day"):
         if page_fate(article.kind).expect != "article" and article.date_form != "day":
             return None, None
+        if outlet.meta != "none" and article.date_form != "day":
+            return _iso(article.published), "second"
         return _iso(article.published.replace(hour=0, minute=0, second=0)), "day"
     return _iso(article.published), "second"
 

@@ -1,80 +1,91 @@
-"""From a page's bytes to its text and what it says of itself, with trafilatura.
+"""From a page's bytes to its text and what it says of itself.
 
 Imports neither Beam nor anything that does, because the processes of the pool load it.
 """
 
 from __future__ import annotations
 
-import logging
-from datetime import UTC, datetime
-from itertools import islice
+from collections.abc import Sequence
 from typing import Any
 
 import trafilatura
 
 from config.failures import Kind
-from transforms.bounds import LONGEST_LINE, LONGEST_TEXT, cut
 from transforms.decoding import decode, unpacked
-from transforms.records import Extraction, Unreadable
-from transforms.text.directives import directives
+from transforms.records import Extraction, Line, Removal, Unreadable
+from transforms.text import structure
+from transforms.text.article import article
 from transforms.text.language import language_of
-from transforms.urls import absolute
+from transforms.text.lines import laid, lines_of, tidy
+from transforms.text.metadata import Metadata, metadata
+from transforms.text.parsing import parse
 
-EXTRACTOR = f"trafilatura {trafilatura.__version__}"
+TEXT = 2
+"""Version of what makes a text here; raised where the same page would come to another one."""
+EXTRACTOR = f"trafilatura {trafilatura.__version__}, newsbeam text {TEXT}"
 PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain", "application/xml", "text/xml")
 LARGEST = 5_000_000
 """Bytes of a page that is a packed file; as many as of one that is not."""
-ROBOTS = '//meta[translate(@name, "ROBTSN", "robtsn") = "robots"]/@content'
-LINKS, BASE = "//link[@rel and @href]", "string(//base/@href)"
-MOST_CANONICAL = 4
-"""Declared addresses that are looked at; two that differ are one too many."""
-
-logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # what fails is said by a value
-logging.getLogger("htmldate").setLevel(logging.CRITICAL)
 
 
-def extract_page(body: bytes, content_type: str | None, url: str) -> Extraction | Unreadable:
-    """The article of a page; comments, navigation and the like left out."""
+def extract_page(
+    body: bytes, content_type: str | None, url: str, headline: str | None = None
+) -> Extraction | Unreadable:
+    """The article of a page, and nothing else; the headline is that of its listing."""
     kind = (content_type or "").partition(";")[0].strip().lower() or "text/html"
     if kind not in PAGE_TYPES:
         return Unreadable(Kind.NOT_A_PAGE, f"content type {kind!r}")
     try:
-        body = unpacked(body, LARGEST)
+        source = decode(unpacked(body, LARGEST), content_type)
+        tree = parse(source)
     except ValueError as error:
         return Unreadable(Kind.NOT_A_PAGE, str(error))
-    tree = trafilatura.load_html(decode(body, content_type))
-    if tree is None:
-        return Unreadable(Kind.NOT_A_PAGE, "the body is no HTML")
-    declared, canonical_link = tree.get("lang"), _canonical_link(tree, url)
-    robots = directives(", ".join(tree.xpath(ROBOTS)))
-    found: Any = trafilatura.bare_extraction(
-        tree, url=url, with_metadata=True, include_comments=False
-    )
-    text = cut((found.text or "").strip(), LONGEST_TEXT) if found else ""
+    declared, told = tree.get("lang"), metadata(tree, url)
+    found = article(tree, source, told)
+    kept, removals = _hygiene(found.lines, told)
+    kept, structural = structure.clean(kept, told, [headline] if headline else [])
+    text, blocks = laid(kept)
     if not text:
         return Unreadable(Kind.NO_TEXT, "no article text found")
+    subtitle = (told.subtitle, told.subtitle_source)
     return Extraction(
-        title=_line(found.title),
-        byline=_line(found.author),
-        published_at=_day(found.date),
+        title=told.title,
+        byline=told.byline,
+        published_at=told.published_at,
         language=language_of(text, declared),
-        canonical_link=canonical_link,
+        canonical_link=told.canonical_link,
         text=text,
         extractor=EXTRACTOR,
-        robots=robots,
+        robots=told.robots,
+        title_source=told.title_source,
+        byline_source=told.byline_source,
+        published_source=told.published_source,
+        subtitle=subtitle[0] or found.standfirst,
+        subtitle_source=subtitle[1] or ("page" if found.standfirst else None),
+        authors=told.persons,
+        organisations=told.organisations,
+        modified_at=told.modified_at,
+        modified_source=told.modified_source,
+        section=told.section,
+        section_source=told.section_source,
+        keywords=told.keywords,
+        keywords_source=told.keywords_source,
+        image=told.image,
+        image_source=told.image_source,
+        paywall=told.paywall,
+        paywall_source=told.paywall_source,
+        blocks=blocks,
+        removals=tuple(sorted([*found.removals, *removals, *structural], key=_place)),
     )
 
 
-def _canonical_link(tree: Any, url: str) -> str | None:
-    """What a page declares as its address (rel=canonical); None where it names several."""
-    base = absolute(tree.xpath(BASE), url) or url
-    declared = dict.fromkeys(
-        link.get("href")
-        for link in tree.xpath(LINKS)
-        if "canonical" in link.get("rel").lower().split()
-    )
-    links = {absolute(link, base) for link in islice(declared, MOST_CANONICAL)} - {None}
-    return links.pop() if len(links) == 1 else None
+def _hygiene(lines: Sequence[Line], told: Metadata) -> tuple[structure.Kept, list[Removal]]:
+    """The lines without furniture that its words tell; each keeps its place."""
+    return list(enumerate(lines)), []
+
+
+def _place(removal: Removal) -> int:
+    return removal.position
 
 
 def extract_content(body: bytes, url: str) -> Extraction | Unreadable:
@@ -83,19 +94,12 @@ def extract_content(body: bytes, url: str) -> Extraction | Unreadable:
     found: Any = trafilatura.bare_extraction(
         html, url=url, include_comments=False, favor_recall=True
     )
-    text = ((found.text if found else "") or trafilatura.html2txt(html)).strip()
-    text = cut(text, LONGEST_TEXT)
+    lines = lines_of(found.body) if found else []
+    if not lines:
+        lines = [Line(line) for line in map(tidy, trafilatura.html2txt(html).split("\n")) if line]
+    text, blocks = laid(list(enumerate(lines)))
     if not text:
         return Unreadable(Kind.NO_TEXT, "no text in what the feed carries")
-    return Extraction(None, None, None, language_of(text, None), None, text, EXTRACTOR)
-
-
-def _day(date: str | None) -> datetime | None:
-    try:
-        return datetime.fromisoformat(date).replace(tzinfo=UTC) if date else None
-    except ValueError:
-        return None
-
-
-def _line(value: str | None) -> str | None:
-    return cut(" ".join(value.split()), LONGEST_LINE) or None if value else None
+    return Extraction(
+        None, None, None, language_of(text, None), None, text, EXTRACTOR, blocks=blocks
+    )

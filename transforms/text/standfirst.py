@@ -1,0 +1,96 @@
+"""The standfirst of an article, which stands above its text and often outside of its container."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from transforms.records import Line
+from transforms.text.containers import NO_BODY, PLACE
+from transforms.text.lines import tidy
+from transforms.text.titles import key
+
+SHORTEST, LONGEST = 35, 900
+"""Characters."""
+BEGINNING = 30
+"""Letters that tell a standfirst; what begins like a description may be longer than that."""
+LOOKED_AT = 3_000
+"""Characters of a text, at whose start it may stand already."""
+NEAR = 4
+"""Elements around one, whose names are looked at."""
+LEAVES = ("p", "div", "h2", "h3", "span", "strong", "li")
+NAMED = re.compile(
+    r"(?:^|[\s_-])(?:lead|lede|dek|deck|standfirst|stand-first|sub-?title|sub-?head(?:line|ing)?|intro|"
+    r"introduction|summary|excerpt|vorspann|chapo|chapeau|ingress|preamble|bajada|entradilla|"
+    r"sottotitolo|sommario|abstract|strapline|tagline)(?:$|[\s_-])",
+    re.IGNORECASE,
+)
+"""What systems for publishing call it, in their languages."""
+END = re.compile(r"[.!?…。！？؟।॥։][\"”»’')\]]*$")
+
+
+def standfirst(
+    trees: Sequence[Any], lines: Sequence[Line], descriptions: Sequence[str], titles: Sequence[str]
+) -> str | None:
+    """The standfirst that the lines lack, as it stands in one of the trees.
+
+    That is what begins as a description of the page does; or else what is named so between the
+    headline and the first paragraph.
+    """
+    held = key(" ".join(line.text for line in lines)[:LOOKED_AT])
+    known = {key(title) for title in titles}
+    for description in descriptions:
+        beginning = key(description)[:BEGINNING]
+        if len(description) < SHORTEST or len(beginning) < BEGINNING // 2 or beginning in held:
+            continue
+        if any(title.startswith(beginning) for title in known):
+            continue
+        for tree in trees:
+            for text in _texts(tree, LEAVES):
+                if key(text[: 3 * BEGINNING]).startswith(beginning):
+                    return text
+    return _named(trees, lines, held)
+
+
+def _named(trees: Sequence[Any], lines: Sequence[Line], held: str) -> str | None:
+    first = next((key(line.text)[:BEGINNING] for line in lines if END.search(line.text)), "")
+    for tree in trees:
+        below = next(tree.iter("h1"), None) is None
+        for element in tree.iter("h1", PLACE, *LEAVES):
+            if element.tag == "h1":
+                below = True
+            elif element.tag == PLACE:
+                break
+            elif below and element.tag == "p" and first and _begins(element, first):
+                return None
+            if below and NAMED.search(element.get("class") or ""):
+                text = _text(element)
+                if END.search(text) and key(text)[:BEGINNING] not in held and _is_own(element):
+                    return text
+    return None
+
+
+def _begins(element: Any, beginning: str) -> bool:
+    return key("".join(element.itertext())[: 3 * BEGINNING]).startswith(beginning)
+
+
+def _is_own(element: Any) -> bool:
+    """Whether nothing around an element says that it is of another story."""
+    return not any(
+        one.tag in ("a", "li", "aside", "footer") or NO_BODY.search(one.get("class") or "")
+        for one in islice(element.iterancestors(), NEAR)
+    )
+
+
+def _texts(tree: Any, tags: tuple[str, ...]) -> Iterator[str]:
+    return filter(None, map(_text, tree.iter(*tags)))
+
+
+def _text(element: Any) -> str:
+    """That of an element without blocks in it, and of the length of a standfirst; or else none."""
+    if len(element) > 20 or any(child.tag in ("p", "div", "ul", "h1") for child in element):
+        return ""
+    text = tidy("".join(element.itertext()))
+    return text if SHORTEST <= len(text) <= LONGEST else ""
