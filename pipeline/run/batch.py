@@ -240,6 +240,7 @@ def _configured(position: int, feed: Feed) -> ConfiguredFeed:
         robots=feed.robots,
         expect_entries=feed.expect.at_least if feed.expect else None,
         expect_seconds=feed.expect.per if feed.expect else None,
+        revisit_seconds=feed.revisits,
     )
 
 

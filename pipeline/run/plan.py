@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from config.models import Feed
+from pipeline.run.looks import MOST_LOOKS, due_looks
 from sinks.database.opening import open_database
 from sinks.database.where import Where, is_there
 from transforms.feeds.identity import marks_of, name_of, shared_mark
@@ -266,6 +267,12 @@ def look_up(
             rests = {"now": now, "latest": now + timedelta(seconds=LONGEST_REST)}
             hosts = opened.connection.execute(HOSTS, rests).fetchall()
             tasks, texts = _owed(owed)
+            if archive is None:
+                room = bound.pages - len(tasks) if bound else MOST_LOOKS
+                besides = {task.url_id for task in tasks} | set(asked["without"])
+                tasks += due_looks(
+                    opened.connection, catalogue, now, room, besides, asked["first"]
+                )  # fmt: skip
             due = Due(
                 feeds=[],
                 owed=tasks,

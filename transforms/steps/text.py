@@ -12,9 +12,9 @@ from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 
 from config.models import ExtractSettings, Taxonomy
-from transforms.records import HttpFailure, Page, PageTask, Response
+from transforms.records import HttpFailure, Page, PageTask, Response, Unreadable
 from transforms.steps import NAMESPACE
-from transforms.text.pages import failed_page
+from transforms.text.pages import failed_page, unchanged_page
 from transforms.urls import host_of
 from transforms.workers import pool
 from transforms.workers.judging import hand_over, judge_page
@@ -55,7 +55,7 @@ class _Judge(beam.DoFn):
     def process(self, answered: Answered) -> Iterator[Page]:
         task, answer = answered
         job = None
-        if isinstance(answer, Response):
+        if isinstance(answer, Response) and answer.status != 304:
             job = judge_page, (task, answer, self.topics)
         for key, outcome in self.parsing.hand_in(answered, host_of(task.target), job):
             yield self._page(key, outcome)
@@ -66,6 +66,16 @@ class _Judge(beam.DoFn):
         self.cpu.inc(round(pool.take_cpu_seconds() * 1000))
 
     def _page(self, answered: Answered, outcome: Any) -> Page:
-        page = outcome if isinstance(outcome, Page) else failed_page(*answered, outcome)
-        (self.failures if page.article is None else self.articles).inc()
+        page = outcome if isinstance(outcome, Page) else _without(*answered, outcome)
+        if page.state != "unchanged":
+            (self.failures if page.article is None else self.articles).inc()
         return page
+
+
+def _without(
+    task: PageTask, answer: Response | HttpFailure, problem: Unreadable | None
+) -> Page:
+    """What comes of an answer that was not judged."""
+    if isinstance(answer, Response) and answer.status == 304:
+        return unchanged_page(task, answer)
+    return failed_page(task, answer, problem)

@@ -13,10 +13,21 @@ import threading
 from functools import lru_cache
 from pathlib import Path
 
-from config.models import Taxonomy
-from transforms.records import Page, PageTask, Response, RetaggedArticle
+from config.models import FetchSettings, Taxonomy
+from transforms.hashing import body_hash
+from transforms.records import (
+    REEXTRACT,
+    HttpFailure,
+    Page,
+    PageTask,
+    Response,
+    RetaggedArticle,
+    Unreadable,
+)
+from transforms.text.extraction import extract_page
 from transforms.text.pages import judge
 from transforms.topics.tagger import Tagger
+from transforms.web.warc import DAMAGE, read_capture
 
 _handing = threading.Lock()
 _folder: tempfile.TemporaryDirectory[str] | None = None
@@ -50,8 +61,32 @@ def tagger_at(path: str) -> Tagger:
 
 
 def judge_page(task: PageTask, answer: Response, taxonomy: str) -> Page:
-    """From a page's bytes to its judged article, by the taxonomy at a path."""
-    return judge(task, answer, tagger_at(taxonomy).tag)
+    """From a page's bytes to its judged article, by the taxonomy at a path.
+
+    Where another extractor has found what the article said before, the page that this was from, if
+    it was kept, tells what today's one finds in it.
+    """
+    page = judge(task, answer, tagger_at(taxonomy).tag)
+    look, article = task.look, page.article
+    if look is None or article is None or look.kept is None or look.cause == REEXTRACT:
+        return page
+    if look.extractor == article.extractor or look.text_hash == article.text_hash:
+        return page
+    return page._replace(text_before=_text_of(look.kept, look.kept_at))
+
+
+def _text_of(path: str, at_byte: int) -> str | None:
+    """SHA-256 of the text that is found in a kept page; None where it is gone, or has none."""
+    try:
+        kept = read_capture(path, at_byte, FetchSettings.page_bytes)
+    except (*DAMAGE, StopIteration):  # one that was removed meanwhile, say
+        return None
+    if isinstance(kept, HttpFailure):
+        return None
+    found = extract_page(kept.body, kept.headers.get("content-type"), kept.url)
+    if isinstance(found, Unreadable):
+        return None
+    return body_hash(found.text.encode("utf-8", "replace"))
 
 
 def retag(articles: list[dict[str, str]], taxonomy: str) -> list[RetaggedArticle]:
