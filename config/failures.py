@@ -71,6 +71,8 @@ class Kind(StrEnum):
     """The process that read it ended."""
     PARSER_MEMORY = "ParserMemory"
     """To read it takes more memory than a parser gets."""
+    NOT_KEPT = "NotKept"
+    """The page that a text is from, and that is to be extracted anew, is not there any more."""
     # What was read could not be kept.
     MISFIT = "Misfit"
     """Its row does not fit the table."""

@@ -115,6 +115,14 @@ class FetchSettings:
 
 
 @dataclass(frozen=True)
+class KeepSettings:
+    """Which pages are kept, and for how long."""
+
+    folder: str
+    seconds: int
+
+
+@dataclass(frozen=True)
 class ExtractSettings:
     """How pages and feeds are parsed, in processes that may be killed."""
 

@@ -155,6 +155,16 @@ class PageTask(NamedTuple):
         return "page", self.url_id
 
 
+class Reread(NamedTuple):
+    """A page that is read again from where it was kept."""
+
+    task: PageTask
+    redirects: tuple[str, ...] = ()
+    """Those that led to it when it was asked for."""
+    archive: str | None = None
+    """The index of WARC files that may have it."""
+
+
 class Response(NamedTuple):
     """What a server answered with status 200 or 304, whole and unpacked."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.run.batch import RunResult
+from pipeline.run.reextract import Reextracted
 from pipeline.show.words import dumps, duration, folded, safe, shortfall, shown, size
 from sinks.keep.publish import Published
 from sinks.load.report import Committed
@@ -48,6 +49,13 @@ def committed_json(committed: Committed) -> dict[str, Any]:
         "ill_feeds": dict(committed.ill),
         "below_expectation": below,
     }
+
+
+def reextracted_json(found: Reextracted) -> dict[str, Any]:
+    """What extracting anew changed, or would, for programs."""
+    compared = found.compared._asdict() | {"failed": dict(found.compared.failed)}
+    return {"changed": found.committed is not None, **compared,
+            "run": found.committed and found.committed.run}  # fmt: skip
 
 
 def summary(result: RunResult) -> str:

@@ -25,6 +25,8 @@ SCHEME = f"{ARCHIVED}:"
 PAGE_TYPES = frozenset({"", "text/html", "application/xhtml+xml"})
 FOUND = frozenset({200, 201, 202, 203})
 MOST_HOPS = 10
+MOST_CAPTURES = 20
+"""Captures of a page that are looked through for the one that a text is from."""
 TABLES = """
 PRAGMA synchronous = OFF;
 CREATE TABLE file (path TEXT, name TEXT);
@@ -160,6 +162,31 @@ class Archive:
             if not target or target in led or len(led) > MOST_HOPS or not self.has(target):
                 return answer
             url = target
+
+    def captures(self, url: str, limit: int) -> Iterator[Response]:
+        """What captures of a page have, the newest first, also where redirects lead."""
+        chain, found = self._find(url)
+        if found is None:
+            return
+        led = (self._target(chain[-1]) or url) if chain else url
+        rows = self._index.execute(
+            "SELECT f.path, c.position FROM capture c JOIN file f ON f.rowid = c.file + 1 "
+            "WHERE c.page = ? AND c.status = 200 ORDER BY c.at DESC LIMIT ?",
+            (_page(led), MOST_CAPTURES),
+        ).fetchall()
+        for place in rows:
+            answer = read_capture(*place, limit)
+            if isinstance(answer, Response):
+                yield answer
+
+    def _target(self, url: str) -> str | None:
+        """Where a redirect leads."""
+        row = self._index.execute(
+            "SELECT location FROM capture WHERE page = ? AND location IS NOT NULL "
+            "ORDER BY at DESC LIMIT 1",
+            (_page(url),),
+        ).fetchone()
+        return row[0] if row else None
 
     def _find(self, url: str) -> tuple[tuple[str, ...], tuple[str, int] | None]:
         """The redirects that lead to a page, and its file and place; None where it is not there."""

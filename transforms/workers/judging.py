@@ -10,24 +10,28 @@ import atexit
 import pickle
 import tempfile
 import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
+from config.failures import Kind
 from config.models import FetchSettings, Taxonomy
 from transforms.hashing import body_hash
 from transforms.records import (
     REEXTRACT,
-    HttpFailure,
     Page,
     PageTask,
+    Reread,
     Response,
     RetaggedArticle,
     Unreadable,
 )
 from transforms.text.extraction import extract_page
-from transforms.text.pages import judge
+from transforms.text.pages import failed_page, judge
 from transforms.topics.tagger import Tagger
-from transforms.web.warc import DAMAGE, read_capture
+from transforms.web.archive import Archive
+from transforms.web.kept import read_kept
 
 _handing = threading.Lock()
 _folder: tempfile.TemporaryDirectory[str] | None = None
@@ -77,16 +81,46 @@ def judge_page(task: PageTask, answer: Response, taxonomy: str) -> Page:
 
 def _text_of(path: str, at_byte: int) -> str | None:
     """SHA-256 of the text that is found in a kept page; None where it is gone, or has none."""
-    try:
-        kept = read_capture(path, at_byte, FetchSettings.page_bytes)
-    except (*DAMAGE, StopIteration):  # one that was removed meanwhile, say
-        return None
-    if isinstance(kept, HttpFailure):
+    kept = read_kept(path, at_byte)
+    if kept is None:
         return None
     found = extract_page(kept.body, kept.headers.get("content-type"), kept.url)
     if isinstance(found, Unreadable):
         return None
     return body_hash(found.text.encode("utf-8", "replace"))
+
+
+def reread_page(reread: Reread, taxonomy: str) -> Page:
+    """The page that an article's text is from, judged anew; what is not there fails.
+
+    Its bytes must be those that the article names: of an edit made since, the text is another.
+    """
+    task, look = reread.task, reread.task.look
+    assert look is not None
+    for answer in _answers(reread):
+        if body_hash(answer.body) == look.body_hash:
+            known = answer._replace(redirects=reread.redirects)
+            return judge(task, known, tagger_at(taxonomy).tag)
+    gone = "the page that its text is from is not there any more, or cannot be read"
+    return failed_page(task, not_read(task), Unreadable(Kind.NOT_KEPT, gone))
+
+
+def not_read(task: PageTask) -> Response:
+    """In the place of the answer to a task that nobody asked the web for."""
+    return Response(task.url, 200, {}, b"", (), datetime.now(UTC), 0, 0)
+
+
+def _answers(reread: Reread) -> Iterator[Response]:
+    look = reread.task.look
+    if look and look.kept and (kept := read_kept(look.kept, look.kept_at)):
+        yield kept
+    if reread.archive:
+        yield from _archive_at(reread.archive).captures(reread.task.url, FetchSettings.page_bytes)
+
+
+@lru_cache(maxsize=1)
+def _archive_at(path: str) -> Archive:
+    return Archive(path)
 
 
 def retag(articles: list[dict[str, str]], taxonomy: str) -> list[RetaggedArticle]:

@@ -180,9 +180,9 @@ def test_a_feed_may_be_looked_at_more_often_and_one_look_does_for_several_times(
         connection.execute(
             "INSERT INTO feed_polls (run_id, feed_url, polled_at, status, milliseconds) "
             "SELECT run_id, feed_url || '?' || n, now() - INTERVAL 1 MINUTE, 'ok', 9 "
-            "FROM feed_polls, range(30) r(n)"
+            "FROM feed_polls, range(60) r(n)"
         )
-        connection.execute("UPDATE articles SET fetched_at = fetched_at - INTERVAL 22 HOUR")
+        connection.execute("UPDATE articles SET fetched_at = fetched_at - INTERVAL 1280 MINUTE")
     assert quay.run()["looks"] == 2
     assert sorted(quay.asked()) == sorted(first)
     with duckdb.connect(str(quay.database)) as connection:
