@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -16,6 +18,7 @@ from config.load import LONGEST_REVISIT
 from config.models import Feed
 from transforms.records import Look, PageTask
 from transforms.urls import host_of
+from transforms.web.kept import path_of
 from transforms.web.pace import SLOW
 
 OF_REQUESTS = 10
@@ -62,12 +65,14 @@ WITH spans AS (
 SELECT y.url_id, y.url, y.feed_url, d.position, y.outlet, y.country, f.language,
        CASE WHEN of_page = 1 THEN e.title END, CASE WHEN of_page = 1 THEN e.byline END,
        CASE WHEN of_page = 1 THEN e.published_at END, y.listed_at, 0,
-       f.robots IS DISTINCT FROM 'ignore', NULL,
+       f.robots IS DISTINCT FROM 'ignore',
        [y.article_id, 'revisit', y.extractor, y.text_hash,
         if(seen IS NULL, y.body_hash, seen.body_hash), if(seen IS NULL, y.etag, seen.etag),
-        if(seen IS NULL, y.last_modified, seen.last_modified)]
+        if(seen IS NULL, y.last_modified, seen.last_modified)],
+       k.file, k.at_byte
 FROM due d JOIN young y USING (article_id) LEFT JOIN feeds f ON f.feed_url = y.feed_url
 JOIN listed e ON e.url_id = y.url_id AND e.feed_url = y.feed_url
+LEFT JOIN kept_pages k ON k.article_id = y.article_id AND k.body_hash = y.body_hash
 QUALIFY row_number() OVER (PARTITION BY y.article_id ORDER BY e.run_id, e.url) = 1
 ORDER BY list_contains($first, y.url_id) DESC, y.listed_at DESC, y.url_id
 """
@@ -101,6 +106,7 @@ RESTING = "SELECT host FROM hosts WHERE resting_until > $now"
 def due_looks(
     connection: duckdb.DuckDBPyConnection,
     catalogue: Sequence[Feed],
+    folder: Path,
     now: datetime,
     room: int,
     besides: Collection[str] = (),
@@ -108,7 +114,7 @@ def due_looks(
 ) -> list[PageTask]:
     """The articles to look at now, `room` at most: the newest first, because they are edited most.
 
-    Left out are pages that are asked for `besides`, by the ids of their addresses; those that have
+    Pages that were kept are in `folder`. Left out are pages that are asked for `besides`, by the ids of their addresses; those that have
     `arrived` already cost no host anything more.
     """
     spans = [
@@ -128,8 +134,8 @@ def due_looks(
         return []
     purse, here = _purse(connection, now), set(arrived)
     tasks: list[PageTask] = []
-    for row in rows:
-        task = PageTask(*row[:-1], look=Look(*row[-1]))
+    for *row, look, file, at_byte in rows:
+        task = PageTask(*row, look=look_of(look, folder, file, at_byte))
         host = host_of(task.url)
         if task.url_id in besides or (purse[host] < 1 and task.url_id not in here):
             continue
@@ -138,6 +144,16 @@ def due_looks(
         if len(tasks) == room:
             break
     return tasks
+
+
+def look_of(
+    told: Sequence[Any] | None, folder: Path, file: str | None, at_byte: int | None
+) -> Look | None:
+    """What is known of a page that is read again, and where it was kept, if it was."""
+    if told is None:
+        return None
+    kept = str(path_of(folder, file)) if file else None
+    return Look(*told)._replace(kept=kept, kept_at=at_byte or 0)
 
 
 def _purse(connection: duckdb.DuckDBPyConnection, now: datetime) -> dict[str, int]:

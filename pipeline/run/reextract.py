@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 
 from config.models import ExtractSettings
 from pipeline.run.again import Again, in_one_commit
+from pipeline.run.looks import look_of
 from sinks.database.opening import open_database
 from sinks.keep.pages import pages_folder
 from sinks.load.compare import Compared, compare
 from sinks.load.report import Committed
 from sinks.staging.folder import RunFolder
-from transforms.records import REEXTRACT, Look, PageTask, Reread
+from transforms.records import REEXTRACT, PageTask, Reread
 from transforms.shapes import read_lines, write_lines
 from transforms.web.archive import write_index
-from transforms.web.kept import path_of
 from transforms.workers.plan_files import local_file
 
 SHARD_ROWS = 1_000
@@ -102,10 +102,8 @@ def _wanted(what: Again, since: datetime, index: str | None) -> tuple[int, list[
 
 def _reread(row: Sequence[Any], folder: Path, index: str | None) -> Reread:
     *told, article_id, extractor, text_hash, body_hash, redirects, file, at_byte = row
-    path = str(path_of(folder, file)) if file else None
-    look = Look(
-        article_id, REEXTRACT, extractor, text_hash, body_hash, kept=path, kept_at=at_byte or 0
-    )
+    known = article_id, REEXTRACT, extractor, text_hash, body_hash
+    look = look_of(known, folder, file, at_byte)
     return Reread(PageTask(*told, look=look), tuple(redirects), index)
 
 

@@ -75,10 +75,9 @@ def write_index(files: Sequence[Path], feeds: Iterable[str], path: Path) -> list
             index.execute("INSERT INTO file VALUES (?, ?)", (str(file.resolve()), file.name))
             found = 0
             for row in _rows(number, file, damage):
-                if row[0] in no_pages:
-                    continue
-                index.execute("INSERT INTO capture VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
                 found += 1
+                if row is not None and row[0] not in no_pages:
+                    index.execute("INSERT INTO capture VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
             if not found:
                 reason = damage[-1] if damage else f"{file}: no answer of a web server"
                 raise ArchiveError(f"nothing can be read from a WARC file: {reason}")
@@ -87,13 +86,15 @@ def write_index(files: Sequence[Path], feeds: Iterable[str], path: Path) -> list
     return damage
 
 
-def _rows(number: int, file: Path, damage: list[str]) -> Iterator[tuple[object, ...]]:
+def _rows(number: int, file: Path, damage: list[str]) -> Iterator[tuple[object, ...] | None]:
+    """A row for each answer; None for what is no page, such as the feeds of a file of them."""
     for capture in captures(file, damage):
         url = absolute(capture.url, capture.url)
         if url is None:
             continue
         is_page = capture.status in FOUND and capture.media_type in PAGE_TYPES
         if not is_page and capture.status not in REDIRECTS:
+            yield None
             continue
         yield (
             _page(url),
