@@ -52,9 +52,9 @@ def reextract(
 ) -> None:
     """Make the texts of articles anew, and all that is made of them, without asking the web.
 
-    Pages are those that `newsbeam run --keep-pages` kept, and those of WARC files, such as --archive
-    wrote. What the articles said before is kept as an earlier version, and the cause of the new
-    one is the extractor: no edit is seen where there was none. All is one commit.
+    Pages are those that `newsbeam run --keep-pages` kept, and those of WARC files, such as
+    --archive wrote. What the articles said before is kept as an earlier version, and the cause of
+    the new one is the extractor: no edit is seen where there was none. All is one commit.
     """
     from pipeline.run.again import Again
     from pipeline.run.reextract import reextract as extract_again

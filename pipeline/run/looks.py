@@ -114,8 +114,8 @@ def due_looks(
 ) -> list[PageTask]:
     """The articles to look at now, `room` at most: the newest first, because they are edited most.
 
-    Pages that were kept are in `folder`. Left out are pages that are asked for `besides`, by the ids of their addresses; those that have
-    `arrived` already cost no host anything more.
+    Pages that were kept are in `folder`. Left out are pages that are asked for `besides`, by the
+    ids of their addresses; those that have `arrived` already cost no host anything more.
     """
     spans = [
         (feed.url, position, span)
@@ -135,7 +135,7 @@ def due_looks(
     purse, here = _purse(connection, now), set(arrived)
     tasks: list[PageTask] = []
     for *row, look, file, at_byte in rows:
-        task = PageTask(*row, look=look_of(look, folder, file, at_byte))
+        task = PageTask(*row)._replace(look=look_of(look, folder, file, at_byte))
         host = host_of(task.url)
         if task.url_id in besides or (purse[host] < 1 and task.url_id not in here):
             continue

@@ -128,7 +128,8 @@ WITH changed AS (
 )
 SELECT url_id, url, feed_url, position, outlet_or_url, country, language, title, byline,
        published_at, listed_at, tries, obeys_robots,
-       look, file, at_byte, CASE WHEN feed_text_at IS NOT NULL OR was_told THEN content END, was_told
+       look, file, at_byte,
+       CASE WHEN feed_text_at IS NOT NULL OR was_told THEN content END, was_told
 FROM ranked
 ORDER BY list_contains($first, url_id) DESC, greatest(
     of_feed, row_number() OVER (PARTITION BY host ORDER BY of_feed, tries, listed_at, url_id)
@@ -262,10 +263,11 @@ def look_up(
             rows = opened.connection.execute(STATES).fetchall()
             states = {url: FeedState(*state) for url, *state in rows}
             latest = now + timedelta(seconds=LONGEST_RETRY_AFTER)
+            first = [key for _, key in bound.first] if bound else []
+            without = [key for _, key in bound.without] if bound else []
             asked = {"now": latest if archive else now, "latest": latest,
                      "archived": archive is not None, "most": bound.pages if bound else None,
-                     "first": [key for _, key in bound.first] if bound else [],
-                     "without": [key for _, key in bound.without] if bound else []}  # fmt: skip
+                     "first": first, "without": without}  # fmt: skip
             owed = opened.connection.execute(OWED, asked).fetchall()
             robots = opened.connection.execute(ROBOTS, {"now": now}).fetchall()
             rests = {"now": now, "latest": now + timedelta(seconds=LONGEST_REST)}
@@ -274,10 +276,8 @@ def look_up(
             tasks, texts = _owed(owed, folder)
             if archive is None:
                 room = bound.pages - len(tasks) if bound else MOST_LOOKS
-                besides = {task.url_id for task in tasks} | set(asked["without"])
-                tasks += due_looks(
-                    opened.connection, catalogue, folder, now, room, besides, asked["first"]
-                )  # fmt: skip
+                besides = {*without, *(task.url_id for task in tasks)}
+                tasks += due_looks(opened.connection, catalogue, folder, now, room, besides, first)
             due = Due(
                 feeds=[],
                 owed=tasks,
@@ -299,9 +299,7 @@ def look_up(
     return due._replace(feeds=feeds)
 
 
-def _owed(
-    rows: Iterable[Sequence[Any]], folder: Path
-) -> tuple[list[PageTask], dict[str, str]]:
+def _owed(rows: Iterable[Sequence[Any]], folder: Path) -> tuple[list[PageTask], dict[str, str]]:
     """Pages that are owed, and texts of feeds, by the page's id, in their place.
 
     An article that is the feed's, because its page is that of other entries too, stays so when it
@@ -310,7 +308,7 @@ def _owed(
     tasks: list[PageTask] = []
     texts: dict[str, str] = {}
     for *row, look, file, at_byte, text, was_told in rows:
-        task = PageTask(*row, look=look_of(look, folder, file, at_byte))
+        task = PageTask(*row)._replace(look=look_of(look, folder, file, at_byte))
         if was_told and task.url_id == page_id(task.url):  # the page may be there now
             text = None
         elif was_told and text is None:

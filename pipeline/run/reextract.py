@@ -104,7 +104,7 @@ def _reread(row: Sequence[Any], folder: Path, index: str | None) -> Reread:
     *told, article_id, extractor, text_hash, body_hash, redirects, file, at_byte = row
     known = article_id, REEXTRACT, extractor, text_hash, body_hash
     look = look_of(known, folder, file, at_byte)
-    return Reread(PageTask(*told, look=look), tuple(redirects), index)
+    return Reread(PageTask(*told)._replace(look=look), tuple(redirects), index)
 
 
 def _execute(what: Again, folder: RunFolder, plan: Path, chosen: Any) -> None:

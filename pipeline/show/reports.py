@@ -48,7 +48,9 @@ def reextracted_lines(found: Reextracted) -> str:
         lines += folded("failed", [f"{kind} {n}" for kind, n in was.failed])
     for one in was.examples:
         told = "" if one["title"] == one["title_before"] else f", now {safe(one['title'] or '')!r}"
-        lines.append(f"  {safe(one['url'])}: {one['words']} words, before {one['words_before']}{told}")
+        lines.append(
+            f"  {safe(one['url'])}: {one['words']} words, before {one['words_before']}{told}"
+        )
     return "\n".join(lines)
 
 

@@ -26,8 +26,8 @@ SAID_BEFORE = """
 WITH_CAUSE = """
     SELECT v.*, CASE WHEN v.version = 1 THEN 'first' WHEN v.extractor = b.extractor THEN 'edit'
                      ELSE 'extractor' END AS cause
-    FROM {} v LEFT JOIN (SELECT article_id, version + 1 AS version, extractor FROM article_versions) b
-        ON b.article_id = v.article_id AND b.version = v.version
+    FROM {} v LEFT JOIN article_versions b
+        ON b.article_id = v.article_id AND b.version + 1 = v.version
 """
 """What made a version, as far as the extractors tell; until version 6 nobody noted it."""
 STEPS: dict[int, dict[str, str]] = {

@@ -65,7 +65,8 @@ def prune(
     """Remove articles published before a time (listed, where no one says when), in one transaction.
 
     With them go their topics, evidence and earlier versions, what feeds said of them, and the rows
-    of their kept pages, whose bytes `sinks.keep.pages.wipe_pages` removes. Their ids stay: of the article in `pruned_articles`, of the page in `entries`, in state pruned.
+    of their kept pages, whose bytes `sinks.keep.pages.wipe_pages` removes. Their ids stay: of the
+    article in `pruned_articles`, of the page in `entries`, in state pruned.
 
     Raises:
         ConfigError: a topic to be kept is none that the database knows; nothing is changed.

@@ -20,7 +20,8 @@ STAYS = ("article_id", "url_id", "url", "canonical_url", "feed_url", "outlet", "
 """What an article stays, whatever its page says later."""
 OF_PAGE = tuple(name for name in Article._fields if name not in STAYS)
 """What it is by its page."""
-DIFFERS = f"({' OR '.join(f'a.{x} IS DISTINCT FROM p.article.{x}' for x in OF_PAGE)})"
+DIFFERS = " OR ".join(f"a.{x} IS DISTINCT FROM p.article.{x}" for x in OF_PAGE)
+"""Whether anything of that is another now."""
 LISTS = tuple(dict.fromkeys(table.rows[0] for table in ARTICLE_TABLES))
 """The fields of `records.Page` that become rows of the tables of an article."""
 GIVEN = {"taxonomy_version": "{taxonomy}", "run_id": "{run}"}
@@ -28,9 +29,9 @@ GIVEN = {"taxonomy_version": "{taxonomy}", "run_id": "{run}"}
 STORY = r"""md5(regexp_replace(lower(list_filter(
     string_split(text, chr(10)), lambda p: length(p) >= 40)[1]), '[^\p{{L}}\p{{N}}]', '', 'g'))"""
 """The story_id of a text; braces doubled for `format`."""
-# Articles that were read again, after their listing had changed or for another cause; what they said before, found by
-# rowid because a join would read the texts of all articles; and what they say now, where that is
-# something else.
+# Articles that were read again, after their listing had changed or for another cause; what they
+# said before, found by rowid because a join would read the texts of all articles; and what they
+# say now, where that is something else.
 RECHECKED = """
 CREATE OR REPLACE TEMP TABLE rechecked AS
 SELECT * FROM (
@@ -71,7 +72,8 @@ SELECT a.* REPLACE (
            if(p.changed, {{run}}, a.run_id) AS run_id,
            a.version + p.changed::INTEGER AS version,
            if(p.changed, {CAUSE}, a.cause) AS cause,
-           if(p.changed OR {DIFFERS}, {{sequence}}, a.sequence) AS sequence
+           if(p.changed OR {DIFFERS},
+              {{sequence}}, a.sequence) AS sequence
        ), {", ".join(f"p.{name}" for name in LISTS)}, p.changed
 FROM (
     SELECT p.*, a.text_hash <> p.article.text_hash OR a.title IS DISTINCT FROM p.article.title

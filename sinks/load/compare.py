@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sinks.database.opening import open_database, all_rows
+from sinks.database.opening import all_rows, open_database
 from sinks.database.where import Where
 from sinks.staging.folder import RunFolder
 from sinks.staging.shards import read_shards

@@ -32,7 +32,10 @@ PAGES: dict[str, tuple[str, Held]] = {
     "dictionary-articles": ("articles, and what belongs to them", _held(TABLES, _ARTICLES)),
     "dictionary-pages": ("the pages of articles", _held(TABLES, OF_PAGES)),
     "dictionary-feeds": ("feeds and their entries", _held(TABLES, OF_FEEDS)),
-    "dictionary-runs": ("runs, and the rest", _held(TABLES, (*_ARTICLES, *OF_PAGES, *OF_FEEDS), are=False)),
+    "dictionary-runs": (
+        "runs, and the rest",
+        _held(TABLES, (*_ARTICLES, *OF_PAGES, *OF_FEEDS), are=False),
+    ),
     "dictionary-views": ("views of articles", _held(VIEWS, WATCHING, are=False)),
     "dictionary-watching": ("views of feeds and runs", _held(VIEWS, WATCHING)),
 }

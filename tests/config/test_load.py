@@ -169,7 +169,7 @@ NO_LIST = "1: 'feeds' lists no feed"
         ),
         pytest.param("feeds:\n  - http://x.example/",
                      ["2: a feed must be a mapping with url, outlet, country, language, interval, "
-                      "tags, kind, expect, robots"],
+                      "tags, kind, expect, robots, revisit"],
                      id="a bare URL"),
         pytest.param("feeds:\n  - outlet: A", ["2: a feed lacks 'url'"], id="no URL"),
     ],

@@ -96,8 +96,9 @@ class _Judge(beam.DoFn):
 
     def _page(self, answered: Answered, outcome: Any) -> Page:
         page = outcome if isinstance(outcome, Page) else _without(*answered, outcome)
-        if self.keeping and self.keeper and page.article is not None:
-            page = self.keeper.keep(page, answered[1])
+        answer = answered[1]
+        if self.keeping and self.keeper and isinstance(answer, Response):
+            page = self.keeper.keep(page, answer)
         if page.state != "unchanged":
             (self.failures if page.article is None else self.articles).inc()
         return page
@@ -132,9 +133,7 @@ def _reread(reread: Reread, outcome: Any) -> Page:
     return failed_page(reread.task, not_read(reread.task), outcome)
 
 
-def _without(
-    task: PageTask, answer: Response | HttpFailure, problem: Unreadable | None
-) -> Page:
+def _without(task: PageTask, answer: Response | HttpFailure, problem: Unreadable | None) -> Page:
     """What comes of an answer that was not judged."""
     if isinstance(answer, Response) and answer.status == 304:
         return unchanged_page(task, answer)

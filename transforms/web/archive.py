@@ -175,8 +175,8 @@ class Archive:
             "WHERE c.page = ? AND c.status = 200 ORDER BY c.at DESC LIMIT ?",
             (_page(led), MOST_CAPTURES),
         ).fetchall()
-        for place in rows:
-            answer = read_capture(*place, limit)
+        for path, position in rows:
+            answer = read_capture(path, position, limit)
             if isinstance(answer, Response):
                 yield answer
 

@@ -1,4 +1,4 @@
-"""Looking again: edits that no feed tells of are seen, at little cost to a host, a row each look."""
+"""Looking again: edits that no feed tells of are seen, at little cost to a host; a row a look."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ SAID = (
     "Nobody on the quay had seen the water so high in a spring without wind, the keeper added.",
     "The next reading is due in the evening, when the second ferry is to come back from the isle.",
 )
-LOOKS = """SELECT status, http_status, l.cause, l.version, l.bytes > 0, error_type FROM article_looks l
-    JOIN articles USING (article_id) ORDER BY url"""
+LOOKS = """SELECT status, http_status, l.cause, l.version, l.bytes > 0, error_type
+    FROM article_looks l JOIN articles USING (article_id) ORDER BY url"""
 
 
 def story(number: int, metres: str = "four") -> bytes:
@@ -129,7 +129,9 @@ def test_an_edit_that_no_feed_tells_of_is_a_version(quay: Quay) -> None:
     run = quay.run()
     assert (run["looks"], run["looks_changed"], run["articles_changed"]) == (2, 2, 2)
     assert quay.rows(LOOKS) == [("changed", 200, "revisit", 2, True, None)] * 2
-    causes = quay.rows("SELECT version, cause, count(*) FROM article_history GROUP BY ALL ORDER BY ALL")
+    causes = quay.rows(
+        "SELECT version, cause, count(*) FROM article_history GROUP BY ALL ORDER BY ALL"
+    )
     assert causes == [(1, "first", STORIES), (2, "edit", 2)]
     (change,) = quay.rows("SELECT removed[1], added[1] FROM article_changes LIMIT 1")
     assert "four metres" in change[0]
@@ -152,7 +154,11 @@ def test_looks_stay_a_tenth_of_all_that_a_host_is_asked(quay: Quay) -> None:
 
 @pytest.mark.parametrize(
     ("for_all", "of_feed"),
-    [("revisit: false\n", ""), ("", "    revisit: false\n"), ("revisit: [1h]\n", "    revisit: no\n")],
+    [
+        ("revisit: false\n", ""),
+        ("", "    revisit: false\n"),
+        ("revisit: [1h]\n", "    revisit: no\n"),
+    ],
     ids=["for all", "of a feed", "the feed's word counts"],
 )
 def test_who_wants_no_looks_gets_none(quay: Quay, for_all: str, of_feed: str) -> None:

@@ -1,4 +1,4 @@
-"""Kept pages: what is kept, for how long, and what extracting anew makes of it; causes of versions."""
+"""Kept pages: which, for how long, what extracting anew makes of them; causes of versions."""
 
 from __future__ import annotations
 
@@ -136,9 +136,7 @@ def test_pages_go_when_their_time_is_over(beacon: Beacon) -> None:
 
 
 def test_the_pages_of_pruned_articles_are_wiped_from_their_files(beacon: Beacon) -> None:
-    beacon.execute(
-        "UPDATE articles SET published_at = now() - INTERVAL 9 DAY WHERE url LIKE '%/2'"
-    )
+    beacon.execute("UPDATE articles SET published_at = now() - INTERVAL 9 DAY WHERE url LIKE '%/2'")
     newsbeam("prune", "--older-than", "8d", "--database", beacon.database)
     assert [url[-2:] for url in bodies(beacon.kept)] == ["/1", "/4"]
     assert beacon.again("--dry-run")["read"] == 2, "the others are found at their new places"
@@ -179,7 +177,9 @@ def test_another_extractor_makes_versions_that_are_no_edits(beacon: Beacon) -> N
 
 
 def test_only_what_was_fetched_since_then_is_read(beacon: Beacon) -> None:
-    beacon.execute("UPDATE articles SET fetched_at = fetched_at - INTERVAL 3 DAY WHERE url LIKE '%1'")
+    beacon.execute(
+        "UPDATE articles SET fetched_at = fetched_at - INTERVAL 3 DAY WHERE url LIKE '%1'"
+    )
     assert beacon.again("--since", "2d", "--dry-run")["read"] == 2
 
 
