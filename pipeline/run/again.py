@@ -39,10 +39,12 @@ class Again:
 def in_one_commit(
     what: Again,
     done: str,
-    stage: Callable[[RunFolder, Any], R],
+    stage: Callable[[RunFolder, Any], tuple[R, float]],
     commit: bool = True,
 ) -> tuple[R, Committed | None]:
-    """Stage rows by a graph on an engine, and commit them; what `stage` returned, and the commit.
+    """Stage rows by a graph on an engine, and commit them; what `stage` found, and the commit.
+
+    It returns what it found, and the CPU seconds of the graph.
 
     Killed before all are staged, it has changed nothing; after that, the next run commits them.
     Without `commit` nothing is changed in any case; `done` is the word for what would be.
@@ -64,16 +66,16 @@ def in_one_commit(
         folder = staging.new_run(new_run_id())
         try:
             folder.write_json("run.json", _plan(what, chosen.name))
-            found = stage(folder, chosen)
+            found, cpu = stage(folder, chosen)
         except Exception as error:  # of any runner, about anything
             folder.remove()
             raise failure_of(error, done) from error
         if not commit:
             folder.remove()
             return found, None
-        folder.write_json(
-            "finished.json", {"finished_at": datetime.now(UTC).isoformat(), "state": "done"}
-        )
+        now = datetime.now(UTC).isoformat()
+        end = {"finished_at": now, "state": "done", "cpu_seconds": cpu}
+        folder.write_json("finished.json", end)
         return found, commit_run(what.database, folder, what.lock_timeout)
 
 

@@ -334,7 +334,7 @@ def _execute(
         result = pipeline.run()
         result.wait_until_finish()
     try:
-        return {**_phase_seconds(result), "cpu_seconds": _cpu_seconds(result)}
+        return {**_phase_seconds(result), "cpu_seconds": cpu_seconds(result)}
     except Exception as error:  # of an engine that measures nothing: the rows are staged
         logging.getLogger(__name__).info("no figures of the run", exc_info=error)
         return {}
@@ -343,7 +343,7 @@ def _execute(
 _told_cpu = 0.0
 
 
-def _cpu_seconds(result: Any) -> float:
+def cpu_seconds(result: Any) -> float:
     """CPU time since the last run of this process, if any, and that of its parsers.
 
     Of workers only those count that the process has seen end.

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from config.models import ExtractSettings
 from pipeline.run.again import Again, in_one_commit
+from pipeline.run.batch import cpu_seconds
 from pipeline.run.looks import look_of
 from sinks.database.opening import open_database
 from sinks.keep.pages import pages_folder
@@ -75,7 +76,7 @@ def reextract(
     """
     damage: list[str] = []
 
-    def stage(folder: RunFolder, chosen: Any) -> Compared:
+    def stage(folder: RunFolder, chosen: Any) -> tuple[Compared, float]:
         index = None
         if files:
             index = folder.plan / "archive.sqlite"
@@ -84,9 +85,8 @@ def reextract(
         plan = folder.plan / "again.jsonl"
         write_lines(plan, wanted)
         folder.share_plan()
-        if wanted:
-            _execute(what, folder, plan, chosen)
-        return compare(what.database, folder, articles, what.lock_timeout)
+        cpu = _execute(what, folder, plan, chosen) if wanted else 0.0
+        return compare(what.database, folder, articles, what.lock_timeout), cpu
 
     compared, committed = in_one_commit(what, "extracted anew", stage, commit=not dry_run)
     return Reextracted(compared, committed, damage)
@@ -107,7 +107,7 @@ def _reread(row: Sequence[Any], folder: Path, index: str | None) -> Reread:
     return Reread(PageTask(*told)._replace(look=look), tuple(redirects), index)
 
 
-def _execute(what: Again, folder: RunFolder, plan: Path, chosen: Any) -> None:
+def _execute(what: Again, folder: RunFolder, plan: Path, chosen: Any) -> float:
     import apache_beam as beam
 
     from pipeline.run.graph import stage
@@ -125,7 +125,9 @@ def _execute(what: Again, folder: RunFolder, plan: Path, chosen: Any) -> None:
     )
     stage(pages, "pages", folder, refused_page)
     try:
-        pipeline.run().wait_until_finish()
+        result = pipeline.run()
+        result.wait_until_finish()
+        return cpu_seconds(result)
     finally:
         close_pools()
 

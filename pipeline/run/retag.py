@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.run.again import Again, in_one_commit
+from pipeline.run.batch import cpu_seconds
 from sinks.connector.errors import StagingError
 from sinks.connector.tables import Misfit
 from sinks.database.opening import open_database
@@ -22,13 +23,13 @@ def retag(what: Again) -> Committed:
         RunActive, DatabaseLocked, RunFailed: as of `in_one_commit`.
     """
     _, committed = in_one_commit(
-        what, "retagged", lambda folder, chosen: _execute(what, folder, chosen)
+        what, "retagged", lambda folder, chosen: (None, _execute(what, folder, chosen))
     )
     assert committed is not None
     return committed
 
 
-def _execute(what: Again, folder: RunFolder, chosen: Any) -> None:
+def _execute(what: Again, folder: RunFolder, chosen: Any) -> float:
     import apache_beam as beam
 
     from sinks.connector import ReadFromDuckDB
@@ -57,7 +58,9 @@ def _execute(what: Again, folder: RunFolder, chosen: Any) -> None:
         )
     )
     staged[MISFITS] | "Refuse misfits" >> beam.Map(_refuse)
-    pipeline.run().wait_until_finish()
+    result = pipeline.run()
+    result.wait_until_finish()
+    return cpu_seconds(result)
 
 
 def _refuse(misfit: Misfit) -> None:
