@@ -6,8 +6,9 @@ Scalars are taken as they are written: ``country: NO`` is Norway, not a boolean.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 import yaml
@@ -58,17 +59,21 @@ class Document:
             lines = (f"{self.path}:{line}: {text}" for line, text in sorted(self.problems))
             raise ConfigError("\n".join(lines))
 
-    def content(self, key: str, others: Iterable[str]) -> yaml.Node | None:
-        """What stands under the file's only key; `others` are those of other kinds of files."""
+    def content(
+        self, key: str, others: Iterable[str], besides: Iterable[str] = ()
+    ) -> dict[str, yaml.Node]:
+        """What stands under the file's key, and under those that may stand `besides` it; `others`
+        are those of other kinds of files.
+        """
         if self.root is None:
             self.complain(None, f"the file is empty; it begins with '{key}:'")
-            return None
+            return {}
         if isinstance(self.root, yaml.MappingNode):
             found = {str(name.value) for name, _ in self.root.value}
             for other in found.intersection(others) - {key}:
                 self.complain(self.root, f"this is a file of {other}, not of {key}; swapped?")
-                return None
-        return self.mapping(self.root, "the file", [key], [key]).get(key)
+                return {}
+        return self.mapping(self.root, "the file", [key, *besides], [key])
 
     def mapping(
         self, node: yaml.Node | None, what: str, keys: Iterable[str], required: Iterable[str]
@@ -131,17 +136,22 @@ def load_list(
     keys: Iterable[str],
     read: Callable[[Document, yaml.Node], T | None],
     name: Callable[[T], str],
+    besides: Mapping[str, Callable[[Document, dict[str, yaml.Node]], None]] = MappingProxyType({}),
 ) -> tuple[T, ...]:
     """The items of a file that lists them under one key, in its order; each name stands once.
 
     `keys` are those of all kinds of files, the word of an item is its key without the last letter,
-    and `read` makes an item of a node: None, where it complained.
+    and `read` makes an item of a node: None, where it complained. Keys that may stand `besides`
+    are read from the values of the file.
 
     Raises:
         ConfigError: naming file and line of every problem.
     """
     document, item = Document(path), key[:-1]
-    listed = document.content(key, keys)
+    values = document.content(key, keys, besides)
+    for look in besides.values():
+        look(document, values)
+    listed = values.get(key)
     found: list[T] = []
     seen: dict[str, int] = {}
     for node in document.sequence(listed, f"'{key}'"):

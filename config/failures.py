@@ -18,6 +18,8 @@ class Kind(StrEnum):
     """It leads to no public address."""
     HOST_RESTING = "HostResting"
     """Its host is left alone for a while."""
+    HOST_SLOW = "HostSlow"
+    """Its host is slow, and what was to be asked can be done without."""
     ROBOTS_REFUSED = "RobotsRefused"
     """robots.txt disallows it."""
     ROBOTS_LOST = "RobotsLost"
@@ -69,6 +71,8 @@ class Kind(StrEnum):
     """The process that read it ended."""
     PARSER_MEMORY = "ParserMemory"
     """To read it takes more memory than a parser gets."""
+    NOT_KEPT = "NotKept"
+    """The page that a text is from, and that is to be extracted anew, is not there any more."""
     # What was read could not be kept.
     MISFIT = "Misfit"
     """Its row does not fit the table."""
@@ -86,9 +90,12 @@ A process that was lost need not be its document's fault: a service manager that
 lack of memory, ends processes too.
 """
 NOT_THE_HOSTS = frozenset(
-    {Kind.HOST_RESTING, Kind.ROBOTS_LOST, Kind.ROBOTS_REFUSED, Kind.ADDRESS_REFUSED}
-)
+    {Kind.HOST_RESTING, Kind.HOST_SLOW, Kind.ROBOTS_LOST, Kind.ROBOTS_REFUSED,
+     Kind.ADDRESS_REFUSED}
+)  # fmt: skip
 """Failures for which no host is to blame: it was not asked, or gave what it was asked for."""
+UNASKED = frozenset({Kind.HOST_RESTING, Kind.HOST_SLOW, Kind.ROBOTS_LOST})
+"""Failures of which nothing is learnt: whoever can wait has not asked at all."""
 
 
 def http_kind(status: int) -> str:

@@ -31,6 +31,11 @@ KINDS = ("feed", "sitemap")
 ROBOTS = ("obey", "ignore")
 EXPECT_KEYS = Expectation._fields
 PERIODS = {"hour": 3600, "day": 86_400, "week": 7 * 86_400}
+REVISIT = "revisit"
+"""The key of feeds and of the file that says when articles are looked at again."""
+MOST_REVISITS = 8
+LONGEST_REVISIT = 2 * 86_400
+"""Seconds. Older articles are not looked at again."""
 SHORTEST_INTERVAL = 1
 LONGEST_INTERVAL = 7 * 86400
 
@@ -46,7 +51,21 @@ def load_feeds(path: str | Path) -> tuple[Feed, ...]:
     Raises:
         ConfigError: naming file and line of every problem.
     """
-    return load_list(path, "feeds", FILE_KEYS, _feed, lambda feed: feed.url)
+    said: list[tuple[int, ...]] = []
+
+    def for_all(document: Document, values: dict[str, yaml.Node]) -> None:
+        found = _revisit(document, values.get(REVISIT))
+        if found is not None:
+            said.append(found)
+
+    feeds = load_list(
+        path, "feeds", FILE_KEYS, _feed, lambda feed: feed.url, besides={REVISIT: for_all}
+    )
+    if not said:
+        return feeds
+    return tuple(
+        feed if feed.revisit is not None else feed._replace(revisit=said[0]) for feed in feeds
+    )
 
 
 def load_topics(path: str | Path) -> Taxonomy:
@@ -70,6 +89,18 @@ def parse_interval(text: str) -> int:
     return seconds
 
 
+def parse_revisit(text: str) -> int:
+    """Seconds of a span between 1 second and two days.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    seconds = int(span(text).total_seconds())
+    if not SHORTEST_INTERVAL <= seconds <= LONGEST_REVISIT:
+        raise ValueError(f"{text!r} is out of range; valid: 1s to 2d")
+    return seconds
+
+
 def _feed(document: Document, node: yaml.Node) -> Feed | None:
     values = document.mapping(node, "a feed", FEED_KEYS, ["url"])
     url = document.parsed(values.get("url"), "'url'", feed_url)
@@ -85,6 +116,7 @@ def _feed(document: Document, node: yaml.Node) -> Feed | None:
     kind = document.parsed(values.get("kind"), "'kind'", _one_of(KINDS)) or KINDS[0]
     robots = document.parsed(values.get("robots"), "'robots'", _one_of(ROBOTS)) or ROBOTS[0]
     expect = _expectation(document, values.get("expect"))
+    revisit = _revisit(document, values.get(REVISIT))
     if url is None:
         return None
     return Feed(
@@ -97,7 +129,33 @@ def _feed(document: Document, node: yaml.Node) -> Feed | None:
         cast(str, kind),
         expect,
         cast(str, robots),
+        revisit,
     )
+
+
+def _revisit(document: Document, node: yaml.Node | None) -> tuple[int, ...] | None:
+    """``false``, a span, or a list of spans; None where it is not said, or wrong."""
+    if node is None:
+        return None
+    if isinstance(node, yaml.ScalarNode):
+        if node.value in ("false", "no"):
+            return ()
+        one = document.parsed(node, f"'{REVISIT}'", _revisit_or_false)
+        return None if one is None else (cast(int, one),)
+    items = list(document.sequence(node, f"'{REVISIT}'"))
+    found = {document.parsed(item, f"'{REVISIT}'", parse_revisit) for item in items}
+    if isinstance(node, yaml.SequenceNode) and not 1 <= len(items) <= MOST_REVISITS:
+        document.complain(
+            node, f"'{REVISIT}' lists 1 to {MOST_REVISITS} spans such as 6h, or is false"
+        )
+    return tuple(sorted(cast("set[int]", found - {None}))) or None
+
+
+def _revisit_or_false(text: str) -> int:
+    try:
+        return parse_revisit(text)
+    except ValueError as error:
+        raise ValueError(f"{error}, a list of such, or false") from None
 
 
 def _expectation(document: Document, node: yaml.Node | None) -> Expectation | None:
@@ -196,6 +254,7 @@ def load_feed_values(feed: Feed, values: dict[str, str]) -> Feed:
         "robots": _one_of(ROBOTS),
         "at_least": _count,
         "per": _period,
+        REVISIT: _revisits,
     }
     read: dict[str, Any] = {}
     for key, parse in parsers.items():
@@ -204,6 +263,16 @@ def load_feed_values(feed: Feed, values: dict[str, str]) -> Feed:
     if "at_least" in read and "per" in read:
         read["expect"] = Expectation(read["at_least"], read["per"])
     return feed._replace(**{key: read[key] for key in read if key in Feed._fields})
+
+
+def _revisits(text: str) -> tuple[int, ...]:
+    """What an attribute says: spans between blanks, or false."""
+    if text.strip() in ("false", "no"):
+        return ()
+    found = tuple(sorted({parse_revisit(part) for part in text.split()}))
+    if not 1 <= len(found) <= MOST_REVISITS:
+        raise ValueError(f"{text!r}; valid: 1 to {MOST_REVISITS} spans, or false")
+    return found
 
 
 def _count(text: str) -> int:

@@ -13,6 +13,11 @@ LONGEST_ADDRESS = 8_192
 """Characters. RFC 9110 (4.1) asks all for 8,000; few servers take more than 8 KiB."""
 
 
+DEFAULT_REVISIT = (6 * 3600,)
+"""Seconds after which an article is looked at again, where nobody says otherwise: see
+docs/engineer/decisions/0013-an-article-is-looked-at-once-more.md."""
+
+
 class Expectation(NamedTuple):
     """How many entries a feed should bring."""
 
@@ -38,6 +43,14 @@ class Feed(NamedTuple):
     expect: Expectation | None = None
     robots: str = "obey"
     """obey or ignore: whether robots.txt must allow its pages."""
+    revisit: tuple[int, ...] | None = None
+    """Seconds after the first reading at which its articles are looked at again, the shortest
+    first; empty for never, None where the file does not say."""
+
+    @property
+    def revisits(self) -> tuple[int, ...]:
+        """As of `revisit`, or else as usual."""
+        return DEFAULT_REVISIT if self.revisit is None else self.revisit
 
 
 class Topic(NamedTuple):
@@ -99,6 +112,14 @@ class FetchSettings:
         """Who we are, and how to reach us (RFC 9110, section 10.1.5)."""
         whom = f"+{self.contact}; " if self.contact else ""
         return f"{NAME}/{VERSION} ({whom}news reader; feeds and the articles they list)"
+
+
+@dataclass(frozen=True)
+class KeepSettings:
+    """Which pages are kept, and for how long."""
+
+    folder: str
+    seconds: int
 
 
 @dataclass(frozen=True)

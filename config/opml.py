@@ -18,7 +18,7 @@ LARGEST = 10_000_000
 """Bytes of an OPML file."""
 OWN = "urn:newsbeam:opml"
 """Name space of what OPML has no word for."""
-OWN_KEYS = ("country", "interval", "kind", "robots", "at_least", "per")
+OWN_KEYS = ("country", "interval", "kind", "robots", "at_least", "per", "revisit")
 
 
 class Outlines(NamedTuple):
@@ -108,6 +108,8 @@ def write_opml(feeds: Iterable[Feed], title: str) -> bytes:
             attributes["category"] = ",".join(tag.replace(",", " ") for tag in feed.tags)
         written = feed_values(feed)
         written |= written.pop("expect", {})
+        if feed.revisit is not None:
+            written["revisit"] = " ".join(map(span_text, feed.revisit)) or "false"
         own = {f"{{{OWN}}}{key}": str(written[key]) for key in OWN_KEYS if key in written}
         attributes |= own
         etree.SubElement(body, "outline", attributes)
@@ -132,6 +134,8 @@ def feed_values(feed: Feed) -> dict[str, Any]:
             values[key] = getattr(feed, key)
     if feed.expect:
         values["expect"] = {"at_least": feed.expect.at_least, "per": span_text(feed.expect.per)}
+    if feed.revisit is not None:
+        values["revisit"] = [*map(span_text, feed.revisit)] or False
     return values
 
 

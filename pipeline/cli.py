@@ -20,6 +20,7 @@ from pipeline.commands.feeds import feeds
 from pipeline.commands.newsroom import newsroom
 from pipeline.commands.options import option
 from pipeline.commands.prune import prune
+from pipeline.commands.reextract import reextract
 from pipeline.commands.retag import retag
 from pipeline.commands.run import run
 from pipeline.commands.search import search
@@ -90,6 +91,7 @@ for command in (
     feeds,
     newsroom,
     prune,
+    reextract,
     retag,
     run,
     search,

@@ -9,6 +9,9 @@ from config.failures import PASSING
 
 ARCHIVED = "warc"
 """Kind of what a WARC file lists, which is never due again."""
+LISTING, REVISIT, REEXTRACT = "listing", "revisit", "reextract"
+"""Why the page of an article is read again: a feed listed it with another headline or date of
+change; it may have been edited; or what was kept is extracted anew, and the web is not asked."""
 LONGEST_ERROR = 500
 """Characters of an error that are kept."""
 
@@ -86,6 +89,37 @@ class FeedTask(NamedTuple):
         return "feed", self.url
 
 
+class Kept(NamedTuple):
+    """Where a page was kept: in a WARC file of the folder for kept pages."""
+
+    file: str
+    """Name of the file."""
+    at_byte: int
+    """Where its record begins."""
+    length: int
+    until: datetime
+    """It may be removed after this."""
+
+
+class Look(NamedTuple):
+    """That the page of an article is read again, why, and what is known of it."""
+
+    article_id: str
+    cause: str
+    """LISTING, REVISIT or REEXTRACT."""
+    extractor: str
+    """What found the text that the article has."""
+    text_hash: str
+    body_hash: str
+    """Of the bytes that were had last."""
+    etag: str | None = None
+    last_modified: str | None = None
+    kept: str | None = None
+    """Path of the WARC file that has the page which the text is from, where there is one."""
+    kept_at: int = 0
+    """Offset of its record."""
+
+
 class PageTask(NamedTuple):
     """An entry whose page is owed, with what its feed told of it."""
 
@@ -107,6 +141,8 @@ class PageTask(NamedTuple):
     """Where the text of the feed stands, first byte and the byte after the last, that is read in
     the place of the page: in a file of the plan, where the page could not be had, or in what is
     handed on with this, where the page is that of several entries."""
+    look: Look | None = None
+    """Set where it is the page of an article that is there."""
 
     @property
     def target(self) -> str:
@@ -117,6 +153,16 @@ class PageTask(NamedTuple):
     def name(self) -> tuple[str, str]:
         """The same in each run that owes the page."""
         return "page", self.url_id
+
+
+class Reread(NamedTuple):
+    """A page that is read again from where it was kept."""
+
+    task: PageTask
+    redirects: tuple[str, ...] = ()
+    """Those that led to it when it was asked for."""
+    archive: str | None = None
+    """The index of WARC files that may have it."""
 
 
 class Response(NamedTuple):
@@ -441,6 +487,9 @@ class Article(NamedTuple):
     paywall: str | None = None
     flagged: tuple[str, ...] = ()
     """Those of `Page.flags`, each once."""
+    etag: str | None = None
+    """Validators of the page."""
+    last_modified: str | None = None
 
 
 class Page(NamedTuple):
@@ -452,7 +501,7 @@ class Page(NamedTuple):
     feed_position: int
     fetched_at: datetime
     state: str
-    """fetched, pending or failed."""
+    """fetched, pending, failed, or unchanged (of an article that is there)."""
     attempts: int
     next_attempt_at: datetime | None
     stage: str | None
@@ -470,6 +519,15 @@ class Page(NamedTuple):
     blocks: tuple[Block, ...] = ()
     removals: tuple[Removal, ...] = ()
     flags: tuple[Flag, ...] = ()
+    look: Look | None = None
+    """Set where it is the page of an article that is there."""
+    text_before: str | None = None
+    """SHA-256 of what today's extractor finds in the page that the article's text is from; None
+    where that was not kept, or another extractor has no part in it."""
+    received: int = 0
+    """Bytes on the wire."""
+    kept: Kept | None = None
+    """Where the page was kept, if it was."""
 
 
 class RetaggedArticle(NamedTuple):
@@ -493,6 +551,7 @@ class ConfiguredFeed(NamedTuple):
     robots: str
     expect_entries: int | None
     expect_seconds: int | None
+    revisit_seconds: tuple[int, ...] = ()
 
 
 class DefinedTopic(NamedTuple):

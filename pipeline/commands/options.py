@@ -226,6 +226,15 @@ _FETCHING = (
 )
 
 
+keep_pages_option = option(
+    "--keep-pages",
+    type=Span(),
+    metavar="SPAN",
+    help="Keep the pages of articles beside the database for so long, such as 30d, so that "
+    "`newsbeam reextract` can read them anew.",
+)
+
+
 def fetching_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options that say how hosts are asked; the command is given them as `fetching`."""
 

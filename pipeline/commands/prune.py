@@ -38,7 +38,8 @@ def prune(
 ) -> None:
     """Remove articles that were published long ago (or listed, where no one says when).
 
-    Their topics, evidence and earlier versions go along, and what feeds said of them. Their ids
+    Their topics, evidence and earlier versions go along, their kept pages, and what feeds said of
+    them. Their ids
     stay, so that no run fetches them again. Runs, polls and failures are kept. The file keeps its
     size until `newsbeam db vacuum`.
     """
@@ -46,14 +47,16 @@ def prune(
 
     from pipeline.run.lock import only_one
     from pipeline.show.reports import pruned_lines
-    from pipeline.show.words import dumps, warn
+    from pipeline.show.words import dumps, size, warn
     from sinks.database.opening import must_exist
+    from sinks.keep.pages import Tidied, wipe_pages
     from sinks.keep.prune import prune as remove
     from sinks.load.follow import follow
 
     text, seconds = older_than
     before = datetime.now(UTC) - timedelta(seconds=seconds)
     must_exist(database)
+    wiped = Tidied()
     with only_one(database):
         pruned = remove(
             database,
@@ -65,12 +68,15 @@ def prune(
             dry_run=dry_run,
         )
         if not dry_run:
+            wiped = wipe_pages(database, lock_timeout)
             warn(follow(database, lock_timeout).warning)
     if as_json:
         document = pruned._asdict() | {
             "before": before, "dry_run": dry_run, "outlets": dict(pruned.outlets),
-            "topics": dict(pruned.topics),
+            "topics": dict(pruned.topics), "page_bytes": wiped.bytes,
         }  # fmt: skip
         click.echo(dumps(document))
     else:
         click.echo(pruned_lines(database, pruned, dry_run))
+        if wiped.files:
+            click.echo(f"{size(wiped.bytes)} of kept pages removed.")

@@ -41,13 +41,15 @@ def retag(
     What earlier topics said of them is replaced, in one commit; their definitions stay in the
     table topics. Articles that come later are tagged by the file that `newsbeam run` is given.
     """
+    from pipeline.run.again import Again
     from pipeline.run.retag import retag as tag_again
     from pipeline.show.summaries import committed_json
     from pipeline.show.words import dumps, warn
     from sinks.load.follow import follow
 
     taxonomy = load_topics(topics or shipped("topics.yaml"))
-    committed = tag_again(database, taxonomy, lock_timeout, runner, beam_options, staging)
+    what = Again(database, taxonomy, lock_timeout, runner, beam_options, staging)
+    committed = tag_again(what)
     warn(follow(database, lock_timeout).warning)
     if as_json:
         click.echo(dumps(committed_json(committed)))

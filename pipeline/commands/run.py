@@ -20,6 +20,7 @@ from pipeline.commands.options import (
     database_option,
     feeds_option,
     fetching_options,
+    keep_pages_option,
     lock_option,
     option,
     publish_option,
@@ -36,6 +37,7 @@ from sinks.database.where import Where
 @database_option
 @option("--now", is_flag=True, help="Poll all feeds, due or not.")
 @fetching_options
+@keep_pages_option
 @lock_option
 @staging_option
 @publish_option
@@ -67,6 +69,7 @@ def run(
     database: Where,
     now: bool,
     fetching: FetchSettings,
+    keep_pages: tuple[str, int] | None,
     lock_timeout: float,
     staging: str | None,
     publish: Path | None,
@@ -116,6 +119,7 @@ def run(
         from_warc=from_warc,
         time_limit=time_limit[1] if time_limit else None,
         staging=staging,
+        keep_pages=keep_pages[1] if keep_pages else None,
     )
     with _metrics(metrics_file, database) as metrics:
         result = run_batch(options, Screen())

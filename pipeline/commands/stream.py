@@ -15,6 +15,7 @@ from pipeline.commands.options import (
     database_option,
     feeds_option,
     fetching_options,
+    keep_pages_option,
     metrics_option,
     option,
     publish_option,
@@ -38,6 +39,7 @@ from sinks.database.where import Where
     help="Time between two commits, while there is anything new.",
 )
 @fetching_options
+@keep_pages_option
 @publish_option
 @option(
     "--publish-every",
@@ -55,6 +57,7 @@ def stream(
     database: Where,
     commit_every: tuple[str, int],
     fetching: FetchSettings,
+    keep_pages: tuple[str, int] | None,
     publish: Path | None,
     publish_every: tuple[str, int],
     metrics: Address | None,
@@ -83,6 +86,7 @@ def stream(
         fetching,
         publish,
         publish_every[1],
+        keep_pages[1] if keep_pages else None,
     )
     measured = None
     if metrics:

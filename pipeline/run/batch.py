@@ -15,13 +15,14 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from config.errors import NewsbeamError, PublishError, first_line
-from config.models import VERSION, ExtractSettings, Feed, FetchSettings, Taxonomy
+from config.models import VERSION, ExtractSettings, Feed, FetchSettings, KeepSettings, Taxonomy
 from pipeline.run import logs
 from pipeline.run.interrupt import Abandoned, Asked, finish, listening
 from pipeline.run.lock import only_one
 from pipeline.run.plan import Plan, make_plan, outlet_of
 from sinks.database.opening import bring_up_to_date
 from sinks.database.where import Where
+from sinks.keep.pages import pages_folder, tidy_pages
 from sinks.keep.publish import Published, check_target
 from sinks.load.follow import follow
 from sinks.load.report import Committed
@@ -55,6 +56,8 @@ class RunOptions:
     """WARC files that answer in the place of the web."""
     time_limit: float | None = None
     """Seconds after which no more is asked: the rest is left to the next run."""
+    keep_pages: int | None = None
+    """Seconds for which the pages of articles are kept beside the database; None: not at all."""
     staging: str | None = None
     """Where the staging folder lies, if not beside the database: a path, or an address that a
     file system of Beam knows."""
@@ -122,6 +125,8 @@ def run_batch(options: RunOptions, watcher: Watcher | None = None) -> RunResult:
         watcher.phase("recover")
         bring_up_to_date(options.database, options.lock_timeout)
         recovered = recover(options.database, staging, options.lock_timeout)
+        if options.keep_pages:
+            tidy_pages(options.database, options.lock_timeout)
         watcher.phase("plan")
         folder = staging.new_run(new_run_id())
         plan = _plan(options, folder, chosen.name, watcher)
@@ -144,6 +149,11 @@ def run_batch(options: RunOptions, watcher: Watcher | None = None) -> RunResult:
             watcher.warning(str(result.unpublished))
         raise RunFailed(failed_because(end.failure)) from end.failure
     return result
+
+
+def keeping(database: Where, seconds: int | None) -> KeepSettings | None:
+    """How pages are kept beside a database, if they are."""
+    return KeepSettings(str(pages_folder(database)), seconds) if seconds else None
 
 
 def opened_staging(options: RunOptions) -> AbstractContextManager[Staging]:
@@ -240,6 +250,7 @@ def _configured(position: int, feed: Feed) -> ConfiguredFeed:
         robots=feed.robots,
         expect_entries=feed.expect.at_least if feed.expect else None,
         expect_seconds=feed.expect.per if feed.expect else None,
+        revisit_seconds=feed.revisits,
     )
 
 
@@ -318,11 +329,12 @@ def _execute(
             options.fetching,
             ExtractSettings(processes=chosen.processes),
             chosen.workers,
+            keeping(options.database, options.keep_pages),
         )
         result = pipeline.run()
         result.wait_until_finish()
     try:
-        return {**_phase_seconds(result), "cpu_seconds": _cpu_seconds(result)}
+        return {**_phase_seconds(result), "cpu_seconds": cpu_seconds(result)}
     except Exception as error:  # of an engine that measures nothing: the rows are staged
         logging.getLogger(__name__).info("no figures of the run", exc_info=error)
         return {}
@@ -331,7 +343,7 @@ def _execute(
 _told_cpu = 0.0
 
 
-def _cpu_seconds(result: Any) -> float:
+def cpu_seconds(result: Any) -> float:
     """CPU time since the last run of this process, if any, and that of its parsers.
 
     Of workers only those count that the process has seen end.

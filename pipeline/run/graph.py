@@ -7,7 +7,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from config.models import ExtractSettings, FetchSettings, Taxonomy
+from config.models import ExtractSettings, FetchSettings, KeepSettings, Taxonomy
 from pipeline.run.plan import Plan
 from sinks.connector.write import MISFITS, StageRows
 from sinks.staging.folder import RunFolder
@@ -35,6 +35,7 @@ def ingest(
     fetching: FetchSettings,
     extracting: ExtractSettings,
     workers: int,
+    keeping: KeepSettings | None = None,
 ) -> None:
     """Poll the feeds that are due, fetch what they and earlier runs owe, stage every outcome.
 
@@ -80,7 +81,8 @@ def ingest(
     stage(fetched[ROBOTS], "robots", folder, refused_robots)
     resting = (polled[HOSTS], fetched[HOSTS]) | "Resting hosts" >> beam.Flatten()
     stage(resting, "hosts", folder, refused_rest)
-    pages = fetched["answers"] | "Judge pages" >> JudgePages(extracting, taxonomy)
+    judging = JudgePages(extracting, taxonomy, keeping)
+    pages = fetched["answers"] | "Judge pages" >> judging
     stage(pages, "pages", folder, refused_page)
 
 

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from config.models import Feed
+from pipeline.run.looks import MOST_LOOKS, due_looks, look_of
 from sinks.database.opening import open_database
 from sinks.database.where import Where, is_there
+from sinks.keep.pages import pages_folder
 from transforms.feeds.identity import marks_of, name_of, shared_mark
 from transforms.records import ARCHIVED, Entry, FeedState, FeedTask, HostRest, PageTask, RobotsFile
 from transforms.shapes import write_lines
@@ -95,16 +97,19 @@ WITH changed AS (
     SELECT article_id, max(rechecks) AS rechecks FROM entries
     WHERE state = 'fetched' AND (recheck_at <= $now OR recheck_at > $latest) GROUP BY ALL
 ), owed AS (
-    SELECT *, url_id AS what, false AS other, attempts AS tries, false AS was_told FROM entries
+    SELECT *, url_id AS what, false AS other, attempts AS tries, false AS was_told, NULL AS look,
+           NULL AS file, NULL AS at_byte FROM entries
     WHERE state = 'pending' AND (next_attempt_at <= $now OR next_attempt_at > $latest)
       AND ($archived OR NOT starts_with(feed_url, 'warc:'))
     UNION ALL
-    SELECT *, url_id, false, attempts, false FROM entries
+    SELECT *, url_id, false, attempts, false, NULL, NULL, NULL FROM entries
     WHERE feed_text_at <= $now OR feed_text_at > $latest
     UNION ALL
     SELECT e.*, article_id, (e.feed_url, e.url_id) <> (a.feed_url, a.url_id), c.rechecks,
-           a.text_source = 'feed'
+           a.text_source = 'feed',
+           [a.article_id, 'listing', a.extractor, a.text_hash, a.body_hash], k.file, k.at_byte
     FROM changed c JOIN articles a USING (article_id) JOIN entries e USING (article_id)
+    LEFT JOIN kept_pages k ON k.article_id = a.article_id AND k.body_hash = a.body_hash
     WHERE e.state = 'fetched'
 ), tasks AS (
     SELECT e.* REPLACE (
@@ -123,6 +128,7 @@ WITH changed AS (
 )
 SELECT url_id, url, feed_url, position, outlet_or_url, country, language, title, byline,
        published_at, listed_at, tries, obeys_robots,
+       look, file, at_byte,
        CASE WHEN feed_text_at IS NOT NULL OR was_told THEN content END, was_told
 FROM ranked
 ORDER BY list_contains($first, url_id) DESC, greatest(
@@ -257,15 +263,21 @@ def look_up(
             rows = opened.connection.execute(STATES).fetchall()
             states = {url: FeedState(*state) for url, *state in rows}
             latest = now + timedelta(seconds=LONGEST_RETRY_AFTER)
+            first = [key for _, key in bound.first] if bound else []
+            without = [key for _, key in bound.without] if bound else []
             asked = {"now": latest if archive else now, "latest": latest,
                      "archived": archive is not None, "most": bound.pages if bound else None,
-                     "first": [key for _, key in bound.first] if bound else [],
-                     "without": [key for _, key in bound.without] if bound else []}  # fmt: skip
+                     "first": first, "without": without}  # fmt: skip
             owed = opened.connection.execute(OWED, asked).fetchall()
             robots = opened.connection.execute(ROBOTS, {"now": now}).fetchall()
             rests = {"now": now, "latest": now + timedelta(seconds=LONGEST_REST)}
             hosts = opened.connection.execute(HOSTS, rests).fetchall()
-            tasks, texts = _owed(owed)
+            folder = pages_folder(database)
+            tasks, texts = _owed(owed, folder)
+            if archive is None:
+                room = bound.pages - len(tasks) if bound else MOST_LOOKS
+                besides = {*without, *(task.url_id for task in tasks)}
+                tasks += due_looks(opened.connection, catalogue, folder, now, room, besides, first)
             due = Due(
                 feeds=[],
                 owed=tasks,
@@ -287,7 +299,7 @@ def look_up(
     return due._replace(feeds=feeds)
 
 
-def _owed(rows: Iterable[Sequence[Any]]) -> tuple[list[PageTask], dict[str, str]]:
+def _owed(rows: Iterable[Sequence[Any]], folder: Path) -> tuple[list[PageTask], dict[str, str]]:
     """Pages that are owed, and texts of feeds, by the page's id, in their place.
 
     An article that is the feed's, because its page is that of other entries too, stays so when it
@@ -295,8 +307,8 @@ def _owed(rows: Iterable[Sequence[Any]]) -> tuple[list[PageTask], dict[str, str]
     """
     tasks: list[PageTask] = []
     texts: dict[str, str] = {}
-    for *row, text, was_told in rows:
-        task = PageTask(*row)
+    for *row, look, file, at_byte, text, was_told in rows:
+        task = PageTask(*row)._replace(look=look_of(look, folder, file, at_byte))
         if was_told and task.url_id == page_id(task.url):  # the page may be there now
             text = None
         elif was_told and text is None:

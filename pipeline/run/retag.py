@@ -2,89 +2,34 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from config.errors import NewsbeamError, first_line
-from config.models import VERSION, Taxonomy
-from pipeline.run.batch import RunFailed, defined, new_run_id
-from pipeline.run.lock import only_one
-from sinks.connector.errors import ConnectorError, DatabaseLocked, StagingError
+from pipeline.run.again import Again, in_one_commit
+from pipeline.run.batch import cpu_seconds
+from sinks.connector.errors import StagingError
 from sinks.connector.tables import Misfit
-from sinks.database.errors import REPORTED
-from sinks.database.opening import bring_up_to_date, open_database
-from sinks.database.where import DuckLake, Where
+from sinks.database.opening import open_database
+from sinks.database.where import DuckLake
 from sinks.load.report import Committed
-from sinks.load.run_commit import commit_run, recover
-from sinks.staging.folder import RunFolder, open_staging
+from sinks.staging.folder import RunFolder
 
 SHARD_ROWS = 10_000
 
 
-def retag(
-    database: Where,
-    taxonomy: Taxonomy,
-    lock_timeout: float = 60.0,
-    runner: str = "DirectRunner",
-    beam_options: Sequence[str] = (),
-    staging_address: str | None = None,
-) -> Committed:
+def retag(what: Again) -> Committed:
     """Tag every article by these topics; what earlier ones said is replaced, in one commit.
 
-    Killed before all are tagged, it has changed nothing; after that, the next run commits them.
-
     Raises:
-        RunActive: another run works on this database.
-        DatabaseLocked: the database stayed locked; if all were tagged, that waits staged.
-        RunFailed: the graph failed; nothing is changed.
+        RunActive, DatabaseLocked, RunFailed: as of `in_one_commit`.
     """
-    from pipeline.run.runners import engine
-
-    chosen = engine(runner, beam_options)
-    opened = open_staging(
-        database, staging_address, beam_options=beam_options, lock_timeout=lock_timeout
+    _, committed = in_one_commit(
+        what, "retagged", lambda folder, chosen: (None, _execute(what, folder, chosen))
     )
-    with only_one(database), opened as staging:
-        bring_up_to_date(database, lock_timeout)
-        recover(database, staging, lock_timeout)
-        folder = staging.new_run(new_run_id())
-        folder.write_json(
-            "run.json",
-            {
-                "started_at": datetime.now(UTC).isoformat(),
-                "newsbeam_version": VERSION,
-                "runner": chosen.name,
-                "feeds_due": 0,
-                **defined(taxonomy),
-            },
-        )
-        try:
-            _execute(database, taxonomy, lock_timeout, chosen, folder)
-        except Exception as error:  # of any runner, about anything
-            folder.remove()
-            raise failure_of(error) from error
-        folder.write_json(
-            "finished.json",
-            {"finished_at": datetime.now(UTC).isoformat(), "state": "done"},
-        )
-        return commit_run(database, folder, lock_timeout)
+    assert committed is not None
+    return committed
 
 
-def failure_of(error: Exception) -> NewsbeamError | ConnectorError:
-    """What a graph that failed is to its user; some workers hand errors on as texts."""
-    if isinstance(error, REPORTED):
-        return error
-    text = first_line(error)
-    if locked := re.search(r"\bDatabaseLocked: (.*)", text):
-        return DatabaseLocked(locked[1])
-    return RunFailed(f"not retagged, nothing is changed: {text}")
-
-
-def _execute(
-    database: Where, taxonomy: Taxonomy, lock_timeout: float, chosen: Any, folder: RunFolder
-) -> None:
+def _execute(what: Again, folder: RunFolder, chosen: Any) -> float:
     import apache_beam as beam
 
     from sinks.connector import ReadFromDuckDB
@@ -93,6 +38,7 @@ def _execute(
     from sinks.staging.shards import TABLES
     from transforms.steps.topics import TagAgain
 
+    database, lock_timeout = what.database, what.lock_timeout
     pipeline = beam.Pipeline(runner=chosen.runner, options=chosen.options)
     columns = ["article_id", "title", "text"]
     if isinstance(database, DuckLake):  # which workers cannot split, and whose state may move on
@@ -105,14 +51,16 @@ def _execute(
     staged = (
         pipeline
         | "Articles" >> read
-        | "Tag" >> TagAgain(taxonomy)
+        | "Tag" >> TagAgain(what.taxonomy)
         | "Stage"
         >> StageRows(
             TABLES["tags"], folder.address, folder.run_id, rows=SHARD_ROWS, namespace="newsbeam"
         )
     )
     staged[MISFITS] | "Refuse misfits" >> beam.Map(_refuse)
-    pipeline.run().wait_until_finish()
+    result = pipeline.run()
+    result.wait_until_finish()
+    return cpu_seconds(result)
 
 
 def _refuse(misfit: Misfit) -> None:

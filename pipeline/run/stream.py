@@ -27,6 +27,7 @@ from pipeline.run.batch import (
     Watcher,
     failed_because,
     followed,
+    keeping,
     new_run_id,
     note_plan,
     run_graph,
@@ -44,10 +45,12 @@ from sinks.connector.errors import ConnectorError, DatabaseLocked
 from sinks.database.errors import REPORTED
 from sinks.database.opening import bring_up_to_date
 from sinks.database.where import Where
+from sinks.keep.pages import tidy_pages
 from sinks.keep.publish import check_target
 from sinks.load.report import Committed
 from sinks.load.run_commit import commit_run, recover
 from sinks.staging.folder import RunFolder, Staging, open_staging
+from transforms.web.kept import PageKeeper
 from transforms.web.service import FetchService
 from transforms.web.warc import finish_leftovers
 from transforms.workers.known_ids import NOTHING, KnownIds
@@ -86,6 +89,8 @@ class StreamOptions:
     publish: Path | None = None
     """Where to put a copy for readers."""
     publish_every: float = 900.0
+    keep_pages: int | None = None
+    """Seconds for which the pages of articles are kept beside the database; None: not at all."""
 
 
 class StreamWatcher(Watcher):
@@ -169,11 +174,15 @@ def run_stream(options: StreamOptions, watcher: StreamWatcher | None = None) -> 
     ):
         share = options.commit_every / 2
         lasting = Lasting(service, KnownIds.of(NOTHING), {"feeds": share, "pages": share})
+        keep = keeping(options.database, options.keep_pages)
+        lasting.keeper = PageKeeper(keep) if keep else None
         try:
             with kept(lasting):
                 return _Stream(options, configuration, staging, lasting, watcher).run()
         finally:
             close_pools()
+            if lasting.keeper:
+                lasting.keeper.close()
 
 
 class _Stream:
@@ -291,6 +300,8 @@ class _Stream:
         database = self.options.database
         self._patiently(lambda wait: bring_up_to_date(database, wait))
         taken_over = self._patiently(lambda wait: recover(database, self.staging, wait))
+        if self.options.keep_pages:
+            self._patiently(lambda wait: tidy_pages(database, wait))
         known = self._patiently(lambda wait: read_known(database, wait))
         self.lasting.known = KnownIds.of(known)
         self.in_step = True
@@ -313,6 +324,7 @@ class _Stream:
             lock_timeout=LOCK_LOOK,
             fetching=self.options.fetching,
             publish=self.options.publish,
+            keep_pages=self.options.keep_pages,
         )
 
     def _follow(self, options: RunOptions, result: RunResult) -> RunResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.run.reextract import Reextracted
 from pipeline.show.words import folded, safe, shown, size
 from sinks.database.where import DuckLake, Where
 from sinks.keep.check import Finding
@@ -25,6 +26,31 @@ def pruned_lines(place: Where, pruned: Pruned, dry_run: bool) -> str:
         )
     elif not dry_run:
         lines.append("`newsbeam db vacuum` gives the space back to the disk.")
+    return "\n".join(lines)
+
+
+def reextracted_lines(found: Reextracted) -> str:
+    """What extracting anew changed, or would, for people."""
+    was = found.compared
+    if not was.pages:
+        return (
+            f"Of {was.articles:,} articles no page was kept: `newsbeam run --keep-pages 30d` keeps "
+            "them, and --from-warc takes them from an archive."
+        )
+    verb = "changed" if found.committed else "would change"
+    lines = [
+        f"{was.read:,} of {was.articles:,} articles extracted anew; {verb}: {was.texts_changed:,} "
+        f"texts ({was.shorter:,} shorter, {was.longer:,} longer), {was.titles_changed:,} "
+        f"headlines, topics of {was.topics_changed:,}.",
+        f"  words     {was.words:,}, before {was.words_before:,}",
+    ]
+    if was.failed:
+        lines += folded("failed", [f"{kind} {n}" for kind, n in was.failed])
+    for one in was.examples:
+        told = "" if one["title"] == one["title_before"] else f", now {safe(one['title'] or '')!r}"
+        lines.append(
+            f"  {safe(one['url'])}: {one['words']} words, before {one['words_before']}{told}"
+        )
     return "\n".join(lines)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.run.batch import RunResult
+from pipeline.run.reextract import Reextracted
 from pipeline.show.words import dumps, duration, folded, safe, shortfall, shown, size
 from sinks.keep.publish import Published
 from sinks.load.report import Committed
@@ -50,6 +51,13 @@ def committed_json(committed: Committed) -> dict[str, Any]:
     }
 
 
+def reextracted_json(found: Reextracted) -> dict[str, Any]:
+    """What extracting anew changed, or would, for programs."""
+    compared = found.compared._asdict() | {"failed": dict(found.compared.failed)}
+    return {"changed": found.committed is not None, **compared,
+            "run": found.committed and found.committed.run}  # fmt: skip
+
+
 def summary(result: RunResult) -> str:
     """A run's summary for people."""
     lines = [taken_over(earlier) for earlier in result.recovered]
@@ -92,6 +100,8 @@ def _lines(committed: Committed) -> Iterator[str]:
     if run["pages"]:
         yield f"  articles  {_articles(run)}"
         yield from folded("topics", [f"{topic} {count}" for topic, count in committed.topics])
+    if run["looks"]:
+        yield f"  again     {_looks(run)}"
     if committed.left:
         yield f"  left      {committed.left} page{'s'[: committed.left != 1]} for the next run"
     stages = dict.fromkeys(stage for stage, _, _ in committed.failures)
@@ -135,7 +145,7 @@ def _feeds(committed: Committed) -> str:
 
 def _articles(run: dict[str, Any]) -> str:
     told = ("articles_new", "articles_changed", "pages_failed", "pages_pending")
-    known = run["pages"] - sum(run[name] for name in told)
+    known = run["pages"] + run["looks_changed"] - sum(run[name] for name in told)
     parts = (
         (run["articles_changed"], "changed"),
         (known, "known already"),
@@ -147,12 +157,21 @@ def _articles(run: dict[str, Any]) -> str:
     return f"{new}: {others}" if others else new
 
 
+def _looks(run: dict[str, Any]) -> str:
+    looks, changed, failed = run["looks"], run["looks_changed"], run["looks_failed"]
+    parts = ((changed, "changed"), (failed, "failed"), (looks - changed - failed, "unchanged"))
+    told = ", ".join(f"{number} {what}" for number, what in parts if number)
+    return f"{looks} looked at: {told}; {size(run['look_bytes'])}"
+
+
 def run_line(committed: Committed) -> str:
     """A run of a stream as one line for people."""
     run = committed.run
     parts = [f"{shown(run['finished_at'])}  {_feeds(committed)}"]
     if run["pages"]:
         parts.append(f"articles {_articles(run)}")
+    if run["looks"]:
+        parts.append(f"again {_looks(run)}")
     if committed.left:
         parts.append(f"{committed.left} pages owed")
     return "; ".join(parts)

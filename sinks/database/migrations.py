@@ -23,6 +23,13 @@ SAID_BEFORE = """
     }]')) AS said FROM article_versions
 """
 """Topics and evidence of earlier versions, which were a document each until version 4."""
+WITH_CAUSE = """
+    SELECT v.*, CASE WHEN v.version = 1 THEN 'first' WHEN v.extractor = b.extractor THEN 'edit'
+                     ELSE 'extractor' END AS cause
+    FROM {} v LEFT JOIN article_versions b
+        ON b.article_id = v.article_id AND b.version + 1 = v.version
+"""
+"""What made a version, as far as the extractors tell; until version 6 nobody noted it."""
 STEPS: dict[int, dict[str, str]] = {
     2: {
         "articles": r"""SELECT *, 1 AS version, 1::BIGINT AS sequence, md5(regexp_replace(lower(
@@ -58,13 +65,16 @@ STEPS: dict[int, dict[str, str]] = {
             SELECT article_id, topic, count(*) AS matches FROM topic_evidence GROUP BY ALL
         ) USING (article_id, topic)""",
     },
+    7: {name: WITH_CAUSE.format(name) for name in ("articles", "article_versions")},
 }
 """What leads from the version before to each version: tables, and their rows from the old ones.
 
 Columns that no step fills become NULL; a version that only adds columns or tables needs no step.
 """
-SINCE = {5: "article_versions"}
+SINCE = {5: "article_versions", 7: "article_versions"}
 """A table that a step starts from, though the first versions did not have it."""
+WITHOUT = {7: {"articles": "SELECT *, 'first' AS cause FROM articles"}}
+"""What such a step does where that table is absent."""
 
 
 def migrate(connection: duckdb.DuckDBPyConnection, version: int) -> None:
@@ -72,9 +82,8 @@ def migrate(connection: duckdb.DuckDBPyConnection, version: int) -> None:
     for view in VIEWS:
         connection.execute(f'DROP VIEW IF EXISTS "{view.name}"')
     for step in range(version + 1, SCHEMA_VERSION + 1):
-        if step in SINCE and definition_of(connection, SINCE[step]) is None:
-            continue
-        for name, query in STEPS.get(step, {}).items():
+        absent = step in SINCE and definition_of(connection, SINCE[step]) is None
+        for name, query in (WITHOUT if absent else STEPS).get(step, {}).items():
             connection.execute(f"CREATE OR REPLACE TEMP TABLE earlier AS {query}")
             connection.execute(f'DROP TABLE IF EXISTS "{name}"')
             connection.execute(f'CREATE TABLE "{name}" AS FROM earlier')

@@ -167,6 +167,7 @@ GROUP BY view_name
 OUR_CLOCK = (
     "listed_at", "changed_at", "fetched_at", "polled_at", "last_polled_at", "last_ok_at",
     "started_at", "finished_at", "failed_at", "committed_at", "pruned_at", "created_at",
+    "looked_at",
 )  # fmt: skip
 """Columns that hold what this machine's clock said."""
 

@@ -14,6 +14,7 @@ from sinks.connector.errors import DatabaseError
 from sinks.database.opening import change, must_exist, open_database
 from sinks.database.sequence import next_sequence
 from sinks.database.where import DuckLake, Where
+from sinks.keep.pages import EXPIRED
 from sinks.tables.tables import OF_ARTICLES
 
 # $tagged: keep what has a topic; $topics: keep what has one of these.
@@ -63,8 +64,9 @@ def prune(
 ) -> Pruned:
     """Remove articles published before a time (listed, where no one says when), in one transaction.
 
-    With them go their topics, evidence and earlier versions, and what feeds said of them. Their
-    ids stay: of the article in `pruned_articles`, of the page in `entries`, in state pruned.
+    With them go their topics, evidence and earlier versions, what feeds said of them, and the rows
+    of their kept pages, whose bytes `sinks.keep.pages.wipe_pages` removes. Their ids stay: of the
+    article in `pruned_articles`, of the page in `entries`, in state pruned.
 
     Raises:
         ConfigError: a topic to be kept is none that the database knows; nothing is changed.
@@ -78,6 +80,7 @@ def prune(
         pruned = _condemned(opened.connection, chosen)
         if pruned.articles:
             _remove(opened.connection, reason)
+        opened.connection.execute(EXPIRED)
         return pruned
 
     with open_database(database, read_only=dry_run, lock_timeout=lock_timeout) as opened:

@@ -18,6 +18,10 @@ from transforms.shapes import items_of, types_of
 STAYS = ("article_id", "url_id", "url", "canonical_url", "feed_url", "outlet", "country",
          "listed_at")  # fmt: skip
 """What an article stays, whatever its page says later."""
+OF_PAGE = tuple(name for name in Article._fields if name not in STAYS)
+"""What it is by its page."""
+DIFFERS = " OR ".join(f"a.{x} IS DISTINCT FROM p.article.{x}" for x in OF_PAGE)
+"""Whether anything of that is another now."""
 LISTS = tuple(dict.fromkeys(table.rows[0] for table in ARTICLE_TABLES))
 """The fields of `records.Page` that become rows of the tables of an article."""
 GIVEN = {"taxonomy_version": "{taxonomy}", "run_id": "{run}"}
@@ -25,17 +29,22 @@ GIVEN = {"taxonomy_version": "{taxonomy}", "run_id": "{run}"}
 STORY = r"""md5(regexp_replace(lower(list_filter(
     string_split(text, chr(10)), lambda p: length(p) >= 40)[1]), '[^\p{{L}}\p{{N}}]', '', 'g'))"""
 """The story_id of a text; braces doubled for `format`."""
-# Articles that were read again after their listing had changed; what they said before, found by
-# rowid because a join would read the texts of all articles; and what they say now, where that is
-# something else.
+# Articles that were read again, after their listing had changed or for another cause; what they
+# said before, found by rowid because a join would read the texts of all articles; and what they
+# say now, where that is something else.
 RECHECKED = """
 CREATE OR REPLACE TEMP TABLE rechecked AS
-SELECT h.article_id, p.* FROM pages p JOIN had h USING (url_id) JOIN entries e USING (article_id)
-WHERE e.state = 'fetched' AND e.recheck_at IS NOT NULL
-  AND (coalesce(e.changed_at, e.listed_at) <= p.fetched_at
-       OR coalesce(e.changed_at, e.listed_at) > now())  -- put down by a clock that was wrong
+SELECT * FROM (
+    SELECT h.article_id, 'listing' AS cause, p.*
+    FROM pages p JOIN had h USING (url_id) JOIN entries e USING (article_id)
+    WHERE e.state = 'fetched' AND e.recheck_at IS NOT NULL
+      AND (coalesce(e.changed_at, e.listed_at) <= p.fetched_at
+           OR coalesce(e.changed_at, e.listed_at) > now())  -- put down by a clock that was wrong
+    UNION ALL
+    SELECT look.article_id, look.cause, * FROM looks
+)
 QUALIFY row_number() OVER (
-    PARTITION BY h.article_id ORDER BY p.article IS NULL, p.fetched_at DESC, p.url_id
+    PARTITION BY article_id ORDER BY article IS NULL, cause, fetched_at DESC, url_id
 ) = 1
 """
 BEFORE = """
@@ -43,17 +52,38 @@ CREATE OR REPLACE TEMP TABLE before AS
 SELECT * FROM articles
 WHERE rowid IN (SELECT a.rowid FROM articles a SEMI JOIN rechecked USING (article_id))
 """
+# What made another version of an article. What another extractor finds in another page is an edit
+# only where that extractor was seen to find something else in the page of before; a headline that a
+# feed lists is nobody's extract.
+CAUSE = """CASE
+    WHEN p.cause = 'reextract' THEN 'extractor'
+    WHEN p.article.extractor = a.extractor THEN 'edit'
+    WHEN p.article.title IS DISTINCT FROM a.title AND EXISTS (
+        FROM entries e WHERE e.article_id = a.article_id AND e.title = p.article.title
+    ) THEN 'edit'
+    WHEN p.article.body_hash <> a.body_hash AND p.text_before <> p.article.text_hash THEN 'edit'
+    ELSE 'extractor' END"""
+# Articles that say something else now, and those that were extracted anew and say the same: these
+# stay the version that they are, though what is known beside their texts may be better.
 REVISED = f"""
 CREATE OR REPLACE TEMP TABLE revised AS
 SELECT a.* REPLACE (
-           {", ".join(f"p.article.{x} AS {x}" for x in Article._fields if x not in STAYS)},
-           {{run}} AS run_id, a.version + 1 AS version, {{sequence}} AS sequence
-       ), {", ".join(f"p.{name}" for name in LISTS)}
-FROM rechecked p JOIN before a USING (article_id)
+           {", ".join(f"p.article.{x} AS {x}" for x in OF_PAGE)},
+           if(p.changed, {{run}}, a.run_id) AS run_id,
+           a.version + p.changed::INTEGER AS version,
+           if(p.changed, {CAUSE}, a.cause) AS cause,
+           if(p.changed OR {DIFFERS},
+              {{sequence}}, a.sequence) AS sequence
+       ), {", ".join(f"p.{name}" for name in LISTS)}, p.changed
+FROM (
+    SELECT p.*, a.text_hash <> p.article.text_hash OR a.title IS DISTINCT FROM p.article.title
+                AS changed
+    FROM rechecked p JOIN before a USING (article_id)
+) p JOIN before a USING (article_id)
 LEFT JOIN articles other
     ON other.article_id = p.article.article_id AND other.article_id <> a.article_id
 WHERE p.article IS NOT NULL AND other.article_id IS NULL  -- it leads to no other article
-  AND (a.text_hash <> p.article.text_hash OR a.title IS DISTINCT FROM p.article.title)
+  AND (p.changed OR p.cause = 'reextract')
 """
 FRESH = f"""
 CREATE OR REPLACE TEMP TABLE fresh AS
@@ -65,8 +95,8 @@ QUALIFY row_number() OVER (PARTITION BY article_id ORDER BY feed_position, url) 
 """
 WRITTEN = """
 CREATE OR REPLACE TEMP TABLE written AS
-SELECT *, {run} AS run_id, 1 AS version, {sequence} AS sequence FROM fresh
-UNION ALL BY NAME SELECT * EXCLUDE story_id FROM revised
+SELECT *, {run} AS run_id, 1 AS version, 'first' AS cause, {sequence} AS sequence FROM fresh
+UNION ALL BY NAME SELECT * EXCLUDE (story_id, changed) FROM revised
 """
 # Articles that were tagged anew. Only those whose set of topics changed are news to readers.
 RETAGGED = """
@@ -87,18 +117,19 @@ UPDATE articles SET sequence = {sequence} WHERE article_id IN (
 # What is judged anew by the same rules is replaced without leaving a trace.
 OUTDATED = """
 CREATE OR REPLACE TEMP TABLE outdated AS
-SELECT article_id, version, false AS retagged, true AS kept
-FROM before SEMI JOIN revised USING (article_id)
+WITH by_others AS (SELECT article_id FROM article_topics WHERE taxonomy_version <> {taxonomy})
+SELECT b.article_id, b.version, false AS retagged,
+       r.changed OR b.article_id IN (FROM by_others) AS kept
+FROM before b JOIN revised r USING (article_id)
 UNION ALL
-SELECT article_id, version, true, article_id IN (
-    SELECT article_id FROM article_topics WHERE taxonomy_version <> {taxonomy})
+SELECT article_id, version, true, article_id IN (FROM by_others)
 FROM articles SEMI JOIN retagged USING (article_id)
 """
 KEEP_VERSIONS = f"""
 INSERT INTO {VERSIONS.name} BY NAME
 SELECT {", ".join(x.name for x in VERSIONS.columns if x.name != "replaced_run_id")},
        {{run}} AS replaced_run_id
-FROM before SEMI JOIN revised USING (article_id)
+FROM before SEMI JOIN (FROM revised WHERE changed) USING (article_id)
 """
 ARTICLES = f"""
 DELETE FROM articles WHERE article_id IN (SELECT article_id FROM revised);

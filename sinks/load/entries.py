@@ -11,10 +11,17 @@ CREATE OR REPLACE TEMP TABLE polls AS
 SELECT * FROM staged_polls
 QUALIFY row_number() OVER (PARTITION BY feed_url ORDER BY polled_at) = 1
 """
+# What was read because an entry asked for it; and what was read again though no listing told of
+# an edit, which touches the article alone.
 PAGES = """
 CREATE OR REPLACE TEMP TABLE pages AS
-SELECT * FROM staged_pages
+SELECT * FROM staged_pages WHERE coalesce(look.cause, 'listing') = 'listing'
 QUALIFY row_number() OVER (PARTITION BY url_id ORDER BY article IS NULL, fetched_at, url) = 1
+"""
+LOOKS = """
+CREATE OR REPLACE TEMP TABLE looks AS
+SELECT * FROM staged_pages WHERE look.cause <> 'listing'
+QUALIFY row_number() OVER (PARTITION BY look.article_id ORDER BY article IS NULL, fetched_at) = 1
 """
 SHOWN = """
 CREATE OR REPLACE TEMP TABLE shown AS
@@ -71,7 +78,7 @@ RECHECKED_ENTRIES = """
 UPDATE entries
 SET recheck_at = CASE WHEN p.state = 'pending' THEN p.next_attempt_at END, rechecks = rechecks + 1
 FROM rechecked p
-WHERE entries.article_id = p.article_id AND entries.recheck_at IS NOT NULL
+WHERE p.cause = 'listing' AND entries.article_id = p.article_id AND entries.recheck_at IS NOT NULL
   AND (coalesce(changed_at, listed_at) <= p.fetched_at
        OR coalesce(changed_at, listed_at) > now())
 """
@@ -126,7 +133,7 @@ SELECT l.* REPLACE (
        v.article_id
 FROM listed l LEFT JOIN verdicts v USING (url_id)
 """
-PAGES_FOUND = tuple(map(Step, (PAGES, HAD)))
+PAGES_FOUND = tuple(map(Step, (PAGES, LOOKS, HAD)))
 FOUND = tuple(map(Step, (POLLS, SHOWN, LISTED, CHANGED, TOUCHED, VERDICTS)))
 """What was staged, once each, beside what the tables say; before the articles change."""
 WRITE = (

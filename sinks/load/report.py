@@ -32,6 +32,10 @@ WITH before AS (
     SELECT count(*) AS pages, count(*) FILTER (state = 'failed') AS failed,
            count(*) FILTER (state = 'pending') AS pending
     FROM pages
+), looks_of AS (
+    SELECT count(*) AS looks, count(*) FILTER (status = 'changed') AS changed,
+           count(*) FILTER (status = 'failed') AS failed, sum(bytes)::BIGINT AS bytes
+    FROM article_looks WHERE run_id = {{run}} AND cause = 'revisit'
 ), lags AS (
     SELECT median({lag("listed_at", "$now")}) AS listed,
            median({lag("published_at", "$now")}) FILTER ({TELLS_LAG}) AS published
@@ -43,10 +47,13 @@ SELECT polled.*,
        tried.failed + coalesce(before.failed, 0) AS pages_failed,
        tried.pending + coalesce(before.pending, 0) AS pages_pending,
        (SELECT count(*) FROM fresh) + coalesce(before.articles, 0) AS articles_new,
-       (SELECT count(*) FROM revised) + coalesce(before.changed, 0) AS articles_changed,
+       (SELECT count(*) FROM revised WHERE changed) + coalesce(before.changed, 0)
+           AS articles_changed,
+       looks_of.looks, looks_of.changed AS looks_changed, looks_of.failed AS looks_failed,
+       coalesce(looks_of.bytes, 0) AS look_bytes,
        round(coalesce(lags.listed, before.listed_lag), 3) AS listed_lag_seconds,
        round(coalesce(lags.published, before.published_lag), 3) AS published_lag_seconds
-FROM polled, tried, before, lags
+FROM polled, tried, looks_of, before, lags
 """
 
 

@@ -26,7 +26,7 @@ from sinks.connector.errors import DatabaseError
 from sinks.database.opening import change, open_database
 from sinks.database.sequence import next_sequence
 from sinks.database.where import DuckLake, Where
-from sinks.load import articles, entries, failures, hosts, identity, polls
+from sinks.load import articles, entries, failures, hosts, identity, looks, pages, polls
 from sinks.load.report import Committed, record_run, report
 from sinks.staging.folder import RunFolder, Staging
 from sinks.staging.shapes import schema_of
@@ -46,6 +46,8 @@ STEPS = (
     *identity.FOUND,
     *entries.FOUND,
     *articles.WRITE,
+    *looks.WRITE,
+    *pages.WRITE,
     *entries.WRITE,
     *identity.WRITE,
     *polls.WRITE,

@@ -10,7 +10,7 @@ import duckdb
 
 from sinks.tables.columns import Column, Table
 from sinks.tables.ddl import statements
-from sinks.tables.tables import OF_ARTICLES, SCHEMA_VERSION, TABLES
+from sinks.tables.tables import OF_ARTICLES, OF_PAGES, SCHEMA_VERSION, TABLES
 from sinks.tables.views import VIEWS, View
 
 Held = tuple[Table | View, ...]
@@ -27,11 +27,15 @@ def _held(relations: Iterable[Table | View], names: Collection[str], are: bool =
     return tuple(relation for relation in relations if (relation.name in names) is are)
 
 
-_ARTICLES = (*OF_ARTICLES, "topics")
+_ARTICLES = (*(name for name in OF_ARTICLES if name not in OF_PAGES), "topics")
 PAGES: dict[str, tuple[str, Held]] = {
     "dictionary-articles": ("articles, and what belongs to them", _held(TABLES, _ARTICLES)),
+    "dictionary-pages": ("the pages of articles", _held(TABLES, OF_PAGES)),
     "dictionary-feeds": ("feeds and their entries", _held(TABLES, OF_FEEDS)),
-    "dictionary-runs": ("runs, and the rest", _held(TABLES, (*_ARTICLES, *OF_FEEDS), are=False)),
+    "dictionary-runs": (
+        "runs, and the rest",
+        _held(TABLES, (*_ARTICLES, *OF_PAGES, *OF_FEEDS), are=False),
+    ),
     "dictionary-views": ("views of articles", _held(VIEWS, WATCHING, are=False)),
     "dictionary-watching": ("views of feeds and runs", _held(VIEWS, WATCHING)),
 }

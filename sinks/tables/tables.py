@@ -53,9 +53,12 @@ DECLARED = (
         redirects         VARCHAR[]    Addresses that led to the page, first the one asked for.
         extractor         VARCHAR      Tool and version that found the text.
         robots            VARCHAR[]    What page and answer ask of robots (meta elements, X-Robots-Tag), such as noarchive or noai; NULL where nobody looked.
+        etag              VARCHAR      Validator of the page, by which it is asked whether it has changed.
+        last_modified     VARCHAR      Validator of the page.
         url_id            VARCHAR      Stable hash of the listed address in its normal form, or that of the entry whose text it is.
         run_id            VARCHAR      Run that brought it. ->runs.run_id
         version           INTEGER      1, and one more for each change of headline or text that was seen.
+        cause             VARCHAR      (first|edit|extractor) What made this version: that the page was first read; an edit of headline or page; or another extractor, by which the page reads otherwise though no edit was seen.
         story_id          VARCHAR      Hash of the letters and digits of the first paragraph of 40 characters or more; articles that print one text share it.
         sequence          BIGINT       Number of the commit that wrote this row; grows, so that readers can ask for what is new.
     """),
@@ -73,6 +76,7 @@ DECLARED = (
         body_hash         VARCHAR      SHA-256 of the page's bytes, unpacked.
         bytes             BIGINT       Size of the page, unpacked.
         extractor         VARCHAR      Tool and version that found the text.
+        cause             VARCHAR      (first|edit|extractor) What made this version; as in articles.
         run_id            VARCHAR      Run that brought it. ->runs.run_id
         replaced_run_id   VARCHAR      Run that brought the next version. ->runs.run_id
     """),
@@ -99,6 +103,33 @@ DECLARED = (
         start             INTEGER      Offset of the first character of the first place in title or text, in code points, from 0; NULL elsewhere.
         end               INTEGER      Offset after the last character.
     """, rows="flags"),
+    table("article_looks", "One time that the page of an article was asked for again.", "article_id looked_at", """
+        article_id        VARCHAR      Article. ->articles.article_id
+        looked_at         TIMESTAMPTZ  When.
+        run_id            VARCHAR      Run that looked. ->runs.run_id
+        cause             VARCHAR      (listing|revisit) Why: a feed listed it with another headline or date of change; or it was time to look for edits that no feed tells of.
+        status            VARCHAR      (unchanged|changed|failed) What came of it; changed where headline or text are others than before.
+        http_status       INTEGER      Status of the answer, such as 304 for not modified; NULL without one.
+        version           INTEGER      The version that came of it, whose cause is in articles or article_versions; NULL without one.
+        body_hash         VARCHAR      SHA-256 of the page's bytes, unpacked; NULL where it was not read, or is as before.
+        etag              VARCHAR      Validator of the page as it was read.
+        last_modified     VARCHAR      Validator of the page as it was read.
+        bytes             BIGINT       Bytes received.
+        milliseconds      INTEGER      Duration, in milliseconds.
+        error_type        VARCHAR      Kind of failure; the article stays as it was.
+        error             VARCHAR      What went wrong.
+    """),
+    table("kept_pages", "One page that was kept, so that its text can be extracted anew.", "file at_byte", """
+        file              VARCHAR      Name of the WARC file, in the folder NAME.pages beside the database.
+        at_byte           BIGINT       First byte of its record there.
+        length            BIGINT       Bytes of its record, packed.
+        article_id        VARCHAR      Article. ->articles.article_id
+        url               VARCHAR      Address that answered.
+        body_hash         VARCHAR      SHA-256 of the page's bytes, unpacked; the same as that of the version of the article that is from it.
+        fetched_at        TIMESTAMPTZ  When the page was asked for.
+        until             TIMESTAMPTZ  It is removed some time after this.
+        run_id            VARCHAR      Run that kept it. ->runs.run_id
+    """),
     table("article_topics", "One topic of an article.", "article_id topic", """
         article_id        VARCHAR      Article. ->articles.article_id
         topic             VARCHAR      Topic id. ->topics.topic
@@ -132,6 +163,7 @@ DECLARED = (
         interval_seconds  INTEGER      Time between polls as configured, in seconds; NULL where the feed's own rhythm decides.
         expect_entries    INTEGER      New entries that it should bring in each expect_seconds; NULL without an expectation.
         expect_seconds    INTEGER      Time in which it should bring them, in seconds.
+        revisit_seconds   INTEGER[]    How long after they were first read its articles are looked at again, in seconds; empty for never.
         position          INTEGER      Place in the feeds file, from 0.
         listed            BOOLEAN      Whether the feeds file of the last run lists it.
         state             VARCHAR      (active|broken|retired) Retired by the server (410); broken (failed for ten days, and not for a passing reason); or active.
@@ -227,7 +259,11 @@ DECLARED = (
         pages_failed      INTEGER      … and failed for good.
         pages_pending     INTEGER      … and failed for now; a later run tries them again.
         articles_new      INTEGER      Articles added.
-        articles_changed  INTEGER      Articles that got another version.
+        articles_changed  INTEGER      Articles that got another version, whatever its cause.
+        looks             INTEGER      Articles that were looked at again, though no listing told of an edit; pages does not count them.
+        looks_changed     INTEGER      … and say something else now.
+        looks_failed      INTEGER      … and could not be had or read.
+        look_bytes        BIGINT       Bytes received for them.
         plan_seconds      DOUBLE       Time to find out what is due, in seconds.
         poll_seconds      DOUBLE       Time to poll and read feeds.
         page_seconds      DOUBLE       Time to fetch, extract, tag and stage pages.
@@ -286,6 +322,8 @@ TABLES = tuple(
     relation for one in DECLARED for relation in ((one, one.history) if one.rows else (one,))
 )
 (VERSIONS,) = (one for one in DECLARED if one.name == "article_versions")
-OF_ARTICLES = ("articles", VERSIONS.name, *(
+OF_PAGES = ("article_looks", "kept_pages")
+"""What is known of the pages of articles."""
+OF_ARTICLES = ("articles", VERSIONS.name, *OF_PAGES, *(
     name for one in ARTICLE_TABLES for name in (one.name, one.history.name)))  # fmt: skip
 """All that goes with an article."""

@@ -191,7 +191,7 @@ def new_run(
         {"feed_url": url, "outlet": names[url], "country": "NZ", "language": "en",
          "tags": ["press"], "interval_seconds": 1800, "position": position, "kind": "feed",
          "robots": "obey", "expect_entries": expect and expect[0],
-         "expect_seconds": expect and expect[1]}
+         "expect_seconds": expect and expect[1], "revisit_seconds": []}
         for position, url in enumerate(feeds)
     ]  # fmt: skip
     plan = {"started_at": NOON.isoformat(), "newsbeam_version": "0.1.0", "runner": "FnApiRunner",

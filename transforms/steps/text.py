@@ -11,14 +11,16 @@ from apache_beam.metrics import Metrics
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 
-from config.models import ExtractSettings, Taxonomy
-from transforms.records import HttpFailure, Page, PageTask, Response
+from config.models import ExtractSettings, KeepSettings, Taxonomy
+from transforms.records import HttpFailure, Page, PageTask, Reread, Response, Unreadable
 from transforms.steps import NAMESPACE
-from transforms.text.pages import failed_page
+from transforms.text.pages import failed_page, unchanged_page
 from transforms.urls import host_of
+from transforms.web.kept import PageKeeper
 from transforms.workers import pool
-from transforms.workers.judging import hand_over, judge_page
+from transforms.workers.judging import hand_over, judge_page, not_read, reread_page
 from transforms.workers.parsing import Parsing
+from transforms.workers.streaming import what_lasts
 
 Answered = tuple[PageTask, "Response | HttpFailure"]
 
@@ -32,15 +34,34 @@ class JudgePages(beam.PTransform):
 
     settings: ExtractSettings
     taxonomy: Taxonomy
+    keeping: KeepSettings | None = None
+    """Where answers are kept that became articles, and for how long; None: they are not."""
 
     def expand(self, answers: beam.PCollection) -> beam.PCollection:
         """Extract and tag."""
-        return answers | beam.ParDo(_Judge(self.settings, self.taxonomy))
+        return answers | beam.ParDo(_Judge(self.settings, self.taxonomy, self.keeping))
+
+
+@dataclass
+class JudgeAgain(beam.PTransform):
+    """`Reread` to Page: what `JudgePages` makes of a page, from where it was kept.
+
+    The processes of the pool read the files themselves, so that no page goes from one to another.
+    """
+
+    settings: ExtractSettings
+    taxonomy: Taxonomy
+
+    def expand(self, pages: beam.PCollection) -> beam.PCollection:
+        """Read, extract and tag."""
+        return pages | beam.ParDo(_JudgeAgain(self.settings, self.taxonomy))
 
 
 class _Judge(beam.DoFn):
-    def __init__(self, settings: ExtractSettings, taxonomy: Taxonomy) -> None:
-        self.settings, self.taxonomy = settings, taxonomy
+    def __init__(
+        self, settings: ExtractSettings, taxonomy: Taxonomy, keeping: KeepSettings | None
+    ) -> None:
+        self.settings, self.taxonomy, self.keeping = settings, taxonomy, keeping
         self.cpu = Metrics.counter(NAMESPACE, "parser_cpu_ms")
         self.articles = Metrics.counter(NAMESPACE, "articles")
         self.failures = Metrics.counter(NAMESPACE, "page_failures")
@@ -48,6 +69,14 @@ class _Judge(beam.DoFn):
     def setup(self) -> None:
         self.parsing: Parsing[Answered] = Parsing(self.settings)
         self.topics = hand_over(self.taxonomy)
+        self.lasting = what_lasts()
+        self.keeper = self.lasting.keeper if self.lasting else None
+        if self.keeping and not self.lasting:
+            self.keeper = PageKeeper(self.keeping)
+
+    def teardown(self) -> None:
+        if self.keeper and not self.lasting:
+            self.keeper.close()
 
     def start_bundle(self) -> None:
         self.parsing.forget()
@@ -55,7 +84,7 @@ class _Judge(beam.DoFn):
     def process(self, answered: Answered) -> Iterator[Page]:
         task, answer = answered
         job = None
-        if isinstance(answer, Response):
+        if isinstance(answer, Response) and answer.status != 304:
             job = judge_page, (task, answer, self.topics)
         for key, outcome in self.parsing.hand_in(answered, host_of(task.target), job):
             yield self._page(key, outcome)
@@ -66,6 +95,46 @@ class _Judge(beam.DoFn):
         self.cpu.inc(round(pool.take_cpu_seconds() * 1000))
 
     def _page(self, answered: Answered, outcome: Any) -> Page:
-        page = outcome if isinstance(outcome, Page) else failed_page(*answered, outcome)
-        (self.failures if page.article is None else self.articles).inc()
+        page = outcome if isinstance(outcome, Page) else _without(*answered, outcome)
+        answer = answered[1]
+        if self.keeping and self.keeper and isinstance(answer, Response):
+            page = self.keeper.keep(page, answer)
+        if page.state != "unchanged":
+            (self.failures if page.article is None else self.articles).inc()
         return page
+
+
+class _JudgeAgain(beam.DoFn):
+    def __init__(self, settings: ExtractSettings, taxonomy: Taxonomy) -> None:
+        self.settings, self.taxonomy = settings, taxonomy
+        self.cpu = Metrics.counter(NAMESPACE, "parser_cpu_ms")
+
+    def setup(self) -> None:
+        self.parsing: Parsing[Reread] = Parsing(self.settings)
+        self.topics = hand_over(self.taxonomy)
+
+    def start_bundle(self) -> None:
+        self.parsing.forget()
+
+    def process(self, reread: Reread) -> Iterator[Page]:
+        job = reread_page, (reread, self.topics)
+        for done in self.parsing.hand_in(reread, host_of(reread.task.url), job):
+            yield _reread(*done)
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        for done in self.parsing.rest():
+            yield GlobalWindows.windowed_value(_reread(*done))
+        self.cpu.inc(round(pool.take_cpu_seconds() * 1000))
+
+
+def _reread(reread: Reread, outcome: Any) -> Page:
+    if isinstance(outcome, Page):
+        return outcome
+    return failed_page(reread.task, not_read(reread.task), outcome)
+
+
+def _without(task: PageTask, answer: Response | HttpFailure, problem: Unreadable | None) -> Page:
+    """What comes of an answer that was not judged."""
+    if isinstance(answer, Response) and answer.status == 304:
+        return unchanged_page(task, answer)
+    return failed_page(task, answer, problem)

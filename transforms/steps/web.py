@@ -16,6 +16,7 @@ from apache_beam.pvalue import TaggedOutput
 from config.models import FetchSettings
 from transforms.hashing import digest
 from transforms.records import (
+    REVISIT,
     FeedTask,
     HostRest,
     HttpFailure,
@@ -163,7 +164,11 @@ def _page_request(task: PageTask, limit: int, given: Given) -> Request | Respons
         return Response(task.url, 200, {}, body, (), datetime.now(UTC), 0, 0)
     if given.archive:
         return given.archive.answer(task.url, limit)
-    return Request(task.url, limit, PAGE_TYPES, obeys_robots=task.obeys_robots)
+    wanted = Request(task.url, limit, PAGE_TYPES, obeys_robots=task.obeys_robots)
+    look = task.look
+    if look is None or look.cause != REVISIT:
+        return wanted
+    return wanted._replace(etag=look.etag, last_modified=look.last_modified, spare=True)
 
 
 class _Fetch(beam.DoFn):
@@ -210,6 +215,7 @@ class _Fetch(beam.DoFn):
             else:  # what it takes is here
                 yield task, wanted
                 self.signals.count(self.what)
+        requests.sort(key=lambda asked: asked[1].spare)  # of a host, what is new goes first
         self.hosts.learn(record_of(line, HostRest) for line in self.signals.told_rests())
         for answer in self._answers(requests):
             yield answer

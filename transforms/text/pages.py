@@ -10,7 +10,9 @@ from config.failures import Kind
 from transforms.folding import WORDS
 from transforms.hashing import body_hash, digest
 from transforms.records import (
+    LISTING,
     LONGEST_ERROR,
+    REVISIT,
     Article,
     Extraction,
     HttpFailure,
@@ -27,10 +29,17 @@ from transforms.urls import canonical, page_id, page_identity
 from transforms.web.attempts import Next, next_attempt
 
 Tag = Callable[["str | None", str], "tuple[TopicMatch, ...]"]
+LONGEST_VALIDATOR = 1_000
+"""Characters; a longer one is not kept, and the page asked for without it."""
 
 
 def judge(task: PageTask, answer: Response, tag: Tag) -> Page:
-    """What a page that was fetched comes to: its article with its topics, or why there is none."""
+    """What a page that was fetched comes to: its article with its topics, or why there is none.
+
+    Of a page that was looked at, and is to the byte what it was, there is nothing to read.
+    """
+    if is_unchanged(task, answer):
+        return unchanged_page(task, answer)
     if task.text_span:
         extraction = extract_content(answer.body, answer.url)
     else:
@@ -41,6 +50,19 @@ def judge(task: PageTask, answer: Response, tag: Tag) -> Page:
     if isinstance(extraction, Unreadable):
         return failed_page(task, answer, extraction)
     return article_page(task, answer, extraction, tag)
+
+
+def is_unchanged(task: PageTask, answer: Response) -> bool:
+    """Whether a look found the page that it found the last time."""
+    if answer.status == 304:
+        return True
+    look = task.look
+    return look is not None and look.cause == REVISIT and look.body_hash == body_hash(answer.body)
+
+
+def unchanged_page(task: PageTask, answer: Response) -> Page:
+    """A page of which nothing new is to be had."""
+    return _page(task, answer, "unchanged")
 
 
 def article_page(task: PageTask, answer: Response, extraction: Extraction, tag: Tag) -> Page:
@@ -96,7 +118,14 @@ def _article(task: PageTask, answer: Response, extraction: Extraction) -> Articl
         extractor=extraction.extractor,
         robots=tuple(dict.fromkeys((*in_header, *extraction.robots))),
         text_source="feed" if task.text_span else "page",
+        etag=_validator(answer, "etag"),
+        last_modified=_validator(answer, "last-modified"),
     )
+
+
+def _validator(answer: Response, name: str) -> str | None:
+    value = answer.headers.get(name)
+    return value if value and len(value) <= LONGEST_VALIDATOR else None
 
 
 def _with_fragment(identity: str, url: str) -> str:
@@ -132,7 +161,9 @@ def _failed(
     temporary: bool,
 ) -> Page:
     wait = answer.retry_after if isinstance(answer, HttpFailure) else None
-    if isinstance(answer, HttpFailure) and not answer.asked:
+    if task.look and task.look.cause != LISTING:  # nothing is owed: the article is there
+        due, attempts = Next("failed", None), 1
+    elif isinstance(answer, HttpFailure) and not answer.asked:
         at = answer.fetched_at + timedelta(seconds=wait or 0)
         due, attempts = Next("pending", at), task.attempts
     else:
@@ -163,4 +194,6 @@ def _page(task: PageTask, answer: Response | HttpFailure, state: str) -> Page:
         error=None,
         http_status=answer.status,
         milliseconds=answer.milliseconds,
+        look=task.look,
+        received=answer.received,
     )

@@ -25,6 +25,8 @@ SCHEME = f"{ARCHIVED}:"
 PAGE_TYPES = frozenset({"", "text/html", "application/xhtml+xml"})
 FOUND = frozenset({200, 201, 202, 203})
 MOST_HOPS = 10
+MOST_CAPTURES = 20
+"""Captures of a page that are looked through for the one that a text is from."""
 TABLES = """
 PRAGMA synchronous = OFF;
 CREATE TABLE file (path TEXT, name TEXT);
@@ -73,10 +75,9 @@ def write_index(files: Sequence[Path], feeds: Iterable[str], path: Path) -> list
             index.execute("INSERT INTO file VALUES (?, ?)", (str(file.resolve()), file.name))
             found = 0
             for row in _rows(number, file, damage):
-                if row[0] in no_pages:
-                    continue
-                index.execute("INSERT INTO capture VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
                 found += 1
+                if row is not None and row[0] not in no_pages:
+                    index.execute("INSERT INTO capture VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
             if not found:
                 reason = damage[-1] if damage else f"{file}: no answer of a web server"
                 raise ArchiveError(f"nothing can be read from a WARC file: {reason}")
@@ -85,13 +86,15 @@ def write_index(files: Sequence[Path], feeds: Iterable[str], path: Path) -> list
     return damage
 
 
-def _rows(number: int, file: Path, damage: list[str]) -> Iterator[tuple[object, ...]]:
+def _rows(number: int, file: Path, damage: list[str]) -> Iterator[tuple[object, ...] | None]:
+    """A row for each answer; None for what is no page, such as the feeds of a file of them."""
     for capture in captures(file, damage):
         url = absolute(capture.url, capture.url)
         if url is None:
             continue
         is_page = capture.status in FOUND and capture.media_type in PAGE_TYPES
         if not is_page and capture.status not in REDIRECTS:
+            yield None
             continue
         yield (
             _page(url),
@@ -160,6 +163,31 @@ class Archive:
             if not target or target in led or len(led) > MOST_HOPS or not self.has(target):
                 return answer
             url = target
+
+    def captures(self, url: str, limit: int) -> Iterator[Response]:
+        """What captures of a page have, the newest first, also where redirects lead."""
+        chain, found = self._find(url)
+        if found is None:
+            return
+        led = (self._target(chain[-1]) or url) if chain else url
+        rows = self._index.execute(
+            "SELECT f.path, c.position FROM capture c JOIN file f ON f.rowid = c.file + 1 "
+            "WHERE c.page = ? AND c.status = 200 ORDER BY c.at DESC LIMIT ?",
+            (_page(led), MOST_CAPTURES),
+        ).fetchall()
+        for path, position in rows:
+            answer = read_capture(path, position, limit)
+            if isinstance(answer, Response):
+                yield answer
+
+    def _target(self, url: str) -> str | None:
+        """Where a redirect leads."""
+        row = self._index.execute(
+            "SELECT location FROM capture WHERE page = ? AND location IS NOT NULL "
+            "ORDER BY at DESC LIMIT 1",
+            (_page(url),),
+        ).fetchone()
+        return row[0] if row else None
 
     def _find(self, url: str) -> tuple[tuple[str, ...], tuple[str, int] | None]:
         """The redirects that lead to a page, and its file and place; None where it is not there."""

@@ -38,6 +38,8 @@ class Request(NamedTuple):
     """Whether robots.txt must allow it, and each address that it is led to."""
     cut: bool = False
     """Whether a body is cut at its limit, rather than refused."""
+    spare: bool = False
+    """Whether it can be done without: then a slow host is not asked, and nobody asks twice."""
 
 
 @lru_cache(maxsize=1)

@@ -90,7 +90,7 @@ class Fetcher:
         for attempt in range(self.settings.retries + 1):
             outcome = await self._attempt(request)
             result = outcome.answer
-            if isinstance(result, Response) or not result.temporary:
+            if isinstance(result, Response) or not result.temporary or request.spare:
                 return outcome
             if not result.asked:  # others have made the host rest meanwhile
                 return before or outcome
@@ -122,6 +122,8 @@ class Fetcher:
             check_url(url)
             host = host_of(url)
             if refusal := self.lanes.resting(host):
+                return refusal
+            if request.spare and (refusal := self.lanes.slow(host)):
                 return refusal
             if request.obeys_robots and (refusal := await self._refusal(url, at)):
                 return refusal

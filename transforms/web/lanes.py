@@ -195,6 +195,13 @@ class Lanes:
             Kind.HOST_RESTING, text, now, 0, temporary=True, retry_after=seconds, asked=False
         )
 
+    def slow(self, host: str) -> HttpFailure | None:
+        """Why a host is not asked for what can be done without."""
+        if not self.lane(host).pace.strained:
+            return None
+        text = f"{host} is slow, busy or failing"
+        return HttpFailure(Kind.HOST_SLOW, text, datetime.now(UTC), 0, temporary=True, asked=False)
+
     def _rest(self, host: str, seconds: float, reason: str) -> None:
         """Leave a host alone, here and wherever its rest is known."""
         pace = self.lane(host).pace

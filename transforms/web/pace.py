@@ -11,6 +11,8 @@ FIRST_SLOWED, LONGEST_SLOWED = 2.0, 60.0
 """… and one that says it is busy (429, 503) gets this, doubled each time, halved by each good
 answer."""
 BUSY = frozenset({429, 503})
+SLOW = 2.0
+"""A host whose mean answer takes longer is not asked for what can be done without."""
 FAILURES_TO_REST = 5
 REST = 600.0
 """A host that failed so often in a row is left alone for so long."""
@@ -37,6 +39,11 @@ class Pace:
             return self.asked_for
         adapted = min(self._mean * TIMES_THE_ANSWER, LONGEST_ADAPTED)
         return max(self.least, self.asked_for, adapted, self._slowed)
+
+    @property
+    def strained(self) -> bool:
+        """Whether it is slow, has lately said that it is busy, or failed the last time."""
+        return self._mean > SLOW or self._slowed > 0 or self.failures > 0
 
     def ask_for(self, delay: float) -> None:
         """robots.txt wants so long a pause."""

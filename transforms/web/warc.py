@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 import secrets
 import threading
@@ -16,6 +17,7 @@ import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any, BinaryIO, NamedTuple
 
 from filelock import FileLock, Timeout
@@ -83,8 +85,9 @@ class ArchiveWriter:
     that files may be read at any offset, and put together with ``cat``.
     """
 
-    def __init__(self, folder: str, largest: int = LARGEST) -> None:
-        self.folder, self.largest = Path(folder), largest
+    def __init__(self, folder: str, largest: int = LARGEST, longest: float = math.inf) -> None:
+        """A file takes so many bytes, and is begun so many seconds before its last record."""
+        self.folder, self.largest, self.longest = Path(folder), largest, longest
         self._token, self._serial = secrets.token_hex(4), 0
         self._turn = threading.Lock()
         self._file: BinaryIO | None = None
@@ -106,16 +109,36 @@ class ArchiveWriter:
         writer = WARCWriter(packed, gzip=True, warc_version="1.1")
         answer = _answer_record(writer, exchange)
         writer.write_request_response_pair(_request_record(writer, exchange), answer)
+        self._append(packed.getvalue())
+
+    def write_answer(self, exchange: Exchange) -> tuple[str, int, int] | None:
+        """Keep an answer alone: the name that its file will have, where it begins, its length.
+
+        None after `close`, when none is kept.
+
+        Raises:
+            ArchiveError: the folder cannot be written.
+        """
+        packed = io.BytesIO()
+        writer = WARCWriter(packed, gzip=True, warc_version="1.1")
+        writer.write_record(_answer_record(writer, exchange))
+        return self._append(packed.getvalue())
+
+    def _append(self, record: bytes) -> tuple[str, int, int] | None:
         with self._turn, _said():
             if self._closed:
-                return
+                return None
+            if self._file is not None and monotonic() - self._begun > self.longest:
+                self._finish()
             if self._file is None:
                 self._begin()
             assert self._file is not None
-            self._file.write(packed.getvalue())
+            place = self._path.name.removesuffix(OPEN), self._file.tell(), len(record)
+            self._file.write(record)
             self._file.flush()
             if self._file.tell() >= self.largest:
                 self._finish()
+            return place
 
     def close(self) -> None:
         """Give the file that is being written its name.
@@ -135,7 +158,7 @@ class ArchiveWriter:
         self._path = self.folder / f"{name}{OPEN}"
         self._lock = _lock(self._path)
         self._lock.acquire()
-        self._file = open(self._path, "xb")  # noqa: SIM115
+        self._file, self._begun = open(self._path, "xb"), monotonic()  # noqa: SIM115
         writer = WARCWriter(self._file, gzip=True, warc_version="1.1")
         told = {
             "software": f"{NAME}/{VERSION}",
@@ -175,6 +198,14 @@ def _give_name(path: Path) -> Path:
     named = path.with_name(path.name.removesuffix(OPEN))
     os.replace(path, named)
     return named
+
+
+def length_of_first(path: Path) -> int:
+    """Bytes of the first record of a file, which tells of the file itself."""
+    with open(path, "rb") as file:
+        for offset, length, _record in _records(file, path, damage=[]):
+            return offset + length
+    return 0
 
 
 def finish_leftovers(folder: Path) -> list[Path]:

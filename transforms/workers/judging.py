@@ -10,13 +10,28 @@ import atexit
 import pickle
 import tempfile
 import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from config.models import Taxonomy
-from transforms.records import Page, PageTask, Response, RetaggedArticle
-from transforms.text.pages import judge
+from config.failures import Kind
+from config.models import FetchSettings, Taxonomy
+from transforms.hashing import body_hash
+from transforms.records import (
+    REEXTRACT,
+    Page,
+    PageTask,
+    Reread,
+    Response,
+    RetaggedArticle,
+    Unreadable,
+)
+from transforms.text.extraction import extract_page
+from transforms.text.pages import failed_page, judge
 from transforms.topics.tagger import Tagger
+from transforms.web.archive import Archive
+from transforms.web.kept import read_kept
 
 _handing = threading.Lock()
 _folder: tempfile.TemporaryDirectory[str] | None = None
@@ -50,8 +65,62 @@ def tagger_at(path: str) -> Tagger:
 
 
 def judge_page(task: PageTask, answer: Response, taxonomy: str) -> Page:
-    """From a page's bytes to its judged article, by the taxonomy at a path."""
-    return judge(task, answer, tagger_at(taxonomy).tag)
+    """From a page's bytes to its judged article, by the taxonomy at a path.
+
+    Where another extractor has found what the article said before, the page that this was from, if
+    it was kept, tells what today's one finds in it.
+    """
+    page = judge(task, answer, tagger_at(taxonomy).tag)
+    look, article = task.look, page.article
+    if look is None or article is None or look.kept is None or look.cause == REEXTRACT:
+        return page
+    if look.extractor == article.extractor or look.text_hash == article.text_hash:
+        return page
+    return page._replace(text_before=_text_of(look.kept, look.kept_at))
+
+
+def _text_of(path: str, at_byte: int) -> str | None:
+    """SHA-256 of the text that is found in a kept page; None where it is gone, or has none."""
+    kept = read_kept(path, at_byte)
+    if kept is None:
+        return None
+    found = extract_page(kept.body, kept.headers.get("content-type"), kept.url)
+    if isinstance(found, Unreadable):
+        return None
+    return body_hash(found.text.encode("utf-8", "replace"))
+
+
+def reread_page(reread: Reread, taxonomy: str) -> Page:
+    """The page that an article's text is from, judged anew; what is not there fails.
+
+    Its bytes must be those that the article names: of an edit made since, the text is another.
+    """
+    task, look = reread.task, reread.task.look
+    assert look is not None
+    for answer in _answers(reread):
+        if body_hash(answer.body) == look.body_hash:
+            known = answer._replace(redirects=reread.redirects)
+            return judge(task, known, tagger_at(taxonomy).tag)
+    gone = "the page that its text is from is not there any more, or cannot be read"
+    return failed_page(task, not_read(task), Unreadable(Kind.NOT_KEPT, gone))
+
+
+def not_read(task: PageTask) -> Response:
+    """In the place of the answer to a task that nobody asked the web for."""
+    return Response(task.url, 200, {}, b"", (), datetime.now(UTC), 0, 0)
+
+
+def _answers(reread: Reread) -> Iterator[Response]:
+    look = reread.task.look
+    if look and look.kept and (kept := read_kept(look.kept, look.kept_at)):
+        yield kept
+    if reread.archive:
+        yield from _archive_at(reread.archive).captures(reread.task.url, FetchSettings.page_bytes)
+
+
+@lru_cache(maxsize=1)
+def _archive_at(path: str) -> Archive:
+    return Archive(path)
 
 
 def retag(articles: list[dict[str, str]], taxonomy: str) -> list[RetaggedArticle]:

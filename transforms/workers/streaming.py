@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from transforms.web.kept import PageKeeper
 from transforms.web.service import FetchService
 from transforms.workers.known_ids import KnownIds
 
@@ -18,6 +19,8 @@ class Lasting:
     known: KnownIds
     seconds: dict[str, float]
     """For how long one run waits, by what it fetches: feeds, pages."""
+    keeper: PageKeeper | None = None
+    """What keeps pages, if they are kept."""
 
 
 _lasting: Lasting | None = None

@@ -1,4 +1,4 @@
--- What changed in an article: each change that was seen, the newest first.
+-- What an edit changed in an article: each that was seen, the newest first. What only another extractor reads otherwise is in article_history.
 --
 -- article_id     Article.
 -- version        Version after the change.
@@ -25,4 +25,5 @@ SELECT after.article_id, after.version, after.fetched_at AS changed_at,
        before.topics AS topics_before, after.topics, after.url
 FROM versions after
 JOIN versions before ON before.article_id = after.article_id AND before.version = after.version - 1
+WHERE after.cause = 'edit'
 ORDER BY changed_at DESC, after.article_id, after.version DESC

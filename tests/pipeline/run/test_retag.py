@@ -11,7 +11,7 @@ from pathlib import Path
 import apache_beam as beam
 import pytest
 
-from pipeline.run.retag import failure_of
+from pipeline.run.again import failure_of
 from pipeline.run.runners import engine
 from sinks.connector.connection import open_file
 from sinks.connector.errors import DatabaseLocked

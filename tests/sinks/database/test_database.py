@@ -80,6 +80,10 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = [listed(FEED, number) for number in (1, 2)]
     commit(path, [poll(FEED, 0, found)], [page(1), failed_page(2)])
     with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            "INSERT INTO article_versions (article_id, version) VALUES ('a', 1);"
+            "INSERT INTO article_looks (article_id, looked_at) VALUES ('a', now())"
+        )
         for table in ARTICLE_TABLES:
             connection.execute(
                 f"INSERT INTO {table.history.name} SELECT *, 1, 'x' FROM {table.name}"
