@@ -1,5 +1,7 @@
 """`make eval`: ours beside other tools on the same real pages, in one run: quality and CPU.
 
+Then what ours removes and flags, against the labels (`benchmarks.eval_flags`).
+
 Reads the pages of an evaluation folder (default ``../shared/eval``, or the one that NEWSBEAM_EVAL
 names, or ``--data``), which is no part of the project, and scores with its own definitions: F1 of
 4-word shingles, right titles, right days. CPU is process time, each page through all tools one
@@ -23,6 +25,7 @@ from typing import Any, NamedTuple
 
 import trafilatura
 
+from benchmarks.eval_flags import Judged, report
 from transforms.records import Extraction
 from transforms.text.extraction import extract_page
 
@@ -50,6 +53,14 @@ def newsbeam(body: bytes, url: str) -> Answer:
     at = found.published_at
     return {"text": found.text, "title": found.title, "published": at and at.isoformat(),
             "removals": [one._asdict() for one in found.removals]}  # fmt: skip
+
+
+def judge(body: bytes, url: str) -> Judged:
+    """What ours removes of a page, and flags."""
+    found = extract_page(body, "text/html", url)
+    if not isinstance(found, Extraction):
+        return Judged("", (), ())
+    return Judged(found.text, found.removals, found.flags)
 
 
 def _trafilatura(fast: bool) -> Tool:
@@ -216,6 +227,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=1, help="the best of so many counts")
     parser.add_argument("--every", type=int, default=1, help="only each so-manieth page")
     parser.add_argument("--out", type=Path, help="write what each tool says, as JSON lines, here")
+    parser.add_argument("--show", action="store_true", help="each miss of hygiene and flags")
     options = parser.parse_args()
     if not (options.data / "pages.jsonl").exists():
         print(f"skipped: no evaluation data in {options.data}")
@@ -236,6 +248,11 @@ def main() -> int:
             options.out.mkdir(parents=True, exist_ok=True)
             rows = [json.dumps({"id": key, **told}) for key, told in answers[name].items()]
             (options.out / f"{name}.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    own = (options.data / "flags" / "own_pages").glob("*.html")
+    bodies = {page.id: (page.body, page.url) for page in pages}
+    bodies |= {path.stem: (path.read_bytes(), f"https://news.example/{path.stem}") for path in own}
+    judged = {key: judge(*page) for key, page in bodies.items()}
+    report(judged, judged, show=options.show, folder=options.data)
     return 0
 
 

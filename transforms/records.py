@@ -384,9 +384,6 @@ class Extraction(NamedTuple):
     keywords_source: str | None = None
     image: str | None = None
     image_source: str | None = None
-    paywall: str | None = None
-    """free, metered or closed, as the page declares."""
-    paywall_source: str | None = None
     blocks: tuple[Block, ...] = ()
     removals: tuple[Removal, ...] = ()
     flags: tuple[Flag, ...] = ()

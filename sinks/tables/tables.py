@@ -40,7 +40,7 @@ DECLARED = (
         keywords_source   VARCHAR      (json-ld|meta|page) What of the page says so.
         image             VARCHAR      Address of the image that stands for it, as the page says.
         image_source      VARCHAR      (json-ld|meta|page) What of the page says so.
-        disclosure        VARCHAR      (made|assisted) What the page discloses of the part that a language model had in it; article_flags has the words.
+        disclosure        VARCHAR      What the page discloses of the part that a language model had in it, such as made, assisted or translated; article_flags has the words.
         wire              VARCHAR      Agency whose copy it is, in whole or in part.
         dateline          VARCHAR      Place of its dateline, as written.
         paywall           VARCHAR      Degree to which it is behind a paywall, as of article_flags.

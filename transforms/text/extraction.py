@@ -5,7 +5,6 @@ Imports neither Beam nor anything that does, because the processes of the pool l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import trafilatura
@@ -15,10 +14,14 @@ from transforms.decoding import decode, unpacked
 from transforms.records import Extraction, Line, Removal, Unreadable
 from transforms.text import structure
 from transforms.text.article import article
+from transforms.text.flags import flags
+from transforms.text.hygiene import Facts, clean
+from transforms.text.jsonld import objects
 from transforms.text.language import language_of
 from transforms.text.lines import laid, lines_of, tidy
-from transforms.text.metadata import Metadata, metadata
+from transforms.text.metadata import metadata
 from transforms.text.parsing import parse
+from transforms.text.signals import signals_of
 
 TEXT = 2
 """Version of what makes a text here; raised where the same page would come to another one."""
@@ -40,13 +43,15 @@ def extract_page(
         tree = parse(source)
     except ValueError as error:
         return Unreadable(Kind.NOT_A_PAGE, str(error))
-    declared, told = tree.get("lang"), metadata(tree, url)
+    declared, things = tree.get("lang"), objects(tree)
+    told, signals = metadata(tree, url, things), signals_of(tree, things)
     found = article(tree, source, told)
-    kept, removals = _hygiene(found.lines, told)
+    kept, furniture = clean(found.lines, Facts(told.titles, told.persons, None, told.site))
     kept, structural = structure.clean(kept, told, [headline] if headline else [])
     text, blocks = laid(kept)
     if not text:
         return Unreadable(Kind.NO_TEXT, "no article text found")
+    removals = tuple(sorted([*found.removals, *furniture, *structural], key=_place))
     subtitle = (told.subtitle, told.subtitle_source)
     return Extraction(
         title=told.title,
@@ -72,23 +77,17 @@ def extract_page(
         keywords_source=told.keywords_source,
         image=told.image,
         image_source=told.image_source,
-        paywall=told.paywall,
-        paywall_source=told.paywall_source,
         blocks=blocks,
-        removals=tuple(sorted([*found.removals, *removals, *structural], key=_place)),
+        removals=removals,
+        flags=flags(headline or told.title, text, removals, told.byline, signals, url),
     )
-
-
-def _hygiene(lines: Sequence[Line], told: Metadata) -> tuple[structure.Kept, list[Removal]]:
-    """The lines without furniture that its words tell; each keeps its place."""
-    return list(enumerate(lines)), []
 
 
 def _place(removal: Removal) -> int:
     return removal.position
 
 
-def extract_content(body: bytes, url: str) -> Extraction | Unreadable:
+def extract_content(body: bytes, url: str, headline: str | None = None) -> Extraction | Unreadable:
     """The text of an entry that its feed carries whole, as HTML in UTF-8."""
     html = f"<html><body><article>{body.decode(errors='replace')}</article></body></html>"
     found: Any = trafilatura.bare_extraction(
@@ -97,9 +96,19 @@ def extract_content(body: bytes, url: str) -> Extraction | Unreadable:
     lines = lines_of(found.body) if found else []
     if not lines:
         lines = [Line(line) for line in map(tidy, trafilatura.html2txt(html).split("\n")) if line]
-    text, blocks = laid(list(enumerate(lines)))
+    kept, removals = clean(lines, Facts((headline,) if headline else ()))
+    text, blocks = laid(kept)
     if not text:
         return Unreadable(Kind.NO_TEXT, "no text in what the feed carries")
     return Extraction(
-        None, None, None, language_of(text, None), None, text, EXTRACTOR, blocks=blocks
+        title=None,
+        byline=None,
+        published_at=None,
+        language=language_of(text, None),
+        canonical_link=None,
+        text=text,
+        extractor=EXTRACTOR,
+        blocks=blocks,
+        removals=tuple(removals),
+        flags=flags(headline, text, removals),
     )

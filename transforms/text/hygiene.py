@@ -42,6 +42,11 @@ APART = NOTES | {PART}
 """Kinds of rules that say what stays."""
 
 
+ENDS = re.compile(r"[.!?…]['\"”’»)]*\s|[。！？]")
+A_SENTENCE = 40
+"""Characters of a sentence; an offer or a lead to other articles begins with shorter ones."""
+
+
 class Facts(NamedTuple):
     """What is known of an article beside its lines."""
 
@@ -78,7 +83,10 @@ def clean(
     read = [t if at < EDGE or at >= last or len(t) <= MIDDLE else "" for at, t in enumerate(texts)]
     hits = _in_runs(lines, rules().read(read))
     notes, colophon = noted(texts, hits)
-    hits = [[hit for hit in found if hit.rule.kind not in APART] for found in hits]
+    hits = [
+        [hit for hit in found if hit.rule.kind not in APART and not _comes_after(text, hit)]
+        for text, found in zip(texts, hits, strict=True)
+    ]
     chosen: dict[int, _Choice] = {}
     for at, found in enumerate(hits):
         if at not in notes and (hit := _first(found, "anywhere")):
@@ -116,6 +124,11 @@ def _in_runs(lines: Sequence[Line], hits: list[list[Hit]]) -> list[list[Hit]]:
 
 def _fires(rule: str, hits: list[Hit]) -> bool:
     return any(hit.rule.id == rule for hit in hits)
+
+
+def _comes_after(text: str, hit: Hit) -> bool:
+    """Whether a sentence stands before what made a rule fire, such as the lead before an offer."""
+    return any(end.start() >= A_SENTENCE for end in ENDS.finditer(text, 0, hit.start))
 
 
 def _first(hits: list[Hit], *places: str) -> Hit | None:

@@ -12,7 +12,7 @@ import htmldate
 from transforms.bounds import LONGEST_LINE, cut
 from transforms.feeds.dates import first_believed
 from transforms.text import authors, head
-from transforms.text.jsonld import objects, types_of
+from transforms.text.jsonld import types_of
 from transforms.text.titles import bare, key, line, names_of_host
 from transforms.urls import absolute
 
@@ -21,10 +21,6 @@ ARTICLES = re.compile(r"\w*Article|\w*BlogPosting|Report|Review|LiveBlogPosting"
 MOST_ELEMENTS = 15_000
 """Of a page that htmldate looks through, at some fifteen microseconds each."""
 MOST_KEYWORDS = 50
-FREE = {"true": "free", "1": "free", "yes": "free",
-        "false": "closed", "0": "closed", "no": "closed"}  # fmt: skip
-TIERS = {"free": "free", "metered": "metered", "locked": "closed", "premium": "closed",
-         "paid": "closed", "subscriber": "closed", "subscription": "closed"}  # fmt: skip
 
 
 class Metadata(NamedTuple):
@@ -50,9 +46,6 @@ class Metadata(NamedTuple):
     keywords_source: str | None = None
     image: str | None = None
     image_source: str | None = None
-    paywall: str | None = None
-    """free, metered or closed, as the page declares."""
-    paywall_source: str | None = None
     canonical_link: str | None = None
     robots: tuple[str, ...] = ()
     site: str | None = None
@@ -63,9 +56,9 @@ class Metadata(NamedTuple):
     """The text that JSON-LD carries, if it does."""
 
 
-def metadata(tree: Any, url: str) -> Metadata:
-    """What a parsed page says of itself."""
-    page, things = head.read_head(tree, url), objects(tree)
+def metadata(tree: Any, url: str, things: list[dict[str, Any]]) -> Metadata:
+    """What a parsed page says of itself; `things` are the objects of its JSON-LD."""
+    page = head.read_head(tree, url)
     article = _article(things, page, url)
     by_id = {str(thing["@id"]): thing for thing in things if "@id" in thing}
     publisher = _named(article.get("publisher"), by_id)
@@ -89,7 +82,6 @@ def metadata(tree: Any, url: str) -> Metadata:
         tuple(one.name for one in people if one.person),
         tuple(one.name for one in people if not one.person),
         *published, *modified, *section, *_keywords(article, page), *image,
-        *_paywall(article, page),
         canonical_link=page.canonical_link,
         robots=page.robots,
         site=next(iter(head.values(page, head.SITES)), publisher),
@@ -194,14 +186,6 @@ def _keywords(article: dict[str, Any], page: head.Page) -> tuple[tuple[str, ...]
         if words:
             return words, source
     return (), None
-
-
-def _paywall(article: dict[str, Any], page: head.Page) -> tuple[str | None, str | None]:
-    return _first(
-        (JSON_LD, FREE.get(str(article.get("isAccessibleForFree")).lower())),
-        (META, TIERS.get((head.first(page, ("articlecontenttier",)) or "").lower())),
-        (META, FREE.get((head.first(page, ("isaccessibleforfree",)) or "").lower())),
-    )
 
 
 def _first(*told: tuple[str, str | None]) -> tuple[str | None, str | None]:

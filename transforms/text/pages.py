@@ -41,9 +41,10 @@ def judge(task: PageTask, answer: Response, tag: Tag) -> Page:
     if is_unchanged(task, answer):
         return unchanged_page(task, answer)
     if task.text_span:
-        extraction = extract_content(answer.body, answer.url)
+        extraction = extract_content(answer.body, answer.url, task.title)
     else:
-        extraction = extract_page(answer.body, answer.headers.get("content-type"), answer.url)
+        kind = answer.headers.get("content-type")
+        extraction = extract_page(answer.body, kind, answer.url, task.title)
         if isinstance(extraction, Extraction):
             problem = in_its_place(answer.redirects, answer.url, task.title, extraction)
             extraction = problem or extraction
@@ -73,6 +74,9 @@ def article_page(task: PageTask, answer: Response, extraction: Extraction, tag: 
         told=article.title is None or tells(article.title, article.text),
         article=article,
         topics=tag(article.title, article.text),
+        blocks=extraction.blocks,
+        removals=tuple({gone[:3]: gone for gone in extraction.removals}.values()),
+        flags=extraction.flags,
     )
 
 
@@ -93,6 +97,7 @@ def _article(task: PageTask, answer: Response, extraction: Extraction) -> Articl
     if task.text_span and task.url_id != page_id(task.url):  # it shares its page with others
         identity, article_id = _with_fragment(identity, task.url), task.url_id
     published = task.published_at or extraction.published_at
+    flagged = {flag.flag: flag.value for flag in reversed(extraction.flags)}
     in_header = directives(answer.headers.get("x-robots-tag"))
     return Article(
         article_id=article_id,
@@ -103,9 +108,28 @@ def _article(task: PageTask, answer: Response, extraction: Extraction) -> Articl
         outlet=task.outlet,
         country=task.country,
         title=task.title or extraction.title,
+        title_source="feed" if task.title else extraction.title_source,
+        subtitle=extraction.subtitle,
+        subtitle_source=extraction.subtitle_source,
         byline=extraction.byline or task.byline,
+        byline_source=extraction.byline_source if extraction.byline else task.byline and "feed",
+        authors=extraction.authors,
+        organisations=extraction.organisations,
         published_at=published,
-        published_source=("feed" if task.published_at else "page") if published else None,
+        published_source="feed" if task.published_at else extraction.published_source,
+        modified_at=extraction.modified_at,
+        modified_source=extraction.modified_source,
+        section=extraction.section,
+        section_source=extraction.section_source,
+        keywords=extraction.keywords,
+        keywords_source=extraction.keywords_source,
+        image=extraction.image,
+        image_source=extraction.image_source,
+        disclosure=flagged.get("disclosure"),
+        wire=flagged.get("wire"),
+        dateline=flagged.get("dateline"),
+        paywall=flagged.get("paywall"),
+        flagged=tuple(dict.fromkeys(flag.flag for flag in extraction.flags)),
         listed_at=task.listed_at,
         fetched_at=answer.fetched_at,
         language=extraction.language or task.language,

@@ -17,7 +17,10 @@ EARLIER, BEFORE = NOW - timedelta(minutes=5), NOW - timedelta(days=1)
 LISTED = "https://news.example/a?utm_source=rss"
 TASK = PageTask(digest(canonical(LISTED)), LISTED, "https://news.example/rss", 3, "Gazette", "GB",
                 "en", "As listed", "The feed", BEFORE, EARLIER, 1)  # fmt: skip
-FOUND = Extraction("As printed", "Ann Mole", NOW, "de", None, "Zwei Wörter, 制裁!", "trafilatura 2")
+FOUND = Extraction(
+    "As printed", "Ann Mole", NOW, "de", None, "Zwei Wörter, 制裁!", "trafilatura 2",
+    title_source="json-ld", byline_source="meta", published_source="page",
+)  # fmt: skip
 
 
 def answer(url: str = LISTED, body: bytes = b"<html>", *redirects: str) -> Response:
@@ -76,12 +79,15 @@ def test_topics_are_looked_for_in_what_the_row_shows():
         pytest.param({}, {}, {"title": "As listed", "byline": "Ann Mole", "language": "de",
                               "published_at": BEFORE, "published_source": "feed"}, id="both say"),
         pytest.param({"title": None, "published_at": None}, {},
-                     {"title": "As printed", "published_at": NOW, "published_source": "page"},
+                     {"title": "As printed", "title_source": "json-ld", "published_at": NOW,
+                          "published_source": "page"},
                      id="the page says"),
         pytest.param({}, {"byline": None, "language": None},
-                     {"byline": "The feed", "language": "en"}, id="the feed says"),
+                     {"byline": "The feed", "byline_source": "feed", "language": "en"},
+                         id="the feed says"),
         pytest.param({"title": None, "published_at": None, "byline": None, "language": None},
-                     {"title": None, "published_at": None, "byline": None, "language": None},
+                     {"title": None, "published_at": None, "published_source": None,
+                      "byline": None, "language": None},
                      {"title": None, "byline": None, "language": None, "published_at": None,
                       "published_source": None}, id="nobody says"),
     ],
