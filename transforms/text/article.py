@@ -29,8 +29,8 @@ MOST_ELEMENTS, MOST_LOOKED_AT_AGAIN = 30_000, 15_000
 """Of what trafilatura reads, or reads once more the full way: some five seconds of CPU."""
 SURE = deepcopy(DEFAULT_CONFIG)
 SURE.set("DEFAULT", "MIN_EXTRACTED_SIZE", "80")
-"""For a container that is the article's. Of a page, trafilatura thinks less than 250 too little, and
-takes its words without its paragraphs: that is a whole story of an agency in Japanese."""
+"""For a container that is the article's. Of a page, trafilatura thinks less than 250 too little,
+and takes its words without its paragraphs: that is a whole story of an agency in Japanese."""
 PLAIN = 40
 """Characters of a paragraph on the cheap path."""
 
@@ -89,7 +89,10 @@ def _doubtful(lines: list[Line], container: Any) -> bool:
     size = _size(lines)
     if not lines and containers.plain_length(container) < PLAIN:
         return False  # there was nothing but links
-    if size < containers.scaled(SHORTEST, container) or size < LITTLE * containers.plain_length(container):
+    if size < containers.scaled(SHORTEST, container):
+        return True
+    little = size < LITTLE * len("".join(container.itertext()))  # which costs less, and is no less
+    if little and size < LITTLE * containers.plain_length(container):
         return True
     if _short(lines) <= SHORT_LINES:
         return False
