@@ -89,9 +89,10 @@ def _doubtful(lines: list[Line], container: Any) -> bool:
     size = _size(lines)
     if not lines and containers.plain_length(container) < PLAIN:
         return False  # there was nothing but links
-    if size < containers.scaled(SHORTEST, container) or size < LITTLE * containers.plain_length(
-        container
-    ):
+    if size < containers.scaled(SHORTEST, container):
+        return True
+    little = size < LITTLE * len("".join(container.itertext()))  # which costs less, and is no less
+    if little and size < LITTLE * containers.plain_length(container):
         return True
     if _short(lines) <= SHORT_LINES:
         return False

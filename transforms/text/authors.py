@@ -27,15 +27,12 @@ NOT_A_NAME = re.compile(r"@|[<>{}=()\"\\]|^\W*$|^\d+$")
 ADDRESS = re.compile(r"^(?:https?:|//|www\.)|^\S+/\S+$")
 SHOWN = re.compile(r"[^\W\d]\S*(?: [^\W\d]\S*){1,4}|[^\x00-\u024f\s]{2,20}")
 """A name as pages show them: two words, or a few letters of a script without spaces."""
-SILENT = frozenset(("meta", "link", "script", "style", "img", "body", "article", "main", "html"))
 BODIES = frozenset({"Organization", "NewsMediaOrganization", "Corporation", "Brand"})
 SHORT = re.compile(r"[A-ZÄÖÜ]{2,6}|[a-z]{3}")
 """As agencies and desks sign: AFP, dpa."""
-PLACES = (
-    '//*[@rel="author" or contains(concat(" ", @itemprop, " "), " author ") or '
-    'contains(@class, "author") or contains(@class, "Author") or contains(@class, "byline") or '
-    'contains(@class, "Byline")][not(ancestor::aside or ancestor::footer or ancestor::nav)]'
-)
+PLACES = ("a", "span", "div", "p", "address", "li", "strong", "em", "b", "cite", "h3", "h4", "td")
+CALLED = re.compile(r"author|byline", re.IGNORECASE)
+APART = ("aside", "footer", "nav")
 
 
 class Author(NamedTuple):
@@ -97,9 +94,14 @@ def _by_comma(part: str) -> list[str]:
 
 def of_page(tree: Any, sites: Iterable[str]) -> list[Author]:
     """The authors that a page shows, by what its elements are called."""
-    for element in tree.xpath(PLACES)[:MOST]:
-        if element.tag in SILENT:
-            continue
+    called = (
+        element
+        for element in tree.iter(*PLACES)
+        if element.attrib
+        and CALLED.search(" ".join(filter(None, map(element.get, ("class", "rel", "itemprop")))))
+        and next(element.iterancestors(*APART), None) is None
+    )
+    for element in islice(called, MOST):
         links = [" ".join(link.itertext()) for link in islice(element.iter("a"), MOST)]
         texts = links if len(links) > 1 else [" ".join(element.itertext())]
         told = chain.from_iterable(of_text(one, sites) for one in texts if len(one) <= 2 * LONGEST)

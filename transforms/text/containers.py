@@ -24,6 +24,8 @@ WITHIN_WORDS = (
     "tt",
 )  # fmt: skip
 """Elements that make words look otherwise, and neither begin nor end one."""
+MOST_MERGED = 100
+"""Such elements in a block, from where on what is left of them is merged."""
 BLOCKS = ("p", "li", "blockquote", "td", "th", "h2", "h3", "h4", "h5", "h6", "dd", "dt")
 BESIDE = ("footer", "aside", "noscript")
 NAMES = (
@@ -63,7 +65,12 @@ def strip(tree: Any) -> None:
     etree.strip_elements(tree, *NEVER_TEXT, *READINGS, with_tail=False)
     for block in tree.iter(*BLOCKS):
         if len(block):
+            many = len(block) > MOST_MERGED
             etree.strip_tags(block, *WITHIN_WORDS)
+            if many:  # what was apart becomes one node, because XPath looks back at each
+                block.text = block.text
+                for child in block:
+                    child.tail = child.tail
     whole = length(tree)
     for element in [*tree.iter(*BESIDE)]:
         if element.getparent() is not None:

@@ -18,6 +18,10 @@ BEGINNING = 30
 """Letters that tell a standfirst; what begins like a description may be longer than that."""
 LOOKED_AT = 3_000
 """Characters of a text, at whose start it may stand already."""
+MOST_WITHIN = 20
+"""Elements in one that may be a standfirst."""
+FIRST = 6
+"""Letters that are looked for as they are, before letters are compared without their case."""
 NEAR = 4
 """Elements around one, whose names are looked at."""
 LEAVES = ("p", "div", "h2", "h3", "span", "strong", "li")
@@ -41,17 +45,29 @@ def standfirst(
     """
     held = key(" ".join(line.text for line in lines)[:LOOKED_AT])
     known = {key(title) for title in titles}
-    for description in descriptions:
-        beginning = key(description)[:BEGINNING]
-        if len(description) < SHORTEST or len(beginning) < BEGINNING // 2 or beginning in held:
+    told = {key(one)[:BEGINNING]: one for one in descriptions if len(one) >= SHORTEST}
+    for beginning, description in told.items():
+        if len(beginning) < BEGINNING // 2:
             continue
+        if beginning in held:
+            return None
         if any(title.startswith(beginning) for title in known):
             continue
+        word = description.split()[0][:FIRST]
         for tree in trees:
-            for text in _texts(tree, LEAVES):
-                if key(text[: 3 * BEGINNING]).startswith(beginning):
-                    return text
+            if text := next(_beginning(tree, word, beginning), ""):
+                return text
     return _named(trees, lines, held)
+
+
+def _beginning(tree: Any, word: str, beginning: str) -> Iterator[str]:
+    """The texts of elements that begin so; the word is looked for first, which costs less."""
+    if word not in "".join(tree.itertext()):
+        return
+    for element in tree.iter(*LEAVES):
+        raw = "".join(element.itertext()) if len(element) <= MOST_WITHIN else ""
+        if word in raw and key(raw[: 6 * BEGINNING]).startswith(beginning):
+            yield from filter(None, [_text(element)])
 
 
 def _named(trees: Sequence[Any], lines: Sequence[Line], held: str) -> str | None:
@@ -84,13 +100,11 @@ def _is_own(element: Any) -> bool:
     )
 
 
-def _texts(tree: Any, tags: tuple[str, ...]) -> Iterator[str]:
-    return filter(None, map(_text, tree.iter(*tags)))
-
-
 def _text(element: Any) -> str:
     """That of an element without blocks in it, and of the length of a standfirst; or else none."""
-    if len(element) > 20 or any(child.tag in ("p", "div", "ul", "h1") for child in element):
+    if len(element) > MOST_WITHIN or any(
+        child.tag in ("p", "div", "ul", "h1") for child in element
+    ):
         return ""
     text = tidy("".join(element.itertext()))
     return text if SHORTEST <= len(text) <= LONGEST else ""
