@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
+from config.line_rules import load_agencies
 from config.load import shipped
-from config.rules import load_agencies
 
 PARTS = re.compile(
     r"\s*(?:[;,/|&•·]|\b(?:and|et|und|mit|y|e|en|con|avec|with|via|for|from|of|i|a|и|та|og|och"

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
+from config.line_rules import load_cities
 from config.load import shipped
-from config.rules import load_cities
 from transforms.text.agencies import agencies
 
 LONGEST = 90

@@ -12,8 +12,8 @@ from functools import cache, partial
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
+from config.line_rules import load_rules
 from config.load import shipped
-from config.rules import load_rules
 from transforms.folding import UNSPACED
 from transforms.records import Line, Removal
 from transforms.text.notes import NOTES, PART, note_rules, noted, quoted

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
+from config.line_rules import Rule, load_rules
 from config.load import shipped
-from config.rules import Rule, load_rules
 from transforms.text.rules import Hit
 
 NOTES = frozenset({"disclosure", "corrected", "sponsored"})

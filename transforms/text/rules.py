@@ -1,6 +1,6 @@
 """The rules of hygiene.yaml and flags.yaml over the lines of a text: one automaton for all phrases.
 
-Rules see a line without its bullets, brackets and arrows, folded as phrases are (config/rules.py
+Rules see a line without its bullets, brackets and arrows, folded as phrases are (config/line_rules.py
 says what they may ask). Built once in each process.
 """
 
@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from config.rules import LONGEST, LONGEST_LINE, Rule
+from config.line_rules import LONGEST, LONGEST_LINE, Rule
 from transforms.folding import Folded, fold
 from transforms.matching.phrases import Phrases
 

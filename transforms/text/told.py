@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from config.rules import LONGEST_LINE
+from config.line_rules import LONGEST_LINE
 from transforms.records import Flag, Removal
 from transforms.text.notes import flag_rules, places, quoted
 from transforms.text.rules import Hit, Rules

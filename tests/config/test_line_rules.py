@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from config.errors import ConfigError
+from config.line_rules import load_agencies, load_cities, load_rules
 from config.load import shipped
-from config.rules import load_agencies, load_cities, load_rules
 
 RULE = """hygiene:
   - id: pier
