@@ -7,10 +7,16 @@ import json
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from config.rules import Company, Example, Phrase, Rule, Weights
+
 NAME = "newsbeam"
 VERSION = "0.1.0"
 LONGEST_ADDRESS = 8_192
 """Characters. RFC 9110 (4.1) asks all for 8,000; few servers take more than 8 KiB."""
+
+
+LANGUAGE = 2
+"""One more whenever the same rules come to find something else: part of each topic's version."""
 
 
 class Expectation(NamedTuple):
@@ -41,11 +47,44 @@ class Feed(NamedTuple):
 
 
 class Topic(NamedTuple):
-    """One topic of a topics file; a phrase ending in ``*`` stands for any word ending."""
+    """One topic of a topics file; docs/analyst/topics.md tells what its rules mean."""
 
     id: str
     name: str
-    any: tuple[str, ...]
+    any: tuple[str | Rule, ...] = ()
+    """A plain text is a phrase with nothing more to say."""
+    all: tuple[tuple[Rule, ...], ...] = ()
+    """One rule of each must be found."""
+    none: tuple[Rule, ...] = ()
+    mask: tuple[Phrase, ...] = ()
+    not_near: Company | None = None
+    weights: Weights = Weights()
+    min_score: tuple[tuple[int, float], ...] = ()
+    """(words of the text, least score from so many on), ascending."""
+    languages: tuple[str, ...] = ()
+    parent: str | None = None
+    description: str | None = None
+    see: tuple[str, ...] = ()
+    examples_yes: tuple[Example, ...] = ()
+    examples_no: tuple[Example, ...] = ()
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Those of `any`."""
+        return tuple(Phrase(rule) if isinstance(rule, str) else rule for rule in self.any)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What evidence may name as its phrase: each rule that counts, once."""
+        counting = (*self.rules, *(rule for group in self.all for rule in group))
+        return tuple(dict.fromkeys(rule.label for rule in counting))
+
+    @property
+    def deciding(self) -> Topic:
+        """Without what is for people alone."""
+        return self._replace(
+            name="", any=self.rules, description=None, see=(), examples_yes=(), examples_no=()
+        )
 
 
 class Taxonomy(NamedTuple):
@@ -56,9 +95,58 @@ class Taxonomy(NamedTuple):
     @property
     def version(self) -> str:
         """The same topics give the same version, whatever the file looked like."""
-        topics = sorted((topic.id, topic.name, sorted(topic.any)) for topic in self.topics)
-        canonical = json.dumps(topics, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+        return _hash(sorted((topic.id, topic.name, self.topic_version(topic.id))
+                            for topic in self.topics))  # fmt: skip
+
+    def topic_version(self, topic: str) -> str:
+        """The version of one topic: of all that decides on it, its children included.
+
+        Raises:
+            KeyError: there is no such topic.
+        """
+        return self.topic_versions[topic]
+
+    @property
+    def topic_versions(self) -> dict[str, str]:
+        """The version of each topic."""
+        own = {topic.id: _canonical(topic.deciding) for topic in self.topics}
+        return {
+            topic: _hash([LANGUAGE, own[topic], sorted(own[below] for below in self.below(topic))])
+            for topic in own
+        }
+
+    def below(self, topic: str) -> tuple[str, ...]:
+        """The topics whose parent it is, and theirs."""
+        children: dict[str | None, list[str]] = {}
+        for one in self.topics:
+            children.setdefault(one.parent, []).append(one.id)
+        found: dict[str, None] = {}
+        waiting = list(children.get(topic, ()))
+        while waiting:
+            one_below = waiting.pop()
+            if one_below not in found:
+                found[one_below] = None
+                waiting.extend(children.get(one_below, ()))
+        return tuple(found)
+
+    def labels(self, topic: str) -> tuple[str, ...]:
+        """What evidence of a topic may name as its phrase, its children's included."""
+        of = {one.id: one.labels for one in self.topics}
+        return tuple(dict.fromkeys(x for one in (topic, *self.below(topic)) for x in of[one]))
+
+
+def _canonical(topic: Topic) -> str:
+    """The order in which rules stand decides nothing."""
+    parts = {
+        name: sorted(map(repr, value)) if name in ("any", "all", "none", "mask") else repr(value)
+        for name, value in topic._asdict().items()
+    }
+    return json.dumps(parts, ensure_ascii=False, sort_keys=True)
+
+
+def _hash(value: object) -> str:
+    canonical = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 @dataclass(frozen=True)

@@ -247,6 +247,13 @@ class Evidence(NamedTuple):
     end: int
     matched: str
     phrase: str
+    """The rule of the topic, as `config.rules` labels it."""
+    weight: float | None = None
+    """What it counts; None where an earlier version of the program did not say."""
+    part: str | None = None
+    """title, lead, text, dateline or last (`transforms.topics.parts`)."""
+    child: str | None = None
+    """The topic whose rule it is, where it counts for a parent."""
 
 
 class TopicMatch(NamedTuple):

@@ -1,0 +1,141 @@
+"""An article as rules see it: its texts, what was found in them, and what that comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+
+from transforms.matching.nearness import Spans, Text, windows
+from transforms.matching.phrases import Found, Phrases, Span
+from transforms.topics.compiled import Compiled, Counted, Distance, Numbers
+from transforms.topics.parts import Parts, parts
+
+Misses = list[str]
+"""Why places did not count, in words for people."""
+
+
+class Article:
+    """Title and text, searched once for all phrases of all topics."""
+
+    def __init__(
+        self,
+        finder: Phrases,
+        title: str | None,
+        text: str,
+        language: str | None,
+        dateline: tuple[int, int] | None,
+    ) -> None:
+        self.texts = {"title": Text(title or ""), "text": Text(text)}
+        self.language = language.split("-")[0].lower() if language else None
+        self.dateline = dateline
+        self.found: dict[str, Found] = {
+            field: finder.find(one.original, one.folded) for field, one in self.texts.items()
+        }
+
+    @cached_property
+    def parts(self) -> Parts:
+        """Where the parts of the text are."""
+        return parts(self.texts["text"].original, self.dateline)
+
+    def has(self, phrases: Numbers) -> bool:
+        """Whether one of the phrases stands anywhere."""
+        return any(one in found for found in self.found.values() for one in phrases)
+
+    def spans(self, field: str, phrases: Numbers) -> list[Span]:
+        """Where any of the phrases stands."""
+        found = self.found[field]
+        if len(phrases) == 1:
+            return found.get(phrases[0], [])
+        return [span for one in phrases for span in found.get(one, ())]
+
+    def about(self, field: str, phrases: Numbers) -> Spans:
+        """Where any of the phrases stands, to be asked about other places."""
+        return Spans(self.spans(field, phrases))
+
+    def holds(self, topic: Compiled, rules: Iterable[Counted]) -> bool:
+        """Whether one of the rules has a place that counts."""
+        return any(
+            place for rule in rules for field in self.texts for place in self.places(topic, rule, field)
+        )
+
+    def places(
+        self, topic: Compiled, rule: Counted, field: str, misses: Misses | None = None
+    ) -> Iterator[Span]:
+        """The places of a rule that count for a topic."""
+        spans = self._windows(topic, rule, field, misses) if rule.is_near \
+            else self.spans(field, rule.groups[0])  # fmt: skip
+        if not spans:
+            return
+        if rule.languages and self.language and self.language not in rule.languages:
+            _miss(misses, f"{rule.label!r} counts in {', '.join(sorted(rule.languages))} alone, "
+                          f"and the text is in {self.language}")  # fmt: skip
+            return
+        if rule.company and not self.has(rule.company):
+            _miss(misses, f"{rule.label!r} stands there without its company")
+            return
+        if topic.mask and not rule.is_near:
+            spans = self._unmasked(topic, rule, field, spans, misses)
+        for distance in (topic.not_near, rule.not_near):
+            if distance is not None and spans:
+                spans = self._apart(rule, field, spans, distance, misses)
+        yield from spans
+
+    def _windows(
+        self, topic: Compiled, rule: Counted, field: str, misses: Misses | None
+    ) -> list[Span]:
+        masks = self.about(field, topic.mask) if topic.mask else None
+        groups = [
+            [span for span in self.spans(field, group) if masks is None or not masks.hold(span)]
+            for group in rule.groups
+        ]
+        near = rule.rule
+        words, sentence = near.words, near.sentence  # type: ignore[union-attr]
+        found, least = windows(self.texts[field], groups, words, sentence)
+        if not found and misses is not None and any(groups):
+            if least is not None:
+                needs = "one sentence" if sentence else f"{words} words"
+                misses.append(f"{rule.label!r} needs {needs}, found {least} words between")
+            else:
+                shown = [group for group, spans in zip(rule.label.removeprefix("near: ").split(", "),
+                                                       groups, strict=False) if not spans]
+                misses.append(f"{rule.label!r} lacks {' and '.join(shown)} in the {field}")
+        return found
+
+    def _unmasked(
+        self, topic: Compiled, rule: Counted, field: str, spans: list[Span], misses: Misses | None
+    ) -> list[Span]:
+        masks = self.about(field, topic.mask)
+        kept = [span for span in spans if not masks.hold(span)]
+        if misses is not None and len(kept) < len(spans):
+            span = next(span for span in spans if masks.hold(span))
+            mask = next(one for one in masks.spans if one[0] <= span[0] and one[1] >= span[1])
+            misses.append(f"{self.written(field, span)!r} is masked by {self.written(field, mask)!r}")
+        return kept
+
+    def _apart(
+        self, rule: Counted, field: str, spans: list[Span], distance: Distance,
+        misses: Misses | None,
+    ) -> list[Span]:  # fmt: skip
+        others = self.about(field, distance.phrases)
+        if not others.spans:
+            return spans
+        text = self.texts[field]
+        kept = [
+            span
+            for span in spans
+            if not others.any_near(text, span, distance.words, distance.sentence)
+        ]
+        if misses is not None and len(kept) < len(spans):
+            gone = next(span for span in spans if span not in kept)
+            misses.append(f"{self.written(field, gone)!r} stands near what it must not stand near")
+        return kept
+
+    def written(self, field: str, span: Span) -> str:
+        """What stands at a place."""
+        text = self.texts[field]
+        return text.original[slice(*text.folded.origin(*span))]
+
+
+def _miss(misses: Misses | None, text: str) -> None:
+    if misses is not None:
+        misses.append(text)
