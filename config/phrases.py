@@ -1,4 +1,4 @@
-"""Rules of a topics file: phrases, phrases near one another, and lists of them, read and checked."""
+"""Rules of a topics file, read and checked: phrases, those near one another, lists of them."""
 
 from __future__ import annotations
 
@@ -81,6 +81,15 @@ class RuleReader:
     def complained(self) -> bool:
         """Whether anything was wrong so far."""
         return bool(self.document.problems)
+
+    @property
+    def unused(self) -> tuple[tuple[int, str], ...]:
+        """Lists that nothing names, each with its line."""
+        return tuple(
+            (node.start_mark.line + 1, name)
+            for name, node in self.lists.items()
+            if name not in self.used
+        )
 
     def rules(self, node: yaml.Node, about: Given) -> Iterator[tuple[int, Rule]]:
         """The rules of an item, each with its line: one, or those of a list."""
@@ -291,6 +300,14 @@ def _phrase(text: str) -> str:
     if text != stem and len(stem) < SHORTEST_STEM:
         raise ValueError(f"{text!r}; valid: * after {SHORTEST_STEM} characters or more")
     return _literal(text)
+
+
+def is_plain_phrase(text: str) -> bool:
+    """Whether a phrase stands for itself, without `literal`."""
+    try:
+        return bool(_phrase(text))
+    except ValueError:
+        return False
 
 
 def _literal(text: str) -> str:

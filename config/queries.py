@@ -24,9 +24,9 @@ def looks_like_query(text: str) -> str | None:
 
 def _meant(text: str) -> tuple[str, str] | None:
     """The field that says it here, and how."""
-    bare = text.strip("\"“”„«»()")
+    bare = text.strip('"“”„«»()')
     if NEAR.search(text) or re.search(r"~\d+\s*$", text):
-        parts = re.split(r"[,;]", NEAR.sub(",", re.sub(r"~\d+\s*$", "", text)).strip("()\", "))
+        parts = re.split(r"[,;]", NEAR.sub(",", re.sub(r"~\d+\s*$", "", text)).strip('()", '))
         if len(parts) < 2:
             parts = " ".join(parts).split()
         distance = DISTANCE.search(text)

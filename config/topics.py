@@ -5,7 +5,7 @@ What a file says for all of a topic's phrases, and its lists, are resolved into 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -14,16 +14,14 @@ import yaml
 from config.checked import Document
 from config.models import Taxonomy, Topic
 from config.phrases import (
-    LIST_KEYS,
     MOST_PHRASES,
-    PHRASE_KEYS,
     Given,
     RuleReader,
     given,
     language,
     number,
 )
-from config.rules import Company, Example, Phrase, Rule, Weights
+from config.rules import Example, Phrase, Rule, Weights
 
 FILE_KEYS = ("topics", "lists", "defaults")
 DEFAULT_KEYS = ("accents", "variants", "prefix", "languages", "weights", "min_score")
@@ -42,7 +40,9 @@ class TopicsFile(NamedTuple):
     path: str
     taxonomy: Taxonomy
     lines: dict[tuple[str, str, int], int]
-    """The line of a topic's rule, by topic, section (any, all, …) and place there."""
+    """The line of a rule or example, by topic, section (any, …, yes, no) and place there."""
+    unused: tuple[tuple[int, str], ...] = ()
+    """Lists that no topic uses: line and name."""
 
 
 def read_topics(path: str | Path, others: tuple[str, ...] = ("feeds",)) -> TopicsFile:
@@ -59,7 +59,7 @@ def read_topics(path: str | Path, others: tuple[str, ...] = ("feeds",)) -> Topic
     if not topics and not document.problems:
         document.complain(sections.get("topics"), "'topics' lists no topic")
     document.done()
-    return TopicsFile(str(path), Taxonomy(topics), reader.lines)
+    return TopicsFile(str(path), Taxonomy(topics), reader.lines, reader.rules.unused)
 
 
 class _Topics:
@@ -109,7 +109,7 @@ class _Topics:
         not_near = self.rules.company(values.get("not_near"), "'not_near'", about)
         weights = self._weights(values.get("weights"), self.weights)
         min_score = self._min_score(values.get("min_score")) or self.min_score
-        yes, no = self._examples(values.get("examples"))
+        yes, no = self._examples(found, values.get("examples"))
         see = tuple(
             text
             for item in document.sequence(values.get("see"), "'see'")
@@ -120,6 +120,7 @@ class _Topics:
         if topic_id is None or name is None:
             return None
         self.nodes[topic_id] = values | {"": node}
+        self.lines[topic_id, "", 0] = node.start_mark.line + 1
         return Topic(
             topic_id, name, tuple(map(_plain, any_of)), all_of, none_of, mask, not_near, weights,
             min_score, about.languages, parent, description, see, yes, no,
@@ -133,7 +134,11 @@ class _Topics:
         count = 0
         for item in self.document.sequence(values.get(section), f"'{section}'"):
             for line, rule in self.rules.rules(item, about):
-                key = rule._replace(phrase=rule.phrase.casefold()) if isinstance(rule, Phrase) else rule
+                key = (
+                    rule._replace(phrase=rule.phrase.casefold())
+                    if isinstance(rule, Phrase)
+                    else rule
+                )
                 if key in seen:
                     self.document.complain_at(
                         line, f"phrase {rule.label!r} stands twice in topic {topic!r}"
@@ -195,19 +200,19 @@ class _Topics:
                 steps[int(words)] = score
         return tuple(sorted(steps.items()))
 
-    def _examples(self, node: yaml.Node | None) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+    def _examples(
+        self, topic: str, node: yaml.Node | None
+    ) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
         if node is None:
             return (), ()
         values = self.document.mapping(node, "'examples'", ("yes", "no"), ())
-        yes, no = (
-            tuple(
-                example
-                for item in self.document.sequence(values.get(key), f"'{key}'")
-                if (example := self._example(item))
-            )
-            for key in ("yes", "no")
-        )
-        return yes, no
+        found: dict[str, list[Example]] = {"yes": [], "no": []}
+        for key, examples in found.items():
+            for item in self.document.sequence(values.get(key), f"'{key}'"):
+                if (example := self._example(item)) is not None:
+                    self.lines[topic, key, len(examples)] = item.start_mark.line + 1
+                    examples.append(example)
+        return tuple(found["yes"]), tuple(found["no"])
 
     def _example(self, node: yaml.Node) -> Example | None:
         document = self.document
@@ -248,9 +253,8 @@ class _Topics:
 
     def _known(self, node: yaml.Node, topic: str, ids: list[str], what: str) -> None:
         if topic not in ids:
-            self.document.complain(
-                node, f"{what} names no topic of this file: {topic!r}{self.document.hint(topic, ids)}"
-            )
+            hint = self.document.hint(topic, ids)
+            self.document.complain(node, f"{what} names no topic of this file: {topic!r}{hint}")
 
 
 def _circle(topic: str, parents: dict[str, str | None]) -> bool:

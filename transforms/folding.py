@@ -215,7 +215,9 @@ def _left_out(letter: str, mark: str) -> bool:
     return mark <= "\u036f" and unicodedata.name(letter or " ", "").startswith(("LATIN", "GREEK"))
 
 
-_FORMS = {(accents, case): _Forms(accents, case) for accents in (True, False) for case in (True, False)}
+_FORMS = {
+    (accents, case): _Forms(accents, case) for accents in (True, False) for case in (True, False)
+}
 _ASCII = {code: _sign(chr(code)) for code in range(128)}
 _TABLE = np.full(_LAST, _UNKNOWN, np.uint32)
 """The folded form of each code point; from `_LAST` on numbers of `_PIECES`; unknown until met."""

@@ -459,3 +459,6 @@ class DefinedTopic(NamedTuple):
     name: str
     taxonomy_version: str
     definition: tuple[str, ...]
+    """What its evidence may name as its phrase."""
+    rules: str | None = None
+    """JSON of the topic, as a topics file has it."""

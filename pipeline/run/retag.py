@@ -94,7 +94,7 @@ def _execute(
     from transforms.steps.topics import TagAgain
 
     pipeline = beam.Pipeline(runner=chosen.runner, options=chosen.options)
-    columns = ["article_id", "title", "text"]
+    columns = ["article_id", "title", "text", "language"]
     if isinstance(database, DuckLake):  # which workers cannot split, and whose state may move on
         articles = folder.path / "articles.parquet"
         with open_database(database, read_only=True, lock_timeout=lock_timeout) as opened:

@@ -17,8 +17,8 @@ from sinks.connector.tables import Table
 from sinks.staging.shapes import schema_of
 from transforms.records import FeedState, HostRest, Page, Poll, RetaggedArticle, RobotsFile
 
-LAYOUT = "5"
-LAYOUTS = ("1", "2", "3", "4", LAYOUT)
+LAYOUT = "6"
+LAYOUTS = ("1", "2", "3", "4", "5", LAYOUT)
 """All that there ever were; shards name theirs since the fourth."""
 LAYOUT_KEY = b"newsbeam_layout"
 

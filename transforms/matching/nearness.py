@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -139,7 +139,7 @@ def _smallest(found: list[Span]) -> list[Span]:
 
 
 def _overlap(spans: Sequence[Span]) -> bool:
-    return any(one[1] > other[0] for one, other in zip(spans, spans[1:], strict=False))
+    return any(one[1] > other[0] for one, other in pairwise(spans))
 
 
 _UNKNOWN, _NONE, _LETTER, _ALONE = range(4)

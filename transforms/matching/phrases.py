@@ -106,7 +106,7 @@ class Phrases:
                 if written is None:
                     written = original[slice(*text.origin(start, end))]
                 if owner.accents is not None and not (
-                    written.isascii() and owner.accents.isascii()
+                    (written.isascii() and owner.accents.isascii())
                     or folded(written, accents=False) == owner.accents
                 ):  # fmt: skip
                     continue
@@ -120,9 +120,7 @@ class Phrases:
 def _keys(number: int, phrase: Phrase) -> Iterable[tuple[str, _Owner]]:
     stem = phrase.phrase.removesuffix("*")
     open_end = stem != phrase.phrase
-    prefixes = frozenset(
-        one if one == ANY_PREFIX else folded(one).strip() for one in phrase.prefix
-    )
+    prefixes = frozenset(one if one == ANY_PREFIX else folded(one).strip() for one in phrase.prefix)
     for form in forms(stem) if phrase.han else (stem,):
         key = folded(form).strip(" \n")
         if not key:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
+from config.rules import Near
 from transforms.matching.nearness import Spans, Text, windows
 from transforms.matching.phrases import Found, Phrases, Span
 from transforms.topics.compiled import Compiled, Counted, Distance, Numbers
@@ -54,9 +55,8 @@ class Article:
 
     def holds(self, topic: Compiled, rules: Iterable[Counted]) -> bool:
         """Whether one of the rules has a place that counts."""
-        return any(
-            place for rule in rules for field in self.texts for place in self.places(topic, rule, field)
-        )
+        asked = ((rule, field) for rule in rules for field in self.texts)
+        return any(next(self.places(topic, *one), None) is not None for one in asked)
 
     def places(
         self, topic: Compiled, rule: Counted, field: str, misses: Misses | None = None
@@ -89,16 +89,10 @@ class Article:
             for group in rule.groups
         ]
         near = rule.rule
-        words, sentence = near.words, near.sentence  # type: ignore[union-attr]
-        found, least = windows(self.texts[field], groups, words, sentence)
+        assert isinstance(near, Near)
+        found, least = windows(self.texts[field], groups, near.words, near.sentence)
         if not found and misses is not None and any(groups):
-            if least is not None:
-                needs = "one sentence" if sentence else f"{words} words"
-                misses.append(f"{rule.label!r} needs {needs}, found {least} words between")
-            else:
-                shown = [group for group, spans in zip(rule.label.removeprefix("near: ").split(", "),
-                                                       groups, strict=False) if not spans]
-                misses.append(f"{rule.label!r} lacks {' and '.join(shown)} in the {field}")
+            misses.append(_no_window(near, groups, field, least))
         return found
 
     def _unmasked(
@@ -109,7 +103,9 @@ class Article:
         if misses is not None and len(kept) < len(spans):
             span = next(span for span in spans if masks.hold(span))
             mask = next(one for one in masks.spans if one[0] <= span[0] and one[1] >= span[1])
-            misses.append(f"{self.written(field, span)!r} is masked by {self.written(field, mask)!r}")
+            misses.append(
+                f"{self.written(field, span)!r} is masked by {self.written(field, mask)!r}"
+            )
         return kept
 
     def _apart(
@@ -134,6 +130,18 @@ class Article:
         """What stands at a place."""
         text = self.texts[field]
         return text.original[slice(*text.folded.origin(*span))]
+
+
+def _no_window(near: Near, groups: list[list[Span]], field: str, least: int | None) -> str:
+    if least is not None:
+        needs = "one sentence" if near.sentence else f"{near.words} words"
+        return f"{near.label!r} needs {needs}, found {least} words between in the {field}"
+    lacking = (
+        "|".join(phrase.phrase for phrase in group)
+        for group, spans in zip(near.groups, groups, strict=True)
+        if not spans
+    )
+    return f"{near.label!r} lacks {' and '.join(lacking)} in the {field}"
 
 
 def _miss(misses: Misses | None, text: str) -> None:

@@ -116,7 +116,7 @@ class Tagger:
             kept, count = _evidence(article, topic, field, places, children)
             evidence += kept[: MOST_EVIDENCE - len(evidence)]
             matches += count
-        total = score(one.weight for one in evidence)
+        total = score(one.weight or 0 for one in evidence)
         steps = topic.topic.min_score
         words = article.texts["text"].word_count if steps and steps[-1][0] else 0
         least = least_score(steps, words)
@@ -156,9 +156,7 @@ def _places(
     if topic.is_plain:
         found = article.found[field]
         return [(span, rule) for rule in rules for span in found.get(rule.groups[0][0], ())]
-    return [
-        (span, rule) for rule in rules for span in article.places(topic, rule, field, misses)
-    ]
+    return [(span, rule) for rule in rules for span in article.places(topic, rule, field, misses)]
 
 
 def _evidence(
@@ -186,9 +184,7 @@ def _evidence(
                 continue
             part = article.parts.of(field, start)
             weight = rule.weight * getattr(weights, part)
-            found.append(
-                Evidence(field, start, end, original[start:end], rule.label, weight, part)
-            )
+            found.append(Evidence(field, start, end, original[start:end], rule.label, weight, part))
     if not children:
         return found, count
     return _merged(found, field, children)

@@ -55,9 +55,11 @@ def judge_page(task: PageTask, answer: Response, taxonomy: str) -> Page:
 
 
 def retag(articles: list[dict[str, str]], taxonomy: str) -> list[RetaggedArticle]:
-    """The topics of articles of the database (article_id, title, text)."""
+    """The topics of articles of the database (article_id, title, text, language)."""
     tag = tagger_at(taxonomy).tag
     return [
-        RetaggedArticle(article["article_id"], tag(article["title"], article["text"]))
+        RetaggedArticle(
+            article["article_id"], tag(article["title"], article["text"], article["language"])
+        )
         for article in articles
     ]
