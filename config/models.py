@@ -95,8 +95,8 @@ class Taxonomy(NamedTuple):
     @property
     def version(self) -> str:
         """The same topics give the same version, whatever the file looked like."""
-        return _hash(sorted((topic.id, topic.name, self.topic_version(topic.id))
-                            for topic in self.topics))  # fmt: skip
+        versions = self.topic_versions
+        return _hash(sorted((one.id, one.name, versions[one.id]) for one in self.topics))
 
     def topic_version(self, topic: str) -> str:
         """The version of one topic: of all that decides on it, its children included.
@@ -109,30 +109,33 @@ class Taxonomy(NamedTuple):
     @property
     def topic_versions(self) -> dict[str, str]:
         """The version of each topic."""
-        own = {topic.id: _canonical(topic.deciding) for topic in self.topics}
+        own = {topic.id: _hash(_canonical(topic.deciding)) for topic in self.topics}
+        below = self.families
         return {
-            topic: _hash([LANGUAGE, own[topic], sorted(own[below] for below in self.below(topic))])
+            topic: _hash([LANGUAGE, own[topic], sorted(own[one] for one in below[topic])])
             for topic in own
         }
 
-    def below(self, topic: str) -> tuple[str, ...]:
-        """The topics whose parent it is, and theirs."""
-        children: dict[str | None, list[str]] = {}
-        for one in self.topics:
-            children.setdefault(one.parent, []).append(one.id)
-        found: dict[str, None] = {}
-        waiting = list(children.get(topic, ()))
-        while waiting:
-            one_below = waiting.pop()
-            if one_below not in found:
-                found[one_below] = None
-                waiting.extend(children.get(one_below, ()))
-        return tuple(found)
+    @property
+    def families(self) -> dict[str, tuple[str, ...]]:
+        """By topic: those whose parent it is, and theirs."""
+        parents = {topic.id: topic.parent for topic in self.topics}
+        below: dict[str, dict[str, None]] = {topic: {} for topic in parents}
+        for topic in parents:
+            above = parents[topic]
+            while above in below and topic not in below[above]:
+                below[above][topic] = None
+                above = parents[above]
+        return {topic: tuple(found) for topic, found in below.items()}
 
-    def labels(self, topic: str) -> tuple[str, ...]:
-        """What evidence of a topic may name as its phrase, its children's included."""
-        of = {one.id: one.labels for one in self.topics}
-        return tuple(dict.fromkeys(x for one in (topic, *self.below(topic)) for x in of[one]))
+    @property
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """By topic: what its evidence may name as its phrase, its children's included."""
+        own = {topic.id: topic.labels for topic in self.topics}
+        return {
+            topic: tuple(dict.fromkeys(x for one in (topic, *below) for x in own[one]))
+            for topic, below in self.families.items()
+        }
 
 
 def _canonical(topic: Topic) -> str:

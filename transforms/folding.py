@@ -61,8 +61,8 @@ class Folded(NamedTuple):
     text: str
     starts: Places | None = None
     ends: Places | None = None
-    accented: bool = False
-    """Whether the original has accents that are folded here."""
+    accents: bytes | None = None
+    """For each of its characters whether accents are folded in it; None where in none."""
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
         """The span of the original text behind a span of the folded one."""
@@ -92,13 +92,16 @@ def fold(text: str) -> Folded:
     if (unknown := found == _UNKNOWN).any():
         _learn(np.unique(codes[unknown]).tolist())
         found = _TABLE[codes]
-    accented = bool(_ACCENTED[codes].any())
+    accented = _ACCENTED[codes]
     starts: Places | None = None
     ends: Places | None = None
     if (found >= _LAST).any():
-        found, starts, ends = _spread(text, found)
+        found, starts, ends = _spread(text, found, accented)
     found, starts, ends = _joined(found, starts, ends)
-    return Folded(found.tobytes().decode("utf-32-le"), starts, ends, accented)
+    accents = None
+    if accented.any():
+        accents = (accented if starts is None else accented[starts]).tobytes()
+    return Folded(found.tobytes().decode("utf-32-le"), starts, ends, accents)
 
 
 def is_word(char: str) -> bool:
@@ -107,7 +110,7 @@ def is_word(char: str) -> bool:
     return letter and not UNSPACED.match(char)
 
 
-def _spread(text: str, found: Codes) -> tuple[Codes, Places, Places]:
+def _spread(text: str, found: Codes, accented: NDArray[np.bool_]) -> tuple[Codes, Places, Places]:
     """Characters that become none or several, and marks joined to what they stand on."""
     ends = np.arange(1, len(found) + 1)
     pieces = list(_PIECES)
@@ -122,6 +125,7 @@ def _spread(text: str, found: Codes) -> tuple[Codes, Places, Places]:
                 found[first] = _LAST + len(pieces)
                 pieces.append(piece)
             ends[first] = cluster.end()
+            accented[first] = True
     special = np.flatnonzero(found >= _LAST)
     numbers, which = np.unique(found[special] - _LAST, return_inverse=True)
     chosen = [pieces[number] for number in numbers.tolist()]

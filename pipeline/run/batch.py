@@ -257,7 +257,7 @@ def _archived(task: FeedTask) -> ConfiguredFeed:
 
 def defined(taxonomy: Taxonomy) -> dict[str, Any]:
     """Topics, and what names them all, as a run's plan notes them."""
-    version = taxonomy.version
+    version, labels = taxonomy.version, taxonomy.labels
     return {
         "taxonomy_version": version,
         "topics": [
@@ -265,7 +265,7 @@ def defined(taxonomy: Taxonomy) -> dict[str, Any]:
                 topic.id,
                 topic.name,
                 version,
-                taxonomy.labels(topic.id),
+                labels[topic.id],
                 json.dumps(written(topic), ensure_ascii=False),
             )._asdict()
             for topic in taxonomy.topics

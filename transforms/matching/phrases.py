@@ -68,10 +68,12 @@ class Phrases:
         found: Found = {}
         content, plain, word = text.text, self._plain, _WORD
         length = len(content)
-        accented, exact = text.accented, self._exact
+        accents, exact = text.accents, self._exact
         for key, start, end in self._automaton.find_matches_as_indexes(content, overlapping=True):
             phrase = plain[key]
-            if phrase >= 0 and not (accented and exact[key]):
+            if phrase >= 0 and (
+                accents is None or not exact[key] or accents.find(1, start, end) < 0
+            ):
                 if (
                     (not start or not word[content[start - 1]] or not word[content[start]])
                     and (end == length or not word[content[end]] or not word[content[end - 1]])

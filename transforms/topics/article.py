@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cached_property
 
 from config.rules import Near
@@ -32,6 +32,9 @@ class Article:
         self.found: dict[str, Found] = {
             field: finder.find(one.original, one.folded) for field, one in self.texts.items()
         }
+        self.fields = [field for field, found in self.found.items() if found]
+        self.numbers = {number for found in self.found.values() for number in found}
+        self._masks: dict[tuple[str, str], Spans] = {}
 
     @cached_property
     def parts(self) -> Parts:
@@ -40,7 +43,7 @@ class Article:
 
     def has(self, phrases: Numbers) -> bool:
         """Whether one of the phrases stands anywhere."""
-        return any(one in found for found in self.found.values() for one in phrases)
+        return not self.numbers.isdisjoint(phrases)
 
     def spans(self, field: str, phrases: Numbers) -> list[Span]:
         """Where any of the phrases stands."""
@@ -55,39 +58,39 @@ class Article:
 
     def holds(self, topic: Compiled, rules: Iterable[Counted]) -> bool:
         """Whether one of the rules has a place that counts."""
-        asked = ((rule, field) for rule in rules for field in self.texts)
-        return any(next(self.places(topic, *one), None) is not None for one in asked)
+        return any(self.places(topic, rule, field) for rule in rules for field in self.fields)
 
     def places(
         self, topic: Compiled, rule: Counted, field: str, misses: Misses | None = None
-    ) -> Iterator[Span]:
+    ) -> list[Span]:
         """The places of a rule that count for a topic."""
-        spans = self._windows(topic, rule, field, misses) if rule.is_near \
-            else self.spans(field, rule.groups[0])  # fmt: skip
+        if rule.is_near:
+            spans = self._windows(topic, rule, field, misses)
+        else:
+            spans = self.found[field].get(rule.groups[0][0], [])
         if not spans:
-            return
-        if rule.languages and self.language and self.language not in rule.languages:
-            _miss(misses, f"{rule.label!r} counts in {', '.join(sorted(rule.languages))} alone, "
-                          f"and the text is in {self.language}")  # fmt: skip
-            return
-        if rule.company and not self.has(rule.company):
-            _miss(misses, f"{rule.label!r} stands there without its company")
-            return
+            return []
+        if not rule.is_free:
+            if rule.languages and self.language and self.language not in rule.languages:
+                some = ", ".join(sorted(rule.languages))
+                _miss(misses, f"{rule.label!r} counts in {some}, the text is in {self.language}")
+                return []
+            if rule.company and not self.has(rule.company):
+                _miss(misses, f"{rule.label!r} stands there without its company")
+                return []
         if topic.mask and not rule.is_near:
-            spans = self._unmasked(topic, rule, field, spans, misses)
+            spans = self._unmasked(topic, field, spans, misses)
         for distance in (topic.not_near, rule.not_near):
             if distance is not None and spans:
-                spans = self._apart(rule, field, spans, distance, misses)
-        yield from spans
+                spans = self._apart(field, spans, distance, misses)
+        return spans
 
     def _windows(
         self, topic: Compiled, rule: Counted, field: str, misses: Misses | None
     ) -> list[Span]:
-        masks = self.about(field, topic.mask) if topic.mask else None
-        groups = [
-            [span for span in self.spans(field, group) if masks is None or not masks.hold(span)]
-            for group in rule.groups
-        ]
+        groups = [self.spans(field, group) for group in rule.groups]
+        if topic.mask and any(groups):
+            groups = [self._unmasked(topic, field, spans, misses) for spans in groups]
         near = rule.rule
         assert isinstance(near, Near)
         found, least = windows(self.texts[field], groups, near.words, near.sentence)
@@ -96,34 +99,35 @@ class Article:
         return found
 
     def _unmasked(
-        self, topic: Compiled, rule: Counted, field: str, spans: list[Span], misses: Misses | None
+        self, topic: Compiled, field: str, spans: list[Span], misses: Misses | None
     ) -> list[Span]:
-        masks = self.about(field, topic.mask)
+        key = (topic.id, field)
+        if key not in self._masks:
+            self._masks[key] = self.about(field, topic.mask)
+        masks = self._masks[key]
+        if not masks.spans:
+            return spans
         kept = [span for span in spans if not masks.hold(span)]
         if misses is not None and len(kept) < len(spans):
             span = next(span for span in spans if masks.hold(span))
             mask = next(one for one in masks.spans if one[0] <= span[0] and one[1] >= span[1])
-            misses.append(
-                f"{self.written(field, span)!r} is masked by {self.written(field, mask)!r}"
-            )
+            by = self.written(field, mask)
+            misses.append(f"{self.written(field, span)!r} is masked by {by!r}")
         return kept
 
     def _apart(
-        self, rule: Counted, field: str, spans: list[Span], distance: Distance,
-        misses: Misses | None,
-    ) -> list[Span]:  # fmt: skip
+        self, field: str, spans: list[Span], distance: Distance, misses: Misses | None
+    ) -> list[Span]:
         others = self.about(field, distance.phrases)
         if not others.spans:
             return spans
-        text = self.texts[field]
-        kept = [
-            span
-            for span in spans
-            if not others.any_near(text, span, distance.words, distance.sentence)
-        ]
+        text, reach = self.texts[field], distance[1:]
+        kept = [span for span in spans if not others.any_near(text, span, *reach)]
         if misses is not None and len(kept) < len(spans):
             gone = next(span for span in spans if span not in kept)
-            misses.append(f"{self.written(field, gone)!r} stands near what it must not stand near")
+            other = next(one for one in others.spans if text.near(gone, one, *reach))
+            by = self.written(field, other)
+            misses.append(f"{self.written(field, gone)!r} stands near {by!r}")
         return kept
 
     def written(self, field: str, span: Span) -> str:

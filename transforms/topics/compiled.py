@@ -29,11 +29,10 @@ class Counted(NamedTuple):
     languages: frozenset[str]
     company: Numbers
     not_near: Distance | None
-
-    @property
-    def is_near(self) -> bool:
-        """Whether it is of phrases near one another."""
-        return len(self.groups) > 1
+    is_near: bool
+    """Whether it is of phrases near one another."""
+    is_free: bool
+    """Whether it is a phrase that counts wherever it is found, but for what its topic says."""
 
 
 class Compiled(NamedTuple):
@@ -47,8 +46,8 @@ class Compiled(NamedTuple):
     mask: Numbers
     not_near: Distance | None
     weights: Weights
-    is_plain: bool
-    """Whether its phrases need nothing but to be found."""
+    watched: frozenset[int]
+    """Phrases of none, mask and not_near: without them a rule that is free counts where it is."""
 
     @property
     def counting(self) -> Iterable[Counted]:
@@ -75,29 +74,31 @@ class Rules:
     def _topic(self, topic: Topic) -> Compiled:
         any_of = tuple(map(self._counted, topic.rules))
         not_near = self._distance(topic.not_near)
-        plain = not (topic.all or topic.none or topic.mask or not_near) and not any(
-            one.is_near or one.languages or one.company or one.not_near for one in any_of
-        )
+        none = tuple(map(self._counted, topic.none))
+        mask = self._all(topic.mask)
+        watched = {number for one in none for group in one.groups for number in group}
+        watched |= {*mask, *(not_near.phrases if not_near else ())}
         return Compiled(
             topic.id,
             topic,
             any_of,
             tuple(tuple(map(self._counted, group)) for group in topic.all),
-            tuple(map(self._counted, topic.none)),
-            self._all(topic.mask),
+            none,
+            mask,
             not_near,
             topic.weights,
-            plain,
+            frozenset(watched),
         )
 
     def _counted(self, rule: Rule) -> Counted:
         languages = frozenset(rule.languages)
         if isinstance(rule, Near):
             groups = tuple(map(self._all, rule.groups))
-            return Counted(groups, rule, rule.label, rule.weight, languages, (), None)
+            return Counted(groups, rule, rule.label, rule.weight, languages, (), None, True, False)
+        free = not (languages or rule.company or rule.not_near)
         return Counted(
             ((self._number(rule),),), rule, rule.label, rule.weight, languages,
-            self._all(rule.company), self._distance(rule.not_near),
+            self._all(rule.company), self._distance(rule.not_near), False, free,
         )  # fmt: skip
 
     def _distance(self, company: Company | None) -> Distance | None:

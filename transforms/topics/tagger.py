@@ -75,15 +75,18 @@ class Tagger:
         return tuple(sorted(verdicts, key=lambda one: (-one.applies, -one.score, one.topic)))
 
     def _verdicts(self, article: Article, misses: dict[str, Misses] | None) -> list[Verdict]:
-        touched: dict[int, dict[int, Counted]] = {}
-        for found in article.found.values():
-            for phrase in found:
-                for place, rule in self._rules.uses[phrase]:
-                    touched.setdefault(place, {})[id(rule)] = rule
+        touched: dict[int, list[Counted]] = {}
+        uses = self._rules.uses
+        for number in article.numbers:
+            for place, rule in uses[number]:
+                if place not in touched:
+                    touched[place] = [rule]
+                elif not rule.is_near or not any(one is rule for one in touched[place]):
+                    touched[place].append(rule)
         topics = self._rules.topics
         if not self._family:
             return [
-                self._verdict(article, topics[place], rules.values(), (), misses)
+                self._verdict(article, topics[place], rules, (), misses)
                 for place, rules in touched.items()
             ]
         done: dict[str, Verdict] = {}
@@ -93,7 +96,7 @@ class Tagger:
             children = below.get(topic.id, ())
             if place not in touched and not children:
                 continue
-            rules = touched.get(place, {}).values()
+            rules = touched.get(place, [])
             done[topic.id] = verdict = self._verdict(article, topic, rules, children, misses)
             if verdict.applies and topic.topic.parent:
                 below.setdefault(topic.topic.parent, []).append(verdict)
@@ -103,20 +106,29 @@ class Tagger:
         self,
         article: Article,
         topic: Compiled,
-        rules: Iterable[Counted],
+        rules: list[Counted],
         children: Iterable[Verdict],
         misses: dict[str, Misses] | None,
     ) -> Verdict:
         missed = None if misses is None else misses.setdefault(topic.id, [])
-        allowed = topic.is_plain or _allowed(article, topic, missed)
+        simple = not topic.all and (topic.watched.isdisjoint(article.numbers) or not topic.watched)
+        allowed = simple or _allowed(article, topic, missed)
         evidence: list[Evidence] = []
         matches = 0
-        for field in article.texts:
-            places = _places(article, topic, rules, field, missed) if allowed else []
-            kept, count = _evidence(article, topic, field, places, children)
-            evidence += kept[: MOST_EVIDENCE - len(evidence)]
-            matches += count
-        total = score(one.weight or 0 for one in evidence)
+        for field in article.fields:
+            places: list[tuple[Span, Counted]] = []
+            for rule in rules if allowed else ():
+                if simple and rule.is_free:
+                    spans = article.found[field].get(rule.groups[0][0], ())
+                else:
+                    spans = article.places(topic, rule, field, missed)
+                for span in spans:
+                    places.append((span, rule))
+            if places or children:
+                kept, count = _evidence(article, topic, field, places, children)
+                evidence += kept[: MOST_EVIDENCE - len(evidence)]
+                matches += count
+        total = score([one.weight or 0 for one in evidence])
         steps = topic.topic.min_score
         words = article.texts["text"].word_count if steps and steps[-1][0] else 0
         least = least_score(steps, words)
@@ -146,19 +158,6 @@ def _allowed(article: Article, topic: Compiled, misses: Misses | None) -> bool:
     return True
 
 
-Placed = tuple[int, int, int, Counted]
-"""Start, negative end, and order of a place in a folded text, and its rule."""
-
-
-def _places(
-    article: Article, topic: Compiled, rules: Iterable[Counted], field: str, misses: Misses | None
-) -> list[tuple[Span, Counted]]:
-    if topic.is_plain:
-        found = article.found[field]
-        return [(span, rule) for rule in rules for span in found.get(rule.groups[0][0], ())]
-    return [(span, rule) for rule in rules for span in article.places(topic, rule, field, misses)]
-
-
 def _evidence(
     article: Article,
     topic: Compiled,
@@ -167,7 +166,8 @@ def _evidence(
     children: Iterable[Verdict],
 ) -> tuple[list[Evidence], int]:
     """What the places come to, each once, and how many there are."""
-    places.sort(key=lambda one: (one[0][0], -one[0][1]))
+    if len(places) > 1:
+        places.sort(key=lambda one: (one[0][0], -one[0][1]))
     text, weights = article.texts[field], topic.weights
     origin, original = text.folded.origin, text.original
     found: list[Evidence] = []
