@@ -49,7 +49,7 @@ Codes = NDArray[np.uint32]
 Places = NDArray[np.int64]
 
 _LAST = 0x110000
-_UNKNOWN, _MARK = 0xFFFFFFFF, 0xFFFFFFFE
+_MARK = 0xFFFFFFFF
 _SPACE, _LINE_END = 0x20, 0x0A
 _MOST_KEPT = 200_000
 """Folded forms that are remembered; a text may hold as many as it likes."""
@@ -88,20 +88,30 @@ def fold(text: str) -> Folded:
         if "  " not in line:
             return Folded(line)
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    found = _TABLE[codes]
-    if (unknown := found == _UNKNOWN).any():
-        _learn(np.unique(codes[unknown]).tolist())
-        found = _TABLE[codes]
-    accented = _ACCENTED[codes]
+    traits = _TRAITS.take(codes)
+    every = int(np.bitwise_or.reduce(traits, initial=0))
+    if every & _NEW:
+        _learn(np.unique(codes[traits & _NEW > 0]).tolist())
+        traits = _TRAITS.take(codes)
+        every = int(np.bitwise_or.reduce(traits, initial=0))
+    found = _TABLE.take(codes)
     starts: Places | None = None
     ends: Places | None = None
-    if (found >= _LAST).any():
+    accented = traits & _ACCENTED > 0 if every & _ACCENTED else None
+    if every & _SPECIAL:
         found, starts, ends = _spread(text, found, accented)
-    found, starts, ends = _joined(found, starts, ends)
-    accents = None
-    if accented.any():
-        accents = (accented if starts is None else accented[starts]).tobytes()
-    return Folded(found.tobytes().decode("utf-32-le"), starts, ends, accents)
+    line = found.tobytes().decode("utf-32-le")
+    if every & _ENDS_LINES or "  " in line:
+        spaced = line.replace("\n", " ")
+        if "  " in spaced:
+            found, starts, ends = _joined(found, starts, ends)
+            line = found.tobytes().decode("utf-32-le")
+        else:
+            line = spaced
+    if accented is None:
+        return Folded(line, starts, ends)
+    accents = accented if starts is None else accented[starts]
+    return Folded(line, starts, ends, accents.tobytes())
 
 
 def is_word(char: str) -> bool:
@@ -110,7 +120,9 @@ def is_word(char: str) -> bool:
     return letter and not UNSPACED.match(char)
 
 
-def _spread(text: str, found: Codes, accented: NDArray[np.bool_]) -> tuple[Codes, Places, Places]:
+def _spread(
+    text: str, found: Codes, accented: NDArray[np.bool_] | None
+) -> tuple[Codes, Places, Places]:
     """Characters that become none or several, and marks joined to what they stand on."""
     ends = np.arange(1, len(found) + 1)
     pieces = list(_PIECES)
@@ -125,7 +137,8 @@ def _spread(text: str, found: Codes, accented: NDArray[np.bool_]) -> tuple[Codes
                 found[first] = _LAST + len(pieces)
                 pieces.append(piece)
             ends[first] = cluster.end()
-            accented[first] = True
+            if accented is not None:
+                accented[first] = True
     special = np.flatnonzero(found >= _LAST)
     numbers, which = np.unique(found[special] - _LAST, return_inverse=True)
     chosen = [pieces[number] for number in numbers.tolist()]
@@ -149,11 +162,7 @@ def _joined(
     """Each run of spaces and line ends as one: a space, or where a line is empty a line end."""
     line_ends = found == _LINE_END
     spaces = line_ends | (found == _SPACE)
-    runs = spaces[1:] & spaces[:-1]
-    if not runs.any():
-        found[line_ends] = _SPACE
-        return found, starts, ends
-    kept = np.append(True, ~runs)
+    kept = np.append(True, ~(spaces[1:] & spaces[:-1]))
     firsts = np.flatnonzero(kept)
     lines = np.add.reduceat(line_ends, firsts, dtype=np.int64)
     joined = found[firsts]
@@ -223,10 +232,12 @@ _FORMS = {
     (accents, case): _Forms(accents, case) for accents in (True, False) for case in (True, False)
 }
 _ASCII = {code: _sign(chr(code)) for code in range(128)}
-_TABLE = np.full(_LAST, _UNKNOWN, np.uint32)
-"""The folded form of each code point; from `_LAST` on numbers of `_PIECES`; unknown until met."""
-_ACCENTED = np.zeros(_LAST, bool)
-"""Of those known: whether accents are folded in them, or may be in what they join."""
+_TABLE = np.zeros(_LAST, np.uint32)
+"""The folded form of each code point; from `_LAST` on numbers of `_PIECES`."""
+_NEW, _SPECIAL, _ENDS_LINES, _ACCENTED = 1, 2, 4, 8
+_TRAITS = np.full(_LAST, _NEW, np.uint8)
+"""Of each code point: whether it was never met, is no one character folded, ends a line, or has
+accents that are folded, or may join one that has."""
 _PIECES = [""]
 _NUMBERS = {"": 0}
 
@@ -235,8 +246,8 @@ def _learn(codes: list[int]) -> None:
     for code in codes:
         char = chr(code)
         piece = _FORMS[True, True][char]
-        _ACCENTED[code] = bool(MARKS.match(char)) or piece != _FORMS[False, True][char]
-        if MARKS.match(char):
+        mark = MARKS.match(char) is not None
+        if mark:
             _TABLE[code] = _MARK
         elif len(piece) == 1:
             _TABLE[code] = ord(piece)
@@ -245,3 +256,9 @@ def _learn(codes: list[int]) -> None:
                 _NUMBERS[piece] = len(_PIECES)
                 _PIECES.append(piece)
             _TABLE[code] = _LAST + _NUMBERS[piece]
+        accents = mark or piece != _FORMS[False, True][char]
+        _TRAITS[code] = (
+            (_SPECIAL if mark or len(piece) != 1 else 0)
+            | (_ENDS_LINES if piece == "\n" else 0)
+            | (_ACCENTED if accents else 0)
+        )
