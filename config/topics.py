@@ -62,6 +62,18 @@ def read_topics(path: str | Path, others: tuple[str, ...] = ("feeds",)) -> Topic
     return TopicsFile(str(path), Taxonomy(topics), reader.lines, reader.rules.unused)
 
 
+def excerpt(file: TopicsFile, topic: str) -> str:
+    """The lines of a topic, comments kept, as a file of its own."""
+    lines = Path(file.path).read_text(encoding="utf-8-sig").splitlines()
+    starts = sorted({file.lines[one.id, "", 0] for one in file.taxonomy.topics})
+    start = file.lines[topic, "", 0]
+    end = next((one - 1 for one in starts if one > start), len(lines))
+    kept = lines[start - 1 : end]
+    while kept and (not kept[-1].strip() or kept[-1].lstrip().startswith("#")):
+        kept.pop()
+    return "\n".join(["topics:", *kept])
+
+
 class _Topics:
     """Makes topics of nodes, and complains to the document."""
 
