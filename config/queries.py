@@ -24,6 +24,8 @@ def looks_like_query(text: str) -> str | None:
 
 def _meant(text: str) -> tuple[str, str] | None:
     """The field that says it here, and how."""
+    if re.search(r"^/.+/[a-z]{0,4}$", text):
+        return "any", "any: [each form], with * for any ending"
     bare = text.strip('"“”„«»()')
     if NEAR.search(text) or re.search(r"~\d+\s*$", text):
         parts = re.split(r"[,;]", NEAR.sub(",", re.sub(r"~\d+\s*$", "", text)).strip('()", '))
@@ -38,8 +40,6 @@ def _meant(text: str) -> tuple[str, str] | None:
         parts = re.split(sign, text.strip("()"))
         if len(parts) > 1 and all(parts):
             return field, f"{field}: {_listed(parts)}"
-    if re.search(r"^/.+/[a-z]{0,4}$", text):
-        return "any", "any: [each form], with * for any ending"
     if re.search(r"^-\w", text):
         return "none", f"none: {_listed([text[1:]])}"
     if re.search(r"^\+\w", text):

@@ -1,4 +1,4 @@
-"""docs/analyst/topics.md teaches what is so: its files load, nothing in them is odd, examples hold."""
+"""docs/analyst/topics.md teaches what is so: its files load, and their examples hold."""
 
 from __future__ import annotations
 
