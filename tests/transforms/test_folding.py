@@ -42,12 +42,6 @@ def test_accents_are_marked_wherever_they_are_folded(text):
         assert len(found.accents) == len(found.text)
 
 
-@given(st.text() | TRICKY)
-def test_folding_what_is_folded_changes_nothing(text):
-    once = folded(text)
-    assert folded(once.replace("\n", "\n\n")) == once
-
-
 @pytest.mark.parametrize(
     ("text", "every", "with_accents"),
     [
