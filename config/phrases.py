@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple, cast
 
-import langcodes
 import yaml
 
 from config.checked import Document
-from config.queries import looks_like_query
-from config.rules import MOST_WORDS_NEAR, PREFIXES, WORDS_NEAR, Company, Near, Phrase, Rule
+from config.phrase_values import (
+    accents_word,
+    case_word,
+    keys_of,
+    language,
+    literal_phrase,
+    number,
+    plain_phrase,
+    prefixes,
+    truth,
+    variants_word,
+)
+from config.rules import MOST_WORDS_NEAR, WORDS_NEAR, Company, Near, Phrase, Rule
 
 PHRASE_KEYS = (
     "phrase", "case", "accents", "variants", "prefix", "weight", "languages", "with", "not_near",
@@ -19,14 +29,9 @@ PHRASE_KEYS = (
 NEAR_KEYS = ("near", "words", "sentence", "weight", "languages")
 LIST_KEYS = ("list",)
 COMPANY_KEYS = ("phrases", "words", "sentence")
-SHORTEST_STEM = 3
-LONGEST_PHRASE = 200
 MOST_GROUPS = 6
-MOST_PREFIXES = 100
 MOST_PHRASES = 250_000
 """Of a file, those of lists wherever they are used. 100,000 take 200 MB and two seconds."""
-TATWEEL = "\u0640"
-"""It stretches Arabic words, counts as a letter, and is ignored when texts are compared."""
 
 
 class Given(NamedTuple):
@@ -40,9 +45,9 @@ class Given(NamedTuple):
 
 def given(document: Document, values: dict[str, yaml.Node], before: Given) -> Given:
     """What stands in a mapping for its phrases, over what was said before."""
-    accents = document.parsed(values.get("accents"), "'accents'", _accents)
-    han = document.parsed(values.get("variants"), "'variants'", _variants)
-    prefix = _prefixes(document, values.get("prefix"))
+    accents = document.parsed(values.get("accents"), "'accents'", accents_word)
+    han = document.parsed(values.get("variants"), "'variants'", variants_word)
+    prefix = prefixes(document, values.get("prefix"))
     languages = tuple(
         cast(str, tag)
         for item in document.sequence(values.get("languages"), "'languages'")
@@ -93,14 +98,14 @@ class RuleReader:
 
     def rules(self, node: yaml.Node, about: Given) -> Iterator[tuple[int, Rule]]:
         """The rules of an item, each with its line: one, or those of a list."""
-        values = _values(node)
+        values = keys_of(node)
         if "list" in values:
             for item in self._listed(node):
                 yield from self.rules(item, about)
         elif "near" in values:
             if (rule := self._near(node, about)) is not None:
                 yield node.start_mark.line + 1, rule
-        elif (phrase := self._phrase(node, about)) is not None:
+        elif (phrase := self._read_phrase(node, about)) is not None:
             yield node.start_mark.line + 1, phrase
 
     def phrases(
@@ -119,7 +124,7 @@ class RuleReader:
             return None
         listed: yaml.Node | None = node
         words, sentence = float(WORDS_NEAR), False
-        if isinstance(node, yaml.MappingNode) and "list" not in _values(node):
+        if isinstance(node, yaml.MappingNode) and "list" not in keys_of(node):
             values = self.document.mapping(node, what, COMPANY_KEYS, ("phrases",))
             listed = values.get("phrases")
             words, sentence = self._reach(values)
@@ -143,7 +148,7 @@ class RuleReader:
             return
         self.used.add(name)
         for item in self.document.sequence(self.lists[name], f"list {name!r}"):
-            if "list" in _values(item):
+            if "list" in keys_of(item):
                 self.document.complain(item, "a list holds no other list")
             elif not self.full:
                 yield item
@@ -171,7 +176,7 @@ class RuleReader:
 
     def _reach(self, values: dict[str, yaml.Node]) -> tuple[float, bool]:
         words = number(self.document, values.get("words"), "'words'", 0, MOST_WORDS_NEAR)
-        sentence = bool(self.document.parsed(values.get("sentence"), "'sentence'", _truth))
+        sentence = bool(self.document.parsed(values.get("sentence"), "'sentence'", truth))
         if words is not None and sentence:
             self.document.complain(values["words"], "either 'words' or 'sentence', not both")
         return WORDS_NEAR if words is None else words, sentence
@@ -180,23 +185,25 @@ class RuleReader:
         weight = number(self.document, values.get("weight"), "'weight'", 0.01, 100)
         return 1.0 if weight is None else weight
 
-    def _phrase(self, node: yaml.Node, about: Given) -> Phrase | None:
+    def _read_phrase(self, node: yaml.Node, about: Given) -> Phrase | None:
         document = self.document
         if not isinstance(node, yaml.MappingNode):
-            text = document.parsed(node, "a phrase", _phrase)
+            text = document.parsed(node, "a phrase", plain_phrase)
             self.count += 1
             if text is None:
                 return None
             return Phrase(cast(str, text), False, *about[:3], languages=about.languages)
         values = document.mapping(node, "a phrase", PHRASE_KEYS, ("phrase",))
-        literal = bool(document.parsed(values.get("literal"), "'literal'", _truth))
-        text = document.parsed(values.get("phrase"), "a phrase", _literal if literal else _phrase)
-        case = document.parsed(values.get("case"), "'case'", _case) == "exact"
+        literal = bool(document.parsed(values.get("literal"), "'literal'", truth))
+        text = document.parsed(
+            values.get("phrase"), "a phrase", literal_phrase if literal else plain_phrase
+        )
+        case = document.parsed(values.get("case"), "'case'", case_word) == "exact"
         weight = self._weight(values)
         told = given(document, values, about)
         company = self.company(values.get("with"), "'with'", about) if "with" in values else None
         if company is not None and isinstance(values["with"], yaml.MappingNode) \
-                and "list" not in _values(values["with"]):  # fmt: skip
+                and "list" not in keys_of(values["with"]):  # fmt: skip
             document.complain(values["with"], "'with' lists phrases that stand anywhere; "
                               "{near: [one, other]} says how near")  # fmt: skip
         not_near = self.company(values.get("not_near"), "'not_near'", about)
@@ -207,113 +214,3 @@ class RuleReader:
             cast(str, text), case, told.fold_accents, told.han, told.prefix, weight,
             told.languages, company.phrases if company else (), not_near,
         )  # fmt: skip
-
-
-def language(text: str) -> str:
-    """The primary tag of a language: zh for zh-Hant.
-
-    Raises:
-        ValueError: it is no BCP 47 tag.
-    """
-    if not langcodes.tag_is_valid(text):
-        raise ValueError(f"{text!r} is no BCP 47 tag; valid: such as en, pt or zh")
-    return langcodes.standardize_tag(text).split("-")[0]
-
-
-def number(
-    document: Document, node: yaml.Node | None, what: str, least: float, most: float
-) -> float | None:
-    """A number within bounds."""
-
-    def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
-        if not least <= value <= most:
-            raise ValueError(f"{text!r}; valid: a number from {least:g} to {most:g}")
-        return value
-
-    return cast("float | None", document.parsed(node, what, read))
-
-
-def _values(node: yaml.Node) -> set[str]:
-    if not isinstance(node, yaml.MappingNode):
-        return set()
-    return {str(key.value) for key, _ in node.value}
-
-
-def _prefixes(document: Document, node: yaml.Node | None) -> tuple[str, ...] | None:
-    if node is None:
-        return None
-    if isinstance(node, yaml.ScalarNode):
-        return cast("tuple[str, ...] | None", document.parsed(node, "'prefix'", _named_prefix))
-    found = tuple(
-        prefix
-        for item in document.sequence(node, "'prefix'")
-        if (prefix := document.text(item, "a prefix"))
-    )
-    if len(found) > MOST_PREFIXES or any(len(prefix) > 20 for prefix in found):
-        document.complain(node, f"'prefix' takes {MOST_PREFIXES} of 20 characters, no more")
-    return found
-
-
-def _named_prefix(text: str) -> tuple[str, ...]:
-    if text == "none":
-        return ()
-    if text not in PREFIXES:
-        names = ", ".join(PREFIXES)
-        raise ValueError(f"{text!r}; valid: {names}, none, or a list such as [anti, pro]")
-    return PREFIXES[text]
-
-
-def _one_of(text: str, words: tuple[str, ...]) -> str:
-    if text not in words:
-        raise ValueError(f"{text!r}; valid: {' or '.join(words)}")
-    return text
-
-
-def _accents(text: str) -> str:
-    return _one_of(text, ("exact", "fold"))
-
-
-def _variants(text: str) -> str:
-    return _one_of(text, ("none", "han"))
-
-
-def _case(text: str) -> str:
-    return _one_of(text, ("exact", "fold"))
-
-
-def _truth(text: str) -> bool:
-    return _one_of(text, ("true", "false")) == "true"
-
-
-def _phrase(text: str) -> str:
-    if (problem := looks_like_query(text)) is not None:
-        raise ValueError(problem)
-    stem = text.removesuffix("*")
-    if "*" in stem:
-        beginning = stem.startswith("*") and "*" not in stem[1:]
-        hint = "; {phrase: …, prefix: any} for any beginning" if beginning else ""
-        raise ValueError(f"{text!r}; valid: one * at the end, for any word ending{hint}")
-    if text != stem and len(stem) < SHORTEST_STEM:
-        raise ValueError(f"{text!r}; valid: * after {SHORTEST_STEM} characters or more")
-    return _literal(text)
-
-
-def is_plain_phrase(text: str) -> bool:
-    """Whether a phrase stands for itself, without `literal`."""
-    try:
-        return bool(_phrase(text))
-    except ValueError:
-        return False
-
-
-def _literal(text: str) -> str:
-    stem = text.removesuffix("*")
-    if not any(c.isalnum() and c != TATWEEL for c in stem):
-        raise ValueError(f"{text!r} has no letter or digit")
-    if len(text) > LONGEST_PHRASE:
-        raise ValueError(f"{text[:40]}… has more than {LONGEST_PHRASE} characters")
-    return text

@@ -13,13 +13,12 @@ import yaml
 
 from config.checked import Document
 from config.models import Taxonomy, Topic
+from config.phrase_values import language, number
 from config.phrases import (
     MOST_PHRASES,
     Given,
     RuleReader,
     given,
-    language,
-    number,
 )
 from config.rules import Example, Phrase, Rule, Weights
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from config.models import Topic
+from config.phrase_values import is_plain_phrase
 from config.rules import WORDS_NEAR, Company, Example, Near, Rule, Weights
 
 
@@ -88,8 +89,6 @@ def _example(example: Example) -> Any:
 
 
 def _needs_literal(phrase: str) -> bool:
-    from config.phrases import is_plain_phrase
-
     return not is_plain_phrase(phrase)
 
 
