@@ -9,7 +9,7 @@ BEAM := $(shell sed -n 's/^apache-beam==\([0-9.]*\).*/\1/p' requirements.lock)
 FLINK ?= 2.2
 MAVEN_COPY := mvn -B -q org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy
 
-.PHONY: demo test test-fast test-long coverage lint format bench bench-pipeline bench-polling bench-sink bench-search scale connector real-pages real-feeds prism flink spark engines docs lock help clean
+.PHONY: demo test test-fast test-long coverage lint format bench bench-pipeline bench-polling bench-sink bench-search bench-topics scale connector real-pages real-feeds prism flink spark engines docs lock help clean
 
 demo: $(READY)  ## run the main job on the embedded newsroom
 	@$(BIN)/newsbeam demo
@@ -39,7 +39,7 @@ format: $(READY)  ## mend what ruff can
 soak: $(READY)  ## thirty minutes of a stream under faults, its figures and a plot in newsbeam-soak/
 	@$(BIN)/python -m tests.kit.soak newsbeam-soak --plot newsbeam-soak/memory.png
 
-bench: bench-pipeline bench-polling bench-sink bench-search  ## all figures (an hour; let nothing else run)
+bench: bench-pipeline bench-polling bench-sink bench-search bench-topics  ## all figures (an hour; let nothing else run)
 
 bench-pipeline: $(READY)  ## ratios of one run against the bare extraction
 	@$(BIN)/python -m benchmarks.pipeline
@@ -52,6 +52,9 @@ bench-sink: $(READY)  ## ratios of the way into the database, with a million art
 
 bench-search: $(READY)  ## ratios of full-text search, with a million articles (a quarter of an hour)
 	@$(BIN)/python -m benchmarks.search
+
+bench-topics: $(READY)  ## tagging with 100 to 100,000 phrases against the bare automaton (a minute)
+	@$(BIN)/python -m benchmarks.topics
 
 scale: $(READY)  ## what a poll, a page and a row cost here, and the model of docs/engineer/scale.md
 	@$(BIN)/python -m benchmarks.scale

@@ -18,6 +18,13 @@ from config.errors import ConfigError
 T = TypeVar("T")
 
 
+LARGEST = 50_000_000
+"""Bytes of a file that is read at all."""
+LONG = 200_000
+"""Characters from which on YAML is read in C, where that is there: ten times as fast."""
+_FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
 class Document:
     """One YAML file and what was found wrong with it so far.
 
@@ -25,12 +32,14 @@ class Document:
         ConfigError: by `done`, with every problem; by the constructor, when it is no YAML at all.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, most: int = LARGEST) -> None:
         self.path = str(path)
         self.problems: list[tuple[int, str]] = []
         try:
+            if (size := Path(path).stat().st_size) > most:
+                raise ConfigError(f"{self.path}: {size:,} bytes; valid: {most:,} at most")
             text = Path(path).read_text(encoding="utf-8-sig")
-            self.root = yaml.compose(text, Loader=yaml.SafeLoader)
+            self.root = yaml.compose(text, Loader=_FAST if len(text) > LONG else yaml.SafeLoader)
         except FileNotFoundError:
             hint = "; a file is needed, not an address" if ":/" in self.path else ""
             raise ConfigError(f"{self.path}: no such file{hint}") from None
@@ -51,7 +60,11 @@ class Document:
 
     def complain(self, node: yaml.Node | None, text: str) -> None:
         """Note a problem at the node's line."""
-        self.problems.append((node.start_mark.line + 1 if node else 1, text))
+        self.complain_at(node.start_mark.line + 1 if node else 1, text)
+
+    def complain_at(self, line: int, text: str) -> None:
+        """Note a problem at a line."""
+        self.problems.append((line, text))
 
     def done(self) -> None:
         """Raise what was noted, in the order of lines."""
@@ -59,11 +72,11 @@ class Document:
             lines = (f"{self.path}:{line}: {text}" for line, text in sorted(self.problems))
             raise ConfigError("\n".join(lines))
 
-    def content(
-        self, key: str, others: Iterable[str], besides: Iterable[str] = ()
+    def sections(
+        self, key: str, others: Iterable[str], keys: Iterable[str]
     ) -> dict[str, yaml.Node]:
-        """What stands under the file's key, and under those that may stand `besides` it; `others`
-        are those of other kinds of files.
+        """What stands under the keys of a file, of which `key` is the one that it must have;
+        `others` are those of other kinds of files.
         """
         if self.root is None:
             self.complain(None, f"the file is empty; it begins with '{key}:'")
@@ -73,7 +86,7 @@ class Document:
             for other in found.intersection(others) - {key}:
                 self.complain(self.root, f"this is a file of {other}, not of {key}; swapped?")
                 return {}
-        return self.mapping(self.root, "the file", [key, *besides], [key])
+        return self.mapping(self.root, "the file", keys, [key])
 
     def mapping(
         self, node: yaml.Node | None, what: str, keys: Iterable[str], required: Iterable[str]
@@ -116,6 +129,17 @@ class Document:
             self.complain(node, f"{what} is empty")
         return value or None
 
+    def prose(self, node: yaml.Node | None, what: str) -> str | None:
+        """A scalar's text with its line ends; None where there is none."""
+        if self.text(node, what) is None or not isinstance(node, yaml.ScalarNode):
+            return None
+        return str(node.value).strip()
+
+    def hint(self, name: str, names: Iterable[str]) -> str:
+        """The name that may have been meant."""
+        close = difflib.get_close_matches(name, tuple(names), n=1)
+        return f"; did you mean {close[0]!r}?" if close else ""
+
     def parsed(
         self, node: yaml.Node | None, what: str, parse: Callable[[str], object]
     ) -> object | None:
@@ -148,7 +172,7 @@ def load_list(
         ConfigError: naming file and line of every problem.
     """
     document, item = Document(path), key[:-1]
-    values = document.content(key, keys, besides)
+    values = document.sections(key, keys, [key, *besides])
     for look in besides.values():
         look(document, values)
     listed = values.get(key)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
@@ -16,17 +15,14 @@ import yaml
 from config.checked import Document, load_list
 from config.countries import CODES
 from config.errors import ConfigError
-from config.models import LONGEST_ADDRESS, Expectation, Feed, Taxonomy, Topic
+from config.models import LONGEST_ADDRESS, Expectation, Feed, Taxonomy
 from config.moments import span
+from config.topics import read_topics
 
 T = TypeVar("T")
 
 FILE_KEYS = ("feeds", "topics")
 FEED_KEYS = Feed._fields
-TOPIC_KEYS = Topic._fields
-SHORTEST_STEM = 3
-TATWEEL = "\u0640"
-"""It stretches Arabic words, counts as a letter, and is ignored when texts are compared."""
 KINDS = ("feed", "sitemap")
 ROBOTS = ("obey", "ignore")
 EXPECT_KEYS = Expectation._fields
@@ -74,7 +70,7 @@ def load_topics(path: str | Path) -> Taxonomy:
     Raises:
         ConfigError: naming file and line of every problem.
     """
-    return Taxonomy(load_list(path, "topics", FILE_KEYS, _topic, lambda topic: repr(topic.id)))
+    return read_topics(path).taxonomy
 
 
 def parse_interval(text: str) -> int:
@@ -167,26 +163,6 @@ def _expectation(document: Document, node: yaml.Node | None) -> Expectation | No
     if at_least is None or per is None:
         return None
     return Expectation(cast(int, at_least), cast(int, per))
-
-
-def _topic(document: Document, node: yaml.Node) -> Topic | None:
-    values = document.mapping(node, "a topic", TOPIC_KEYS, TOPIC_KEYS)
-    topic_id = document.parsed(values.get("id"), "'id'", _topic_id)
-    name = document.text(values.get("name"), "'name'")
-    phrases: dict[str, str] = {}
-    for item in document.sequence(values.get("any"), "'any'"):
-        phrase = document.parsed(item, "a phrase", _phrase)
-        if phrase is None:
-            continue
-        folded = cast(str, phrase).casefold()
-        if folded in phrases:
-            document.complain(item, f"phrase {phrase!r} stands twice in topic {topic_id!r}")
-        phrases[folded] = cast(str, phrase)
-    if not phrases and isinstance(values.get("any"), yaml.SequenceNode) and not values["any"].value:
-        document.complain(values["any"], f"topic {topic_id!r} has no phrase in 'any'")
-    if topic_id is None or name is None:
-        return None
-    return Topic(cast(str, topic_id), name, tuple(phrases.values()))
 
 
 def feed_url(text: str) -> str:
@@ -286,23 +262,6 @@ def _period(text: str) -> int:
         return PERIODS[text] if text in PERIODS else parse_interval(text)
     except ValueError:
         raise ValueError(f"{text!r}; valid: hour, day, week, or a time such as 12h") from None
-
-
-def _topic_id(text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", text):
-        raise ValueError(f"{text!r}; valid: lower-case letters, digits and single hyphens")
-    return text
-
-
-def _phrase(text: str) -> str:
-    stem = text.removesuffix("*")
-    if "*" in stem:
-        raise ValueError(f"{text!r}; valid: one * at the end, for any word ending")
-    if text != stem and len(stem) < SHORTEST_STEM:
-        raise ValueError(f"{text!r}; valid: * after {SHORTEST_STEM} characters or more")
-    if not any(c.isalnum() and c != TATWEEL for c in stem):
-        raise ValueError(f"{text!r} has no letter or digit")
-    return text
 
 
 def load_configuration(

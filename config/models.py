@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from config.rules import Company, Example, Phrase, Rule, Weights
+
 NAME = "newsbeam"
 VERSION = "0.1.0"
 LONGEST_ADDRESS = 8_192
@@ -16,6 +18,8 @@ LONGEST_ADDRESS = 8_192
 DEFAULT_REVISIT = (6 * 3600,)
 """Seconds after which an article is looked at again, where nobody says otherwise: see
 docs/engineer/decisions/0013-an-article-is-looked-at-once-more.md."""
+LANGUAGE = 2
+"""One more whenever the same rules come to find something else: part of each topic's version."""
 
 
 class Expectation(NamedTuple):
@@ -54,11 +58,44 @@ class Feed(NamedTuple):
 
 
 class Topic(NamedTuple):
-    """One topic of a topics file; a phrase ending in ``*`` stands for any word ending."""
+    """One topic of a topics file; docs/analyst/topics.md tells what its rules mean."""
 
     id: str
     name: str
-    any: tuple[str, ...]
+    any: tuple[str | Rule, ...] = ()
+    """A plain text is a phrase with nothing more to say."""
+    all: tuple[tuple[Rule, ...], ...] = ()
+    """One rule of each must be found."""
+    none: tuple[Rule, ...] = ()
+    mask: tuple[Phrase, ...] = ()
+    not_near: Company | None = None
+    weights: Weights = Weights()
+    min_score: tuple[tuple[int, float], ...] = ()
+    """(words of the text, least score from so many on), ascending."""
+    languages: tuple[str, ...] = ()
+    parent: str | None = None
+    description: str | None = None
+    see: tuple[str, ...] = ()
+    examples_yes: tuple[Example, ...] = ()
+    examples_no: tuple[Example, ...] = ()
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Those of `any`."""
+        return tuple(Phrase(rule) if isinstance(rule, str) else rule for rule in self.any)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What evidence may name as its phrase: each rule that counts, once."""
+        counting = (*self.rules, *(rule for group in self.all for rule in group))
+        return tuple(dict.fromkeys(rule.label for rule in counting))
+
+    @property
+    def deciding(self) -> Topic:
+        """Without what is for people alone."""
+        return self._replace(
+            name="", any=self.rules, description=None, see=(), examples_yes=(), examples_no=()
+        )
 
 
 class Taxonomy(NamedTuple):
@@ -69,9 +106,61 @@ class Taxonomy(NamedTuple):
     @property
     def version(self) -> str:
         """The same topics give the same version, whatever the file looked like."""
-        topics = sorted((topic.id, topic.name, sorted(topic.any)) for topic in self.topics)
-        canonical = json.dumps(topics, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+        versions = self.topic_versions
+        return _hash(sorted((one.id, one.name, versions[one.id]) for one in self.topics))
+
+    def topic_version(self, topic: str) -> str:
+        """The version of one topic: of all that decides on it, its children included.
+
+        Raises:
+            KeyError: there is no such topic.
+        """
+        return self.topic_versions[topic]
+
+    @property
+    def topic_versions(self) -> dict[str, str]:
+        """The version of each topic."""
+        own = {topic.id: _hash(_canonical(topic.deciding)) for topic in self.topics}
+        below = self.families
+        return {
+            topic: _hash([LANGUAGE, own[topic], sorted(own[one] for one in below[topic])])
+            for topic in own
+        }
+
+    @property
+    def families(self) -> dict[str, tuple[str, ...]]:
+        """By topic: those whose parent it is, and theirs."""
+        parents = {topic.id: topic.parent for topic in self.topics}
+        below: dict[str, dict[str, None]] = {topic: {} for topic in parents}
+        for topic in parents:
+            above = parents[topic]
+            while above in below and topic not in below[above]:
+                below[above][topic] = None
+                above = parents[above]
+        return {topic: tuple(found) for topic, found in below.items()}
+
+    @property
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """By topic: what its evidence may name as its phrase, its children's included."""
+        own = {topic.id: topic.labels for topic in self.topics}
+        return {
+            topic: tuple(dict.fromkeys(x for one in (topic, *below) for x in own[one]))
+            for topic, below in self.families.items()
+        }
+
+
+def _canonical(topic: Topic) -> str:
+    """The order in which rules stand decides nothing."""
+    parts = {
+        name: sorted(map(repr, value)) if name in ("any", "all", "none", "mask") else repr(value)
+        for name, value in topic._asdict().items()
+    }
+    return json.dumps(parts, ensure_ascii=False, sort_keys=True)
+
+
+def _hash(value: object) -> str:
+    canonical = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from pipeline.commands.serve import serve
 from pipeline.commands.sql import sql
 from pipeline.commands.status import status
 from pipeline.commands.stream import stream
+from pipeline.commands.topics import topics
 from pipeline.run import logs
 from sinks.database.errors import REPORTED
 
@@ -99,5 +100,6 @@ for command in (
     sql,
     status,
     stream,
+    topics,
 ):
     main.add_command(command)

@@ -14,6 +14,7 @@ PAGES = {
     "cli-run": ("Commands that fetch", ("run", "stream", "commit", "retag")),
     "cli-ask": ("Commands that ask and give", ("sql", "search", "export", "serve")),
     "cli-feeds": ("Commands about feeds and configuration", ("check", "feeds", "newsroom", "demo")),
+    "cli-topics": ("Commands about topics", ("topics",)),
     "cli-care": ("Commands that look after it", ("status", "doctor", "db", "prune")),
 }
 """The pages in docs/operator: their titles, and the commands that they tell of."""

@@ -293,6 +293,13 @@ class Evidence(NamedTuple):
     end: int
     matched: str
     phrase: str
+    """The rule of the topic, as `config.rules` labels it."""
+    weight: float | None = None
+    """What it counts; None where an earlier version of the program did not say."""
+    part: str | None = None
+    """title, lead, text, dateline or last (`transforms.topics.parts`)."""
+    child: str | None = None
+    """The topic whose rule it is, where it counts for a parent."""
 
 
 class TopicMatch(NamedTuple):
@@ -558,3 +565,6 @@ class DefinedTopic(NamedTuple):
     name: str
     taxonomy_version: str
     definition: tuple[str, ...]
+    """What its evidence may name as its phrase."""
+    rules: str | None = None
+    """JSON of the topic, as a topics file has it."""

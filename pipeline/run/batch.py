@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import secrets
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 
 from config.errors import NewsbeamError, PublishError, first_line
 from config.models import VERSION, ExtractSettings, Feed, FetchSettings, KeepSettings, Taxonomy
+from config.written import written
 from pipeline.run import logs
 from pipeline.run.interrupt import Abandoned, Asked, finish, listening
 from pipeline.run.lock import only_one
@@ -266,11 +268,17 @@ def _archived(task: FeedTask) -> ConfiguredFeed:
 
 def defined(taxonomy: Taxonomy) -> dict[str, Any]:
     """Topics, and what names them all, as a run's plan notes them."""
-    version = taxonomy.version
+    version, labels = taxonomy.version, taxonomy.labels
     return {
         "taxonomy_version": version,
         "topics": [
-            DefinedTopic(topic.id, topic.name, version, topic.any)._asdict()
+            DefinedTopic(
+                topic.id,
+                topic.name,
+                version,
+                labels[topic.id],
+                json.dumps(written(topic), ensure_ascii=False),
+            )._asdict()
             for topic in taxonomy.topics
         ],
     }

@@ -40,7 +40,7 @@ def _execute(what: Again, folder: RunFolder, chosen: Any) -> float:
 
     database, lock_timeout = what.database, what.lock_timeout
     pipeline = beam.Pipeline(runner=chosen.runner, options=chosen.options)
-    columns = ["article_id", "title", "text"]
+    columns = ["article_id", "title", "text", "language"]
     if isinstance(database, DuckLake):  # which workers cannot split, and whose state may move on
         articles = folder.path / "articles.parquet"
         with open_database(database, read_only=True, lock_timeout=lock_timeout) as opened:

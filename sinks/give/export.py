@@ -44,7 +44,9 @@ ARTICLES = """
 WITH places AS (
     SELECT article_id, topic,
            list({{'field': field, 'start': start, 'end': "end",
-                  'matched': matched, 'phrase': phrase}} ORDER BY field DESC, start) AS evidence
+                  'matched': matched, 'phrase': phrase,
+                  'weight': weight, 'part': part, 'child': child}}
+                ORDER BY field DESC, start) AS evidence
     FROM topic_evidence WHERE article_id IN (SELECT article_id FROM articles WHERE {where})
     GROUP BY ALL
 ), tagged AS (

@@ -214,8 +214,9 @@ def _tables(
 def _topics(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Each taxonomy as a topics file, which newsbeam can be run with again."""
     found = connection.execute(
-        "SELECT taxonomy_version, list({'id': topic, 'name': name, 'any': definition} "
-        "ORDER BY topic) FROM topics GROUP BY taxonomy_version ORDER BY taxonomy_version"
+        "SELECT taxonomy_version, list(coalesce(rules, "
+        "to_json({'id': topic, 'name': name, 'any': definition})) ORDER BY topic) "
+        "FROM topics GROUP BY taxonomy_version ORDER BY taxonomy_version"
     ).fetchall()
     (folder / "topics").mkdir()
     for version, topics in found:
@@ -224,6 +225,7 @@ def _topics(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
                 f"the database has topics of a version {version!r:.100}, which can name no file; "
                 "`newsbeam db check` tells more"
             )
+        topics = [json.loads(topic) for topic in topics]
         text = yaml.safe_dump({"topics": topics}, allow_unicode=True, sort_keys=False)
         _write(folder / "topics" / f"{version}.yaml", text)
 

@@ -83,13 +83,15 @@ RULES = (
             SELECT article_id, topic, count(*) AS kept FROM topic_evidence GROUP BY ALL
         ) USING (article_id, topic)
         WHERE matches <> kept AND NOT (kept = {MOST_EVIDENCE} AND matches > kept)"""),
-    ("score", "article_topics", f"the score is {SCORE}, w the matches, the title thrice", f"""
+    ("score", "article_topics", f"the score is {SCORE}, w the weights of its evidence", f"""
         WITH weights AS (
-            SELECT article_id, topic, {WEIGHT} AS kept, count(*) AS places
+            SELECT article_id, topic, {WEIGHT} AS kept, count(*) AS places,
+                   count(weight) = 0 AS earlier
             FROM topic_evidence GROUP BY ALL
         )
         SELECT article_id, topic, score FROM (
-            SELECT *, kept + coalesce(matches - places, 0) AS w  -- others are in the text
+            -- Earlier versions counted those in the text that were not kept, too.
+            SELECT *, kept + if(earlier, coalesce(matches - places, 0), 0) AS w
             FROM article_topics LEFT JOIN weights USING (article_id, topic)
         )
         WHERE w IS NULL OR score IS NULL OR abs(score - {SCORE}) > 0.0001"""),

@@ -11,7 +11,7 @@ TELLS_LAG = "published_source = 'feed' AND epoch(published_at) > epoch(listed_at
 back a feed reaches."""
 FILE_NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 """The form of what names a file or folder elsewhere: versions of topics, ids of databases."""
-WEIGHT = f"sum(if(field = 'title', {TITLE_WEIGHT}, 1))"
+WEIGHT = f"sum(coalesce(weight, if(field = 'title', {TITLE_WEIGHT}, 1)))"
 SCORE = f"w / (w + {HALF_WEIGHT})"
 """The score of a topic (`transforms.topics.score`), w the WEIGHT of its evidence."""
 

@@ -133,7 +133,7 @@ DECLARED = (
     table("article_topics", "One topic of an article.", "article_id topic", """
         article_id        VARCHAR      Article. ->articles.article_id
         topic             VARCHAR      Topic id. ->topics.topic
-        score             DOUBLE       w / (w + 3), where w counts the matches, those in the title three times.
+        score             DOUBLE       w / (w + 3), where w adds up the weight of its topic_evidence.
         taxonomy_version  VARCHAR      Version of the topics that decided. ->topics.taxonomy_version
         matches           INTEGER      Places that speak for it, all of them; topic_evidence keeps the first 1,000, those in the title before those in the text. NULL where nobody counted.
     """, rows="topics"),
@@ -144,13 +144,17 @@ DECLARED = (
         start             INTEGER      Offset of the first character, in code points, from 0; in SQL: text[start + 1 : "end"].
         end               INTEGER      Offset after the last character; a reserved word, to be quoted in SQL.
         matched           VARCHAR      The words that matched, as they stand there.
-        phrase            VARCHAR      The phrase of the topic that they matched.
+        phrase            VARCHAR      The rule of the topic that they matched: a phrase, or such as near: export*, chip*.
+        weight            DOUBLE       What the place counts: its rule's weight times that of the part. NULL where an earlier version did not say: then 3 in the title, 1 in the text.
+        part              VARCHAR      (title|lead|text|dateline|last) Part of the article in which it begins.
+        child             VARCHAR      Topic whose rule it is, where it counts for a parent; NULL for the topic's own.
     """, rows="topics.evidence"),
     table("topics", "One topic in one version of the taxonomy.", "topic taxonomy_version", """
         topic             VARCHAR      Topic id.
         name              VARCHAR      Name for people.
         taxonomy_version  VARCHAR      Hash of all topics of the file.
-        definition        VARCHAR[]    Its phrases; a trailing * stands for any word ending.
+        definition        VARCHAR[]    What its evidence may name: its phrases and other rules, those of its children too.
+        rules             VARCHAR      All that it says, as a topics file has it, in JSON; NULL where earlier versions knew phrases alone.
     """),
     table("feeds", "One feed that was ever configured, and its state.", "feed_url", """
         feed_url          VARCHAR      Address of the feed.

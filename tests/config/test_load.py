@@ -267,7 +267,7 @@ feeds:
         pytest.param({"any": "tariff"}, ["'any' must be a list"], id="phrases without brackets"),
         pytest.param({"id": "Trade"}, ["'Trade'", "lower-case"], id="capital in an id"),
         pytest.param({"id": "trade--war"}, ["'trade--war'", "single hyphens"], id="two hyphens"),
-        pytest.param({"all": "[x]"}, ["'all'", "valid: id, name, any"], id="unknown key"),
+        pytest.param({"every": "[x]"}, ["'every'", "valid: id, name"], id="unknown key"),
         pytest.param({"name": "''"}, ["'name' is empty"], id="empty name"),
     ],
 )

@@ -28,7 +28,8 @@ from transforms.text.walls import in_its_place, tells
 from transforms.urls import canonical, page_id, page_identity
 from transforms.web.attempts import Next, next_attempt
 
-Tag = Callable[["str | None", str], "tuple[TopicMatch, ...]"]
+Tag = Callable[["str | None", str, "str | None"], "tuple[TopicMatch, ...]"]
+"""Title, text and language to topics."""
 LONGEST_VALIDATOR = 1_000
 """Characters; a longer one is not kept, and the page asked for without it."""
 
@@ -73,7 +74,7 @@ def article_page(task: PageTask, answer: Response, extraction: Extraction, tag: 
         own_url=canonical(answer.url),
         told=article.title is None or tells(article.title, article.text),
         article=article,
-        topics=tag(article.title, article.text),
+        topics=tag(article.title, article.text, article.language),
         blocks=extraction.blocks,
         removals=tuple({gone[:3]: gone for gone in extraction.removals}.values()),
         flags=extraction.flags,

@@ -1,7 +1,7 @@
 """The rules of hygiene.yaml and flags.yaml over the lines of a text: one automaton for all phrases.
 
-Rules see a line without its bullets, brackets and arrows, folded as phrases are (config/line_rules.py
-says what they may ask). Built once in each process.
+Rules see a line without its bullets, brackets and arrows, folded as phrases are; what they may ask
+says config/line_rules.py. Built once in each process.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from config.line_rules import LONGEST, LONGEST_LINE, Rule
+from config.rules import Phrase
 from transforms.folding import Folded, fold
 from transforms.matching.phrases import Phrases
 
@@ -66,7 +67,7 @@ class Rules:
             for phrase, use in _uses(number, rule):
                 uses[phrase].append(use)
         self._uses = list(uses.values())
-        self._phrases = Phrases(uses)
+        self._phrases = Phrases(Phrase(phrase, fold_accents=True) for phrase in uses)
         self._least = [len(rule.all) + (_asks(rule) and not rule.like) for rule in self.rules]
         self._like = [
             number for number, rule in enumerate(self.rules) if rule.like and not rule.all
@@ -88,10 +89,15 @@ class Rules:
         for line in read:
             starts.append(position)
             position += len(line.folded.text) + 1 if line else 0
-        whole = Folded("\n".join(line.folded.text for line in read if line), None)
+        whole = "\n".join(line.folded.text for line in read if line)
+        places = sorted(
+            (start, end, phrase)
+            for phrase, spans in self._phrases.find(whole, Folded(whole)).items()
+            for start, end in spans
+        )
         found: list[_Spots] = [{} for _ in read]
         at, ends = 0, [*starts[1:], position]
-        for start, end, phrase in sorted(self._phrases.find(whole)):
+        for start, end, phrase in places:
             while start >= ends[at]:
                 at += 1
             line, begin = read[at], starts[at]
@@ -99,7 +105,7 @@ class Rules:
                 continue
             spots = found[at]
             for use in self._uses[phrase]:
-                if _plays(use.role, line.folded.text, start - begin, end - begin):
+                if _plays(use.role, line, start - begin, end - begin):
                     spots.setdefault(use.rule, []).append((use, start - begin, end - begin))
         return [self._fired(line, spots) for line, spots in zip(read, found, strict=True)]
 
@@ -156,8 +162,9 @@ def _uses(number: int, rule: Rule) -> Iterator[tuple[str, _Use]]:
         yield phrase, _Use(number, "none")
 
 
-def _plays(role: str, text: str, start: int, end: int) -> bool:
-    """Whether a phrase stands where its role wants it in a folded line."""
+def _plays(role: str, line: _Line, start: int, end: int) -> bool:
+    """Whether a phrase stands where its role wants it in a line; the span is of its folded form."""
+    text = line.folded.text
     if role in ("all", "none", "holds"):
         return True
     if role == "ends":
@@ -167,8 +174,9 @@ def _plays(role: str, text: str, start: int, end: int) -> bool:
     if role == "whole":
         return not WORD.search(text, end)
     if role == "labels":
-        after = AFTER_LABEL.match(text, end)
-        return after is not None and (after.end() == len(text) or not SENTENCE.search(text))
+        after = AFTER_LABEL.match(line.text, line.folded.origin(start, end)[1])
+        ended = after is not None and after.end() == len(line.text)
+        return after is not None and (ended or not SENTENCE.search(line.text))
     return True
 
 

@@ -124,9 +124,11 @@ def _archive_at(path: str) -> Archive:
 
 
 def retag(articles: list[dict[str, str]], taxonomy: str) -> list[RetaggedArticle]:
-    """The topics of articles of the database (article_id, title, text)."""
+    """The topics of articles of the database (article_id, title, text, language)."""
     tag = tagger_at(taxonomy).tag
     return [
-        RetaggedArticle(article["article_id"], tag(article["title"], article["text"]))
+        RetaggedArticle(
+            article["article_id"], tag(article["title"], article["text"], article["language"])
+        )
         for article in articles
     ]

@@ -52,6 +52,8 @@ ARTICLES = (
 )
 TAGS = ((TAIWAN, DUAL_USE), (TAIWAN,), (), (DUAL_USE,))
 DEFINED = [*TOPICS, {**TOPICS[0], "topic": "dual-use"}, {**TOPICS[0], "topic": "cyber"}]
+UNSAID = {"weight": None, "part": None, "child": None}
+"""What the samples leave unsaid of evidence."""
 IDS = [item.article_id for item in ARTICLES]
 IN_TIME = [IDS[1], IDS[3], IDS[0], IDS[2]]
 EVERYTHING = Selection()
@@ -105,10 +107,13 @@ def test_parquet_is_a_dataset_by_day_for_pyarrow(database: Path, tmp_path: Path)
     assert of_day[1]["published_at"] == at(-60)
     assert of_day[1]["topics"] == [
         {"topic": "dual-use", "score": 0.5, "taxonomy_version": "v1", "matches": 2, "evidence": [
-            {"field": "title", "start": 0, "end": 8, "matched": "Headline", "phrase": "Headline*"},
-            {"field": "text", "start": 7, "end": 11, "matched": "held", "phrase": "held"}]},
+            {"field": "title", "start": 0, "end": 8, "matched": "Headline", "phrase": "Headline*",
+             **UNSAID},
+            {"field": "text", "start": 7, "end": 11, "matched": "held", "phrase": "held",
+             **UNSAID}]},
         {"topic": "taiwan", "score": 0.25, "taxonomy_version": "v1", "matches": 1, "evidence": [
-            {"field": "text", "start": 0, "end": 6, "matched": "Taiwan", "phrase": "Taiwan"}]},
+            {"field": "text", "start": 0, "end": 6, "matched": "Taiwan", "phrase": "Taiwan",
+             **UNSAID}]},
     ]  # fmt: skip
     (undated,) = dataset.to_table(filter=ds.field("day").is_null()).to_pylist()
     assert undated["article_id"] == IDS[2]
@@ -275,7 +280,8 @@ def test_json_lines_hold_articles_whole(database: Path, tmp_path: Path) -> None:
     assert found[2]["published_at"] == "2026-03-01T11:00:00.000000Z"
     assert found[2]["topics"][1] == {
         "topic": "taiwan", "score": 0.25, "taxonomy_version": "v1", "matches": 1, "evidence": [
-            {"field": "text", "start": 0, "end": 6, "matched": "Taiwan", "phrase": "Taiwan"}],
+            {"field": "text", "start": 0, "end": 6, "matched": "Taiwan", "phrase": "Taiwan",
+             **UNSAID}],
     }  # fmt: skip
     assert found[3]["published_at"] is None
     assert found[3]["topics"] == []
