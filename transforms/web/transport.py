@@ -1,4 +1,4 @@
-"""How bytes travel: the one module that knows the HTTP client, httpx, and httpcore below it.
+"""How bytes travel: requests and answers are httpx's, over connections of aiohttp's.
 
 Another client needs what is public here: `Transport` sends one request to its host, `Answer` is
 what came of it, `ERRORS` are what goes wrong on the way, and `network_kind` has our words for them.
@@ -6,23 +6,18 @@ what came of it, `ERRORS` are what goes wrong on the way, and `network_kind` has
 
 from __future__ import annotations
 
-import asyncio
-import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from datetime import datetime
 from string import printable
-from typing import Any
 from urllib.parse import quote
 
-import httpcore
 import httpx
 
 from config.failures import Kind
 from config.models import FetchSettings
 from transforms.headers import by_name
-from transforms.web import heads
 from transforms.web.asking import World
-from transforms.web.guard import public_addresses
+from transforms.web.connections import AiohttpTransport
 from transforms.web.warc import Exchange, Headers
 
 KEPT_OPEN = 15.0
@@ -68,14 +63,12 @@ class Answer:
     def exchange(self, url: str, at: datetime, body: bytes | None) -> Exchange:
         """What was sent and what came, for an archive; `body` is unpacked."""
         answer, sent = self._answer, self._answer.request
-        stream = answer.extensions.get("network_stream")
-        peer = stream.get_extra_info("server_addr") if stream else None
         return Exchange(
             url,
             at,
             sent.url.raw_path.decode("ascii", "replace"),
             _texts(sent.headers),
-            peer[0] if peer else None,
+            answer.extensions.get("peer"),
             answer.http_version,
             f"{answer.status_code} {answer.reason_phrase}",
             _texts(answer.headers),
@@ -103,9 +96,14 @@ class Transport:
 
     def __init__(self, settings: FetchSettings, world: World) -> None:
         """Only public addresses are spoken with, unless the settings allow others."""
-        silence = httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout, pool=None)
-        self._timeouts = {"timeout": silence.as_dict()}
-        self._http = _open(settings, world)
+        self._http = AiohttpTransport(
+            world.tls(),
+            httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout, pool=None),
+            settings.host_concurrency,
+            KEPT_OPEN,
+            world.resolve,
+            None if settings.allow_private_hosts else world.allowed,
+        )
 
     async def send(self, url: str, headers: Headers) -> Answer:
         """One request, without httpx's client, whose cookies and redirects would cost as much.
@@ -114,7 +112,7 @@ class Transport:
             AddressRefused: the name leads to no public address. Else one of `ERRORS`.
         """
         fields = httpx.Headers(headers, encoding="utf-8")  # cookies go back as they came
-        sent = httpx.Request("GET", url, headers=fields, extensions=self._timeouts)
+        sent = httpx.Request("GET", url, headers=fields)
         answer = await self._http.handle_async_request(sent)
         answer.request = sent
         return Answer(answer)
@@ -122,132 +120,3 @@ class Transport:
     async def close(self) -> None:
         """Give the connections back."""
         await self._http.aclose()
-
-
-def _open(settings: FetchSettings, world: World) -> httpx.AsyncHTTPTransport:
-    limits = httpx.Limits(max_connections=settings.host_concurrency, keepalive_expiry=KEPT_OPEN)
-    transport = httpx.AsyncHTTPTransport(verify=world.tls(), limits=limits)
-    # httpx has no option for the network backend; httpcore, below it, does.
-    transport._pool = httpcore.AsyncConnectionPool(
-        ssl_context=world.tls(),
-        max_connections=limits.max_connections,
-        keepalive_expiry=limits.keepalive_expiry,
-        network_backend=_Backend() if settings.allow_private_hosts else _GuardedBackend(world),
-    )
-    return transport
-
-
-class _Stream(httpcore.AsyncNetworkStream):
-    """A connection whose answers have heads that h11 takes (`heads.repaired`)."""
-
-    def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
-        self._inner = inner
-        self._head: bytearray | None = None
-        """What has come of a head; None where none is expected."""
-        self._came = 0
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Bytes of a body as they come, a head once it is whole."""
-        while self._head is not None:
-            data = await self._inner.read(max_bytes, timeout)
-            if not data:
-                return b""
-            if whole := self._taken(data):
-                return whole
-        return await self._inner.read(max_bytes, timeout)
-
-    def _taken(self, data: bytes) -> bytes:
-        """Heads that are whole now, and what comes after the last; blank lines before one go."""
-        assert self._head is not None
-        found, searched = b"", max(0, len(self._head) - 3)
-        self._head += data if self._head else data.lstrip(b"\r\n")
-        self._came += len(data)
-        while end := heads.END.search(self._head, searched):
-            head, rest = bytes(self._head[: end.end()]), self._head[end.end() :]
-            found, searched = found + heads.repaired(head), 0
-            if not heads.is_informational(head):
-                self._head = None
-                return found + rest
-            self._head = rest.lstrip(b"\r\n")
-        if self._came > heads.LARGEST:
-            raise httpcore.RemoteProtocolError(f"headers of more than {heads.LARGEST:,} bytes")
-        return found
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send a request, or a part of it; the head of its answer comes next."""
-        self._head, self._came = bytearray(), 0
-        await self._inner.write(buffer, timeout)
-
-    async def aclose(self) -> None:
-        """Close the connection."""
-        await self._inner.aclose()
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """The same over TLS."""
-        return _Stream(await self._inner.start_tls(ssl_context, server_hostname, timeout))
-
-    def get_extra_info(self, info: str) -> Any:
-        """What is known of the connection."""
-        return self._inner.get_extra_info(info)
-
-
-class _Backend(httpcore.AsyncNetworkBackend):
-    """Connects to any host."""
-
-    def __init__(self) -> None:
-        self._inner = httpcore.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Open a connection to the first address that answers."""
-        failure: Exception = httpcore.ConnectError(f"no address for {host}")
-        for address in await self._addresses(host, port, timeout):
-            try:
-                return _Stream(
-                    await self._inner.connect_tcp(
-                        address, port, timeout, local_address, socket_options=socket_options
-                    )
-                )
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-        raise failure
-
-    async def _addresses(self, host: str, port: int, timeout: float | None) -> list[str]:
-        return [host]
-
-    async def sleep(self, seconds: float) -> None:
-        """As the interface demands."""
-        await self._inner.sleep(seconds)
-
-
-class _GuardedBackend(_Backend):
-    """Resolves, checks, and connects to the very address that was checked.
-
-    So a name cannot answer one address to the check and another to the connection.
-    """
-
-    def __init__(self, world: World) -> None:
-        super().__init__()
-        self._world = world
-
-    async def _addresses(self, host: str, port: int, timeout: float | None) -> list[str]:
-        """All of them are public; else AddressRefused is raised."""
-        find, allowed = self._world.resolve, self._world.allowed
-        try:
-            async with asyncio.timeout(timeout):
-                return await public_addresses(host, port, find, allowed)
-        except TimeoutError as error:
-            raise httpcore.ConnectTimeout(f"no address for {host} in time") from error
-        except OSError as error:
-            raise httpcore.ConnectError(f"no address for {host}: {error.strerror}") from error
