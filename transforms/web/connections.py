@@ -1,7 +1,7 @@
-"""An httpx transport over aiohttp, whose connections and parser in C cost a third.
+"""Connections of aiohttp's, made safe: addresses are checked, odd answers mended or refused.
 
 aiohttp carries one request: no cookies, redirects, retries or unpacking of its own. What is odd
-about an answer is mended before its parser sees it, and its errors become httpx's.
+about the head of an answer is mended before its parser, which is in C, sees it.
 """
 
 from __future__ import annotations
@@ -10,151 +10,44 @@ import asyncio
 import functools
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
 import httpx
 from aiohttp.abc import ResolveResult
 from aiohttp.client_proto import ResponseHandler
-from yarl import URL
 
 from transforms.web import heads
 from transforms.web.guard import AddressRefused, Resolve, public_addresses, refusal
 
 MOST_ADDRESSES = 8
 """Of a name, that are tried; all of them are checked."""
-LONGEST_WORDS = 200
-"""Characters of what the parser says."""
 
 Allowed = Callable[[str], bool]
 
 
-class AiohttpTransport(httpx.AsyncBaseTransport):
-    """The connections to one host: `limit` at once, each kept open for `kept_open` idle seconds.
-
-    Where `allowed` is given, it must hold for each address of a name, and for the one that a
-    socket is opened to.
-    """
-
-    def __init__(
-        self,
-        context: ssl.SSLContext,
-        timeout: httpx.Timeout,
-        limit: int,
-        kept_open: float,
-        find: Resolve,
-        allowed: Allowed | None,
-    ) -> None:
-        self._connector = _Connector(
-            context, limit, kept_open, find, allowed, timeout.connect or 0.0
-        )
-        self._timeout = timeout
-        self._session = aiohttp.ClientSession(
-            connector=self._connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=timeout.connect, sock_read=timeout.read
-            ),
-            response_class=_Answer,
-            max_line_size=heads.LARGEST,
-            max_field_size=heads.LARGEST,
-            max_headers=heads.LARGEST,
-        )
-        self._session._retry_connection = False  # `_sent` knows better when
-        self._most = limit
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request without a body; the answer's own comes when it is asked for.
-
-        Raises:
-            AddressRefused: the name leads to an address that is not allowed.
-            httpx.TransportError, httpx.InvalidURL, OSError, ValueError: what went wrong.
-        """
-        try:
-            answer = await self._sent(request)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise self._told(error) from error.__cause__ or error
-        version = answer.version or aiohttp.HttpVersion11
-        return httpx.Response(
-            answer.status,
-            headers=answer.raw_headers,  # type: ignore[arg-type]
-            stream=_Body(answer, self._told),
-            extensions={
-                "http_version": b"HTTP/%d.%d" % (version.major, version.minor),
-                "reason_phrase": (answer.reason or "").encode("utf-8", "surrogateescape"),
-                "peer": answer.peer,
-            },
-        )
-
-    async def _sent(self, request: httpx.Request) -> _Answer:
-        """The answer; again where a connection that had served before ended (RFC 9112, 9.3.1)."""
-        url = _as_listed(request.url)
-        headers = [(name.decode(), value.decode()) for name, value in request.headers.raw]
-        for attempt in range(self._most + 1):
-            try:
-                answer = await self._session.request(
-                    request.method, url, headers=headers, allow_redirects=False
-                )
-            except _Stale as error:
-                if attempt == self._most:
-                    raise aiohttp.ServerDisconnectedError from error
-            else:
-                assert isinstance(answer, _Answer)
-                return answer
-        raise AssertionError("unreachable")
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._connector.close(abort_ssl=True)
-        await self._session.close()
-
-    def _told(self, error: Exception) -> Exception:
-        """An error of aiohttp's in httpx's terms, with words that a row may show."""
-        match error:
-            case aiohttp.ConnectionTimeoutError():
-                return httpx.ConnectTimeout(f"no connection within {self._timeout.connect:g} s")
-            case TimeoutError():
-                return httpx.ReadTimeout(f"nothing came for {self._timeout.read:g} s")
-            case aiohttp.ClientConnectorDNSError():
-                return httpx.ConnectError(f"no address for {error.host}: {error.strerror}")
-            case aiohttp.ClientConnectorError():
-                words = error.os_error.strerror or error.os_error
-                return httpx.ConnectError(f"no connection to {error.host}: {words}")
-            case aiohttp.ClientOSError():
-                return httpx.ReadError(error.strerror or str(error))
-            case aiohttp.InvalidURL():
-                return httpx.InvalidURL(str(error))
-            case aiohttp.ServerDisconnectedError():
-                return httpx.RemoteProtocolError("the connection ended before the answer's headers")
-            case aiohttp.ClientResponseError():
-                return httpx.RemoteProtocolError(f"no answer of HTTP: {_line(error.message)}")
-            case aiohttp.ClientPayloadError():
-                return httpx.RemoteProtocolError(f"the body is not whole: {_line(str(error))}")
-        return httpx.NetworkError(_line(str(error)))
-
-
-def _line(words: str) -> str:
-    """The parser's words on one line, without its picture of the bytes."""
-    return " ".join(words.partition("\n\n")[0].split())[:LONGEST_WORDS]
-
-
-def _as_listed(url: httpx.URL) -> URL:
-    """An address whose path and query go out as they stand; yarl would quote them anew."""
-    return URL.build(
-        scheme=url.scheme,
-        authority=url.netloc.decode("ascii"),
-        path=url.raw_path.decode("ascii"),
-        encoded=True,
+def session(connector: Connector, connect: float, silence: float) -> aiohttp.ClientSession:
+    """A session over connections of ours, with seconds for connecting and for the next byte."""
+    made = aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=silence),
+        response_class=Response,
+        max_line_size=heads.LARGEST,
+        max_field_size=heads.LARGEST,
+        max_headers=heads.LARGEST,
     )
+    made._retry_connection = False  # it asks again on new connections too; see `Stale`
+    return made
 
 
-class _Stale(Exception):
-    """A connection that had served before ended without an answer."""
+class Stale(aiohttp.ServerDisconnectedError):
+    """A connection that had served before ended without an answer (RFC 9112, section 9.3.1)."""
 
 
-class _Answer(aiohttp.ClientResponse):
+class Response(aiohttp.ClientResponse):
     """Remembers who answered, also when the connection serves others."""
 
     peer: str | None = None
@@ -167,26 +60,8 @@ class _Answer(aiohttp.ClientResponse):
             return await super().start(connection)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
             if protocol.asked > 1 and protocol.silent:
-                raise _Stale from error
+                raise Stale from error
             raise
-
-
-class _Body(httpx.AsyncByteStream):
-    """The body of an answer, as it comes over the wire."""
-
-    def __init__(self, answer: _Answer, told: Callable[[Exception], Exception]) -> None:
-        self._answer, self._told = answer, told
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            async for chunk in self._answer.content.iter_any():
-                yield chunk
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise self._told(error) from error.__cause__ or error
-
-    async def aclose(self) -> None:
-        """Give the connection back; it is closed where the body was not read to its end."""
-        self._answer.release()
 
 
 class _Connection(ResponseHandler):
@@ -274,7 +149,7 @@ class _Connection(ResponseHandler):
         super().connection_lost(exc)
 
 
-class _Connector(aiohttp.TCPConnector):
+class Connector(aiohttp.TCPConnector):
     """Resolves, checks, and connects to the very addresses that were checked.
 
     So a name cannot answer one address to the check and another to the connection.
@@ -289,6 +164,11 @@ class _Connector(aiohttp.TCPConnector):
         allowed: Allowed | None,
         patience: float,
     ) -> None:
+        """`limit` connections, each kept open for `kept_open` idle seconds.
+
+        Names are looked up for so many seconds. Where `allowed` is given, it must hold for each
+        address of a name, and for the one that a socket is opened to.
+        """
         super().__init__(
             ssl=context,
             limit=limit,
@@ -298,7 +178,8 @@ class _Connector(aiohttp.TCPConnector):
             socket_factory=functools.partial(_checked_socket, allowed) if allowed else None,
         )
         self._find, self._allowed, self._patience = find, allowed, patience
-        self._factory = functools.partial(_Connection, loop=self._loop)
+        made: type[ResponseHandler] = _Connection
+        self._factory = functools.partial(made, loop=self._loop)
 
     async def _resolve_host(self, host: str, port: int, traces: Any = None) -> list[ResolveResult]:
         """The addresses to try; aiohttp asks no resolver about names that are addresses."""

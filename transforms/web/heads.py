@@ -11,7 +11,8 @@ END = re.compile(rb"\n\r?\n")
 LINES = re.compile(rb"\r\n|\n|\r")
 STATUS = re.compile(rb"HTTP/(\d(?:\.\d)?)\d*[ \t]+(\d{3})(?!\d)[ \t]*(.*)", re.IGNORECASE)
 NAME = re.compile(rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
-FIELD = rb"(?!content-length:|transfer-encoding:|sec-websocket-key1:)[-!#$%&'*+.^_`|~0-9a-z]++:[^\0\r\n\v\f]*+\r\n"
+APART = rb"(?!content-length:|transfer-encoding:|sec-websocket-key1:)"
+FIELD = APART + rb"[-!#$%&'*+.^_`|~0-9a-z]++:[^\0\r\n\v\f]*+\r\n"
 WELL = re.compile(
     rb"HTTP/1\.[01] \d{3}(?: [^\0\r\n\v\f]*+)?+\r\n(?:" + FIELD + rb")*+"
     rb"(?:content-length:[ \t]*\d{1,19}\r\n|transfer-encoding:[ \t]*chunked\r\n)?+"
@@ -110,12 +111,12 @@ def _fields(lines: list[bytes]) -> Fields:
 
 
 LENGTH, CODING = b"content-length", b"transfer-encoding"
-APART = frozenset({LENGTH, CODING, b"sec-websocket-key1"})
+NOT_PLAIN = frozenset({LENGTH, CODING, b"sec-websocket-key1"})
 """What says where a body ends, and what aiohttp refuses an answer for."""
 
 
 def _plain(fields: Fields) -> Fields:
-    return [field for field in fields if field[0].lower() not in APART]
+    return [field for field in fields if field[0].lower() not in NOT_PLAIN]
 
 
 def _framing(fields: Fields) -> Fields:
