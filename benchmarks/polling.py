@@ -90,8 +90,10 @@ def serving() -> Iterator[int]:
         [sys.executable, "-m", "benchmarks.polling", "--serve"], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        yield int(process.stdout.readline())
-        process.terminate()
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.terminate()
 
 
 Ask = Callable[[str], Awaitable[int]]

@@ -23,6 +23,8 @@ from transforms.web.guard import AddressRefused, Resolve, public_addresses, refu
 
 MOST_ADDRESSES = 8
 """Of a name, that are tried; all of them are checked."""
+BUFFER = 2**16
+"""Bytes of a body that wait to be read before the sender is held up; twice as many at most."""
 
 Allowed = Callable[[str], bool]
 
@@ -35,6 +37,7 @@ def session(connector: Connector, connect: float, silence: float) -> aiohttp.Cli
         auto_decompress=False,
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=silence),
         response_class=Response,
+        read_bufsize=BUFFER,
         max_line_size=heads.LARGEST,
         max_field_size=heads.LARGEST,
         max_headers=heads.LARGEST,
