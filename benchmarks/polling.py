@@ -3,6 +3,7 @@
 A server on loopback stands for 200 hosts that take 50 ms to answer. A first run reads all feeds,
 then nothing changes: each later run and each bare loop asks for the same addresses with the same
 validators, so many at once, one client for each host. A run with one feed due is the start-up.
+The same loop with newsbeam's own requests tells what these cost; the rest of a run is the rest.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +31,16 @@ import psutil
 import yaml
 
 from benchmarks.pipeline import PROGRAM, Measured, Watch
+from config.models import FetchSettings
 from transforms.feeds.documents import parse_feed
+from transforms.web.asking import FEED_TYPES, Request, World
+from transforms.web.exchange import Exchanges
+from transforms.web.transport import Transport
 
 HOSTS, ENTRIES, LATENCY = 200, 30, 0.05
 AT_ONCE_BY_HOST, AT_ONCE = 2, 200
 AIM_RATIO, AIM_MEGABYTES, AIM_SECOND = 1.3, 400, 0.1
+AIM_REQUESTS, AIM_REST, AIM_CPU = 0.4, 0.4, 0.8
 CHANGED = 2_000
 
 
@@ -83,29 +90,69 @@ def serving() -> Iterator[int]:
         [sys.executable, "-m", "benchmarks.polling", "--serve"], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        yield int(process.stdout.readline())
-        process.terminate()
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.terminate()
+
+
+Ask = Callable[[str], Awaitable[int]]
+
+
+async def by_host(
+    urls: list[str], opened: Callable[[], contextlib.AbstractAsyncContextManager[Ask]]
+) -> None:
+    """Ask for all, so many at once of a host and in all; what asks is opened for each host."""
+    lists: dict[str, list[str]] = defaultdict(list)
+    for url in urls:
+        lists[httpx.URL(url).host].append(url)
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def line(ask: Ask, waiting: list[str]) -> None:
+        while waiting:
+            url = waiting.pop()
+            async with gate:
+                assert await ask(url) == 304
+
+    async def host(waiting: list[str]) -> None:
+        async with opened() as ask:
+            await asyncio.gather(*(line(ask, waiting) for _ in range(AT_ONCE_BY_HOST)))
+
+    await asyncio.gather(*map(host, lists.values()))
 
 
 async def bare_loop(urls: list[str]) -> None:
     """The same requests with asyncio and httpx, and nothing else."""
-    by_host: dict[str, list[str]] = defaultdict(list)
-    for url in urls:
-        by_host[httpx.URL(url).host].append(url)
-    gate = asyncio.Semaphore(AT_ONCE)
 
-    async def line(client: httpx.AsyncClient, waiting: list[str]) -> None:
-        while waiting:
-            url = waiting.pop()
-            async with gate:
-                answer = await client.get(url, headers={"If-None-Match": '"1"'})
-                assert answer.status_code == 304
-
-    async def host(waiting: list[str]) -> None:
+    @contextlib.asynccontextmanager
+    async def opened() -> AsyncIterator[Ask]:
         async with httpx.AsyncClient(verify=False) as client:
-            await asyncio.gather(*(line(client, waiting) for _ in range(AT_ONCE_BY_HOST)))
 
-    await asyncio.gather(*map(host, by_host.values()))
+            async def ask(url: str) -> int:
+                return (await client.get(url, headers={"If-None-Match": '"1"'})).status_code
+
+            yield ask
+
+    await by_host(urls, opened)
+
+
+async def own_loop(urls: list[str]) -> None:
+    """The same requests as newsbeam sends them and reads their answers, and nothing else."""
+    settings = FetchSettings(allow_private_hosts=True, host_concurrency=AT_ONCE_BY_HOST)
+    exchanges, world = Exchanges(settings, None), World()
+
+    @contextlib.asynccontextmanager
+    async def opened() -> AsyncIterator[Ask]:
+        transport = Transport(settings, world)
+
+        async def ask(url: str) -> int:
+            request = Request(url, settings.feed_bytes, FEED_TYPES, etag='"1"')
+            return (await exchanges.send(transport, request, url, datetime.now(UTC))).status or 0
+
+        yield ask
+        await transport.close()
+
+    await by_host(urls, opened)
 
 
 def timed(function: Any, *arguments: Any) -> tuple[float, float]:
@@ -143,6 +190,7 @@ def polling(feeds: int, rounds: int, folder: Path) -> None:
         results: dict[str, list[Any]] = defaultdict(list)
         for _ in range(rounds):
             results["bare"].append(timed(asyncio.run, bare_loop(urls)))
+            results["own"].append(timed(asyncio.run, own_loop(urls)))
             with duckdb.connect(str(database)) as connection:
                 due = "UPDATE feeds SET next_poll_at = last_polled_at WHERE feed_url = ?"
                 connection.execute(due, [urls[0]])
@@ -153,6 +201,7 @@ def polling(feeds: int, rounds: int, folder: Path) -> None:
             assert told["feeds_unchanged"] == feeds, told
             results["run"].append(again)
     bare, bare_cpu = (statistics.median(column) for column in zip(*results["bare"], strict=True))
+    own_cpu = statistics.median(cpu for _, cpu in results["own"])
     start_wall, start_cpu = (
         statistics.median(getattr(item, name) for item in results["start"])
         for name in ("wall", "cpu")
@@ -169,6 +218,10 @@ def polling(feeds: int, rounds: int, folder: Path) -> None:
         f"| newsbeam run, start-up aside (aim {AIM_RATIO}) | {ratios} | "
         f"{memory * 2**30 / 1e6:.0f} MB (aim {AIM_MEGABYTES}) |"
     )
+    requests, all_of_it = own_cpu / bare_cpu, (cpu - start_cpu) / bare_cpu
+    print(f"| its requests (aim {AIM_REQUESTS}) | | {requests:.2f} | |")
+    print(f"| all the rest (aim {AIM_REST}) | | {all_of_it - requests:.2f} | |")
+    print(f"| both (aim {AIM_CPU}) | | {all_of_it:.2f} | |")
     second = (cpu - start_cpu) / (first.cpu - start_cpu)
     print(
         f"| its CPU beside the first run's, start-up aside (aim {AIM_SECOND}) | | {second:.2f} | |"

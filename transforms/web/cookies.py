@@ -55,6 +55,8 @@ class Cookies:
 
     def header(self, url: str) -> str | None:
         """What goes with a request to an address; what is for fewer paths goes first."""
+        if not self._kept:  # as of nearly all
+            return None
         parts = urlsplit(url)
         at = parts.scheme, parts.hostname or "", parts.path or "/"
         sent = sorted((c for c in self._kept.values() if c.is_for(*at)), key=lambda c: -len(c.path))

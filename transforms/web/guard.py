@@ -85,8 +85,11 @@ async def public_addresses(
     addresses = await find(host, port)
     refused = [address for address in addresses if not allowed(address)]
     if refused:
-        raise AddressRefused(
-            ("" if host == refused[0] else f"{host} leads to ")
-            + f"{refused[0]}, which is not public; --allow-private-hosts lets newsbeam go there"
-        )
+        leads = "" if host == refused[0] else f"{host} leads to "
+        raise AddressRefused(leads + refusal(refused[0]))
     return addresses
+
+
+def refusal(address: str) -> str:
+    """Why an address is not spoken with."""
+    return f"{address}, which is not public; --allow-private-hosts lets newsbeam go there"

@@ -1,16 +1,17 @@
-"""The head of an answer, made fit for a strict parser: without what browsers pass over."""
+"""The head of an answer as it comes, made fit for a strict parser: without what browsers pass over."""
 
 from __future__ import annotations
 
 import re
 
 LARGEST = 100 * 1024
-"""Bytes of status line and header fields; as much as h11 and httpcore take."""
+"""Bytes of status lines and header fields before an answer, hints and blank lines among them."""
 END = re.compile(rb"\n\r?\n")
 LINES = re.compile(rb"\r\n|\n|\r")
 STATUS = re.compile(rb"HTTP/(\d(?:\.\d)?)\d*[ \t]+(\d{3})(?!\d)[ \t]*(.*)", re.IGNORECASE)
 NAME = re.compile(rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
-FIELD = rb"(?!content-length:|transfer-encoding:)[-!#$%&'*+.^_`|~0-9a-z]++:[^\0\r\n\v\f]*+\r\n"
+APART = rb"(?!content-length:|transfer-encoding:|sec-websocket-key1:)"
+FIELD = APART + rb"[-!#$%&'*+.^_`|~0-9a-z]++:[^\0\r\n\v\f]*+\r\n"
 WELL = re.compile(
     rb"HTTP/1\.[01] \d{3}(?: [^\0\r\n\v\f]*+)?+\r\n(?:" + FIELD + rb")*+"
     rb"(?:content-length:[ \t]*\d{1,19}\r\n|transfer-encoding:[ \t]*chunked\r\n)?+"
@@ -24,6 +25,43 @@ LONGEST_NUMBER = 19
 """Digits of a Content-Length that can be true."""
 
 Fields = list[tuple[bytes, bytes]]
+
+
+class TooLong(Exception):
+    """No head ends within `LARGEST` bytes."""
+
+
+class Reader:
+    """Reads the head of one answer, and hints before it (RFC 9110, section 15.2)."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        """Whether the head of the answer itself has come."""
+        self._kept = bytearray()
+        self.came = 0
+        """Bytes so far."""
+
+    def take(self, data: bytes) -> tuple[bytes, bytes]:
+        """Heads that are whole now, repaired, and what comes after the last.
+
+        Blank lines before a head go.
+
+        Raises:
+            TooLong: it is no head that comes.
+        """
+        found, searched = b"", max(0, len(self._kept) - 3)
+        self._kept += data if self._kept else data.lstrip(b"\r\n")
+        self.came += len(data)
+        while end := END.search(self._kept, searched):
+            head, rest = bytes(self._kept[: end.end()]), self._kept[end.end() :]
+            found, searched = found + repaired(head), 0
+            if not is_informational(head):
+                self.ended = True
+                return found, bytes(rest)
+            self._kept = rest.lstrip(b"\r\n")
+        if self.came > LARGEST:
+            raise TooLong(f"headers of more than {LARGEST:,} bytes")
+        return found, b""
 
 
 def is_informational(head: bytes) -> bool:
@@ -51,7 +89,7 @@ def _status_line(line: bytes) -> bytes:
     found = STATUS.fullmatch(line)
     if found is None:
         return line
-    version = found[1] if b"." in found[1] else b"1.0"
+    version = b"1.1" if b"." in found[1] and found[1] > b"1.0" else b"1.0"
     return b"HTTP/%s %s %s" % (version, found[2], found[3])
 
 
@@ -72,10 +110,12 @@ def _fields(lines: list[bytes]) -> Fields:
 
 
 LENGTH, CODING = b"content-length", b"transfer-encoding"
+NOT_PLAIN = frozenset({LENGTH, CODING, b"sec-websocket-key1"})
+"""What says where a body ends, and what aiohttp refuses an answer for."""
 
 
 def _plain(fields: Fields) -> Fields:
-    return [field for field in fields if field[0].lower() not in (LENGTH, CODING)]
+    return [field for field in fields if field[0].lower() not in NOT_PLAIN]
 
 
 def _framing(fields: Fields) -> Fields:
