@@ -127,7 +127,9 @@ def test_an_article_reaches_its_tables_with_every_field(tmp_path: Path) -> None:
     topics = rows(database, "SELECT topic, score, taxonomy_version FROM article_topics")
     assert topics == [("taiwan", 4 / 7, "v1")]
     evidence = rows(
-        database, 'SELECT field, start, "end", matched, phrase FROM topic_evidence ORDER BY field'
+        database,
+        'SELECT field, start, "end", matched, phrase, weight, part, child '
+        "FROM topic_evidence ORDER BY field",
     )
     assert evidence == [tuple(place) for place in places]
 

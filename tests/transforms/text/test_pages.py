@@ -34,7 +34,7 @@ def page_record(task, result, extraction, tag):
     return failed_page(task, result, extraction)
 
 
-def no_topics(title: str | None, text: str) -> tuple[TopicMatch, ...]:
+def no_topics(title: str | None, text: str, language: str | None) -> tuple[TopicMatch, ...]:
     return ()
 
 
@@ -46,7 +46,9 @@ def article(task: PageTask = TASK, response: Response | None = None, **found: ob
 
 def test_a_fetched_page():
     match = TopicMatch("sanctions", 0.25, ())
-    page = page_record(TASK, answer(), FOUND, lambda title, text: (match,) if text else ())
+    page = page_record(
+        TASK, answer(), FOUND, lambda title, text, language: (match,) if text else ()
+    )
     assert (page.state, page.attempts, page.next_attempt_at) == ("fetched", 2, None)
     assert (page.stage, page.error_type, page.error) == (None, None, None)
     assert (page.url_id, page.url, page.feed_url) == (TASK.url_id, LISTED, TASK.feed_url)
@@ -69,7 +71,9 @@ def test_an_article_explains_itself():
 
 def test_topics_are_looked_for_in_what_the_row_shows():
     seen = []
-    page_record(TASK, answer(), FOUND, lambda title, text: seen.append((title, text)) or ())
+    page_record(
+        TASK, answer(), FOUND, lambda title, text, language: seen.append((title, text)) or ()
+    )
     assert seen == [("As listed", FOUND.text)]
 
 

@@ -72,8 +72,8 @@ def test_a_page_without_text_is_a_failure():
 
 
 def test_articles_of_the_database_are_judged_by_the_same_rules():
-    articles = [{"article_id": "1", "title": "Iran", "text": TEXT},
-                {"article_id": "2", "title": None, "text": "Cranes"}]  # fmt: skip
+    articles = [{"article_id": "1", "title": "Iran", "text": TEXT, "language": "en"},
+                {"article_id": "2", "title": None, "text": "Cranes", "language": None}]  # fmt: skip
     first, second = in_pool(retag, articles, hand_over(TAXONOMIES[1]))
     assert (first.article_id, [match.topic for match in first.topics]) == ("1", ["iran"])
     assert second == ("2", ())
