@@ -71,7 +71,8 @@ def test_what_a_page_says_of_itself():
     )
     found = extract(page(TEXTS["en"], head, ' lang="en-GB"'))
     assert found.byline == "Ann Mole"
-    assert found.published_at == datetime(2026, 1, 5, tzinfo=UTC)
+    assert found.published_at == datetime(2026, 1, 5, 9, tzinfo=UTC)
+    assert (found.byline_source, found.published_source) == ("meta", "meta")
     assert (found.canonical_link, found.language) == ("https://news.example/crane", "en")
 
 
