@@ -61,6 +61,8 @@ def article(tree: Any, source: str, told: Metadata) -> Found:
         full = _lines(parse(source), fast=False)
         if _better(full, lines):
             lines, removals = full, []
+    if not lines and page is not None:
+        lines = plain(page)
     trees = [tree] if page is None else [tree, page]
     lead = standfirst(trees, lines, told.descriptions, told.titles)
     return Found([Line(lead), *lines] if lead else lines, removals, lead)

@@ -54,6 +54,7 @@ PART_TEXT = 150
 """Characters of p in one of several parts of an article."""
 ENOUGH, ENOUGH_SHARE = 200, 0.6
 """Characters of p, and their share of the page's, from where on a container is all there is."""
+SAMPLE = 20
 DENSE = 0.4
 """Characters of Chinese or Japanese that say what one of others does."""
 PLAIN_TEXT, PLAIN_SHARE = 1_200, 0.3
@@ -202,8 +203,9 @@ def visible(element: Any) -> str:
 
 def scaled(size: int, element: Any) -> float:
     """So many characters, or fewer in scripts without spaces, which say more with each."""
-    sample = next(filter(None, (text.strip() for text in element.itertext())), "")
-    return DENSE * size if UNSPACED.search(sample) else size
+    text = visible(element)
+    middle = len(text) // 2
+    return DENSE * size if UNSPACED.search(text[middle : middle + SAMPLE]) else size
 
 
 def drop(element: Any) -> None:

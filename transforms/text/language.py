@@ -7,8 +7,8 @@ from functools import lru_cache
 import langcodes
 from py3langid.langid import classify
 
-SAMPLE = 1_000
-"""Characters of text that decide the language."""
+SAMPLE = 500
+"""Characters of text that decide the language; of 216 real pages, 300 decide none otherwise."""
 ENOUGH_LETTERS = 60
 LONGEST_TAG = 100
 """Characters; RFC 5646 (4.4.1) asks for room for 35."""

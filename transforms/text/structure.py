@@ -77,10 +77,11 @@ def headlines(kept: Kept, titles: Sequence[str]) -> Reasons:
     found: Reasons = {}
     for at, line in kept[:NEAR]:
         own = key(line.text)
+        shortest, beside = (6, BESIDE_TITLE // 2) if is_dense(line.text) else (12, BESIDE_TITLE)
         if own in keys:
             found[at] = "headline", "repeats_headline"
-        elif len(line.text) < 300 and any(
-            len(one) >= 12 and one in own and len(own) - len(one) < BESIDE_TITLE for one in keys
+        elif any(
+            len(one) >= shortest and one in own and len(own) - len(one) < beside for one in keys
         ):
             found[at] = "headline", "holds_headline"
     return found
