@@ -12,7 +12,7 @@ import htmldate
 from transforms.bounds import LONGEST_LINE, cut
 from transforms.feeds.dates import first_believed
 from transforms.text import authors, head
-from transforms.text.jsonld import types_of
+from transforms.text.jsonld import objects, types_of
 from transforms.text.titles import bare, key, line, names_of_host
 from transforms.urls import absolute
 
@@ -56,9 +56,10 @@ class Metadata(NamedTuple):
     """The text that JSON-LD carries, if it does."""
 
 
-def metadata(tree: Any, url: str, things: list[dict[str, Any]]) -> Metadata:
-    """What a parsed page says of itself; `things` are the objects of its JSON-LD."""
+def metadata(tree: Any, url: str, things: list[dict[str, Any]] | None = None) -> Metadata:
+    """What a parsed page says of itself; `things` are its JSON-LD, if at hand."""
     page = head.read_head(tree, url)
+    things = objects(tree) if things is None else things
     article = _article(things, page, url)
     by_id = {str(thing["@id"]): thing for thing in things if "@id" in thing}
     publisher = _named(article.get("publisher"), by_id)
