@@ -149,7 +149,11 @@ class _Connection(ResponseHandler):
         if exc is not None and self._payload is not None and not self._payload.is_eof():
             self._payload.set_exception(httpx.ReadError(str(exc)))
             self._parser = None
+        payload = self._payload
         super().connection_lost(exc)
+        # aiohttp tells no one who reads a body of what its parser refused behind the last chunk.
+        if payload is not None and not payload.is_eof() and payload.exception() is None:
+            payload.set_exception(httpx.RemoteProtocolError("the answer broke off"))
 
 
 class Connector(aiohttp.TCPConnector):

@@ -238,26 +238,21 @@ def test_a_change_is_never_publication(head):
 # -- the rest --------------------------------------------------------------------------------------
 
 
-def test_section_keywords_image_and_paywall_by_their_sources():
+def test_section_keywords_and_image_by_their_sources():
     found = told(
         things=news(articleSection=["Harbour", "Town"], keywords="cranes, ships ,cranes",
-                    isAccessibleForFree="False",
                     image={"@type": "ImageObject", "url": "/crane.jpg"})
     )  # fmt: skip
     assert (found.section, found.keywords) == ("Harbour", ("cranes", "ships"))
     assert found.image == "https://news.example/crane.jpg"
-    assert found.paywall == "closed"
-    assert {found.section_source, found.keywords_source, found.image_source,
-            found.paywall_source} == {"json-ld"}  # fmt: skip
+    assert {found.section_source, found.keywords_source, found.image_source} == {"json-ld"}
     found = told(
         meta("article:section", "Harbour") + meta("article:tag", "cranes")
         + meta("article:tag", "ships, large") + meta("og:image", "/crane.jpg")
-        + meta("article:content_tier", "metered")
     )  # fmt: skip
     assert (found.section, found.keywords) == ("Harbour", ("cranes", "ships, large"))
-    assert (found.image, found.paywall) == ("https://news.example/crane.jpg", "metered")
-    assert {found.section_source, found.keywords_source, found.image_source,
-            found.paywall_source} == {"meta"}  # fmt: skip
+    assert found.image == "https://news.example/crane.jpg"
+    assert {found.section_source, found.keywords_source, found.image_source} == {"meta"}
 
 
 def test_nothing_is_said_where_nothing_is():
