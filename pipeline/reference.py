@@ -11,7 +11,7 @@ import click
 from pipeline.cli import main
 
 PAGES = {
-    "cli-run": ("Commands that fetch", ("run", "stream", "commit", "retag")),
+    "cli-run": ("Commands that fetch", ("run", "stream", "commit", "retag", "reextract")),
     "cli-ask": ("Commands that ask and give", ("sql", "search", "export", "serve")),
     "cli-feeds": ("Commands about feeds and configuration", ("check", "feeds", "newsroom", "demo")),
     "cli-topics": ("Commands about topics", ("topics",)),

@@ -134,7 +134,7 @@ def test_a_lock_that_a_worker_met_is_known_as_such(database: Path, mode: list[st
     pipeline | beam.Create([str(database)]) | beam.Map(_open)
     with held(database), pytest.raises(Exception, match="locked") as raised:
         pipeline.run().wait_until_finish()
-    failure = failure_of(raised.value)
+    failure = failure_of(raised.value, "retagged")
     assert isinstance(failure, DatabaseLocked)
     assert str(failure).startswith(f"{database}: the database is locked by ")
 
