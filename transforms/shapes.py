@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -55,12 +55,31 @@ def read_lines(path: str | Path, record: type[R]) -> Iterator[R]:
 
 
 def _read(value: Any, hint: Any) -> Any:
-    if value is None:
-        return None
+    reads = None if value is None else _reader(hint)
+    return reads(value) if reads else value
+
+
+@cache
+def _reader(hint: Any) -> Callable[[Any], Any] | None:
+    """What makes of JSON a value of a type; None where it is one."""
     if hint is datetime:
-        return datetime.fromisoformat(value)
+        return datetime.fromisoformat
     if hasattr(hint, "_fields"):
-        return hint(*map(_read, value, types_of(hint).values()))
+        return _record_reader(hint)
     if item := items_of(hint):
-        return tuple(_read(one, item) for one in value)
-    return value
+        return lambda values: tuple(_read(one, item) for one in values)
+    return None
+
+
+def _record_reader(record: Any) -> Callable[[list[Any]], Any]:
+    """Only the fields that need it are read anew: a plan has a record for each feed and page."""
+    readers = ((place, _reader(hint)) for place, hint in enumerate(types_of(record).values()))
+    needed = [(place, reads) for place, reads in readers if reads]
+
+    def read(values: list[Any]) -> Any:
+        for place, reads in needed:
+            if values[place] is not None:
+                values[place] = reads(values[place])
+        return record(*values)
+
+    return read

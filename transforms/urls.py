@@ -163,9 +163,15 @@ def _names_a_story(path: str) -> bool:
     return bool(SLUG.search(path.rstrip("/").rpartition("/")[2]))
 
 
+@lru_cache(maxsize=2_048)  # those under way; each is asked for several times
+def name_of(url: str) -> str:
+    """The host that an address names, in lower case; empty where it names none."""
+    return urlsplit(url).hostname or ""
+
+
 def host_of(url: str) -> str:
     """Whom a request burdens: the registered domain in ASCII, or the address, without the port."""
-    return _registered(urlsplit(url).hostname or "")
+    return _registered(name_of(url))
 
 
 @lru_cache(maxsize=10_000)

@@ -1,4 +1,4 @@
-"""The head of an answer as it comes, made fit for a parser: without what browsers pass over."""
+"""The head of an answer as it comes, fit for a strict parser: without what browsers pass over."""
 
 from __future__ import annotations
 

@@ -13,11 +13,11 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from config.failures import Kind
 from config.models import FetchSettings
 from transforms.records import LONGEST_ERROR, HostRest, HttpFailure, Response
+from transforms.urls import name_of
 from transforms.web.asking import World
 from transforms.web.hosts import HostBook
 from transforms.web.pace import BUSY, LONGEST_REST, REST, Pace
@@ -229,7 +229,7 @@ class Lanes:
 
     async def _machine(self, url: str) -> Place:
         """The address behind a name: sites that share one do not add up on it."""
-        name = urlsplit(url).hostname or ""
+        name = name_of(url)
         if name not in self._addresses:
             lookup = self.world.resolve(name, 0)
             try:

@@ -38,7 +38,7 @@ _KINDS: dict[type[Exception], Kind] = {
 }
 _OF_AIOHTTP = (aiohttp.ClientError, TimeoutError)
 _PLAIN = re.compile(
-    r"(https?)://([a-z0-9.-]+(?::\d{1,5})?)(/(?!\.|[^?]*/\.)(?:[!$&-;=?-Z_a-z~]|%[0-9A-Fa-f]{2})*+)"
+    r"(https?)://((?![^/]*xn--)[a-z0-9.-]+(?::\d{1,5})?)(/(?!\.|[^?]*/\.)(?:[!$&-;=?-Z_a-z~]|%[0-9A-Fa-f]{2})*+)"
 )
 """Scheme, host and target of an address that goes out as it stands."""
 LONGEST_WORDS = 200
@@ -158,6 +158,7 @@ def _as_listed(url: str) -> URL:
         scheme, authority, target = plain.groups()
     else:
         parts = httpx.URL(url)
+        _ = parts.host  # raises for Punycode that is none
         scheme, authority = parts.scheme, parts.netloc.decode("ascii")
         target = parts.raw_path.decode("ascii")
     return URL.build(scheme=scheme, authority=authority, path=target, encoded=True)
