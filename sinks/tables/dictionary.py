@@ -19,6 +19,8 @@ Schema version {SCHEMA_VERSION}. Made from the schema by `make docs`; the same t
 database as comments (`FROM duckdb_columns()`, `FROM duckdb_views()`). Times are moments
 (TIMESTAMPTZ): `newsbeam sql` shows them in UTC, other clients in a zone of their own. Where all
 values of a column are listed, the table refuses any other."""
+OF_TEXTS = tuple(f"article_{name}{suffix}" for name in ("blocks", "removals", "flags")
+                 for suffix in ("", "_history"))  # fmt: skip
 OF_FEEDS = ("feeds", "feed_polls", "entries", "failures")
 WATCHING = ("expectations", "feed_health", "coverage", "failure_causes", "run_costs")
 
@@ -27,14 +29,15 @@ def _held(relations: Iterable[Table | View], names: Collection[str], are: bool =
     return tuple(relation for relation in relations if (relation.name in names) is are)
 
 
-_ARTICLES = (*(name for name in OF_ARTICLES if name not in OF_PAGES), "topics")
+_ARTICLES = (*(name for name in OF_ARTICLES if name not in (*OF_PAGES, *OF_TEXTS)), "topics")
 PAGES: dict[str, tuple[str, Held]] = {
     "dictionary-articles": ("articles, and what belongs to them", _held(TABLES, _ARTICLES)),
+    "dictionary-texts": ("the texts of articles", _held(TABLES, OF_TEXTS)),
     "dictionary-pages": ("the pages of articles", _held(TABLES, OF_PAGES)),
     "dictionary-feeds": ("feeds and their entries", _held(TABLES, OF_FEEDS)),
     "dictionary-runs": (
         "runs, and the rest",
-        _held(TABLES, (*_ARTICLES, *OF_PAGES, *OF_FEEDS), are=False),
+        _held(TABLES, (*_ARTICLES, *OF_TEXTS, *OF_PAGES, *OF_FEEDS), are=False),
     ),
     "dictionary-views": ("views of articles", _held(VIEWS, WATCHING, are=False)),
     "dictionary-watching": ("views of feeds and runs", _held(VIEWS, WATCHING)),

@@ -95,7 +95,12 @@ def _disclosures(found: list[Found], spots: Sequence[Spot], signals: Signals) ->
                 start = None if spot.start is None else spot.start + match.start()
                 end = None if spot.start is None else spot.start + match.end()
                 yield Flag(
-                    "disclosure_editor", match[group].strip(" ."), spot.field, match.group(), start, end
+                    "disclosure_editor",
+                    match[group].strip(" ."),
+                    spot.field,
+                    match.group(),
+                    start,
+                    end,
                 )
 
 
