@@ -201,7 +201,7 @@ def test_odd_strangers_do_not_end_the_run(site, known):
         )
         assert_that(
             made | "Pages" >> beam.Map(lambda page: (page.url.rpartition("/")[2], page.state)),
-            equal_to([("half", "fetched"), ("", "pending"), ("wait", "pending")]),
+            equal_to([("half", "fetched"), ("", "failed"), ("wait", "pending")]),
             label="pages",
         )
 
