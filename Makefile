@@ -7,9 +7,10 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $$(( $$(getconf _NPROCESSORS_ON
 READY := .venv/.ready
 BEAM := $(shell sed -n 's/^apache-beam==\([0-9.]*\).*/\1/p' requirements.lock)
 FLINK ?= 2.2
+EVAL ?= $(or $(NEWSBEAM_EVAL),../shared/eval)
 MAVEN_COPY := mvn -B -q org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy
 
-.PHONY: demo test test-fast test-long coverage lint format bench bench-pipeline bench-polling bench-sink bench-search bench-topics scale connector real-pages real-feeds prism flink spark engines docs lock help clean
+.PHONY: demo test test-fast test-long coverage lint format bench bench-pipeline bench-polling bench-sink bench-search bench-topics scale connector eval real-pages real-feeds prism flink spark engines docs lock help clean
 
 demo: $(READY)  ## run the main job on the embedded newsroom
 	@$(BIN)/newsbeam demo
@@ -59,7 +60,17 @@ bench-topics: $(READY)  ## tagging with 100 to 100,000 phrases against the bare 
 scale: $(READY)  ## what a poll, a page and a row cost here, and the model of docs/engineer/scale.md
 	@$(BIN)/python -m benchmarks.scale
 
-real-pages: $(READY)  ## the pipeline over real pages and feeds, if ../shared/eval is there
+eval: $(READY) .venv/eval/.ready  ## quality and CPU of extraction beside other tools, on the pages of EVAL (../shared/eval)
+	@NEWSBEAM_EVAL="$(EVAL)" $(BIN)/python -m benchmarks.eval
+
+# The tools that it is compared with are no part of the program: a folder of their own.
+.venv/eval/.ready: requirements-eval.lock $(READY)
+	@rm -rf .venv/eval && mkdir -p .venv/eval
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-warn-conflicts --no-deps \
+	    --require-hashes --target .venv/eval -r requirements-eval.lock && touch $@ || \
+	    echo "the other tools could not be had: make eval names those that are absent"
+
+real-pages: $(READY)  ## the pipeline over real pages and feeds: each comes to a row or a reason
 	@$(BIN)/python -m benchmarks.real_pages
 
 real-feeds: $(READY)  ## read every feed of ../shared/eval, if it is there
@@ -107,6 +118,9 @@ lock: $(READY)  ## renew requirements.lock for all supported versions of Python
 	@echo 'duckdb>=2,<2.1' | $(BIN)/uv pip compile - --no-config --universal --python-version 3.11 \
 	    --generate-hashes --no-annotate --no-header --upgrade \
 	    --quiet --output-file requirements-duckdb-2.lock
+	@sed -n '/^eval = /,/^]/s/^ *"\(.*\)",/\1/p' pyproject.toml | $(BIN)/uv pip compile - --no-config \
+	    --constraint requirements.lock --universal --python-version 3.11 \
+	    --generate-hashes --no-annotate --no-header --upgrade --quiet --output-file requirements-eval.lock
 
 # The locks name all there is: --no-deps keeps pip from looking for what was released since.
 $(READY): requirements.lock requirements-duckdb-2.lock pyproject.toml

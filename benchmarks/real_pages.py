@@ -1,4 +1,4 @@
-"""`make real-pages`: the pipeline over real pages and feeds, scored against their truth.
+"""`make real-pages`: the pipeline over real pages and feeds; `make eval` scores their texts.
 
 Serves the pages and feeds of an evaluation folder (default ``../shared/eval``, or the one that
 NEWSBEAM_EVAL names) over loopback, runs `newsbeam run` over them, and demands that every page
@@ -21,11 +21,9 @@ from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 from xml.sax.saxutils import escape
 
 import duckdb
-import trafilatura
 
 from transforms.feeds.documents import parse_feed
 from transforms.records import FeedDocument
@@ -110,30 +108,6 @@ def add_feeds(site: Site) -> tuple[list[str], list[str]]:
     return served, left_out
 
 
-def plain_extraction(site: Site, ids: dict[str, str]) -> list[dict[str, Any]]:
-    """What trafilatura says of the pages, called as plainly as can be."""
-    predictions = []
-    for url, page in ids.items():
-        _, body = site.bodies[url.removeprefix(site.url)]
-        found: Any = trafilatura.bare_extraction(
-            body, url=url, with_metadata=True, include_comments=False
-        )
-        if found:
-            predictions.append(
-                {"id": page, "text": found.text, "title": found.title, "published": found.date}
-            )
-    return predictions
-
-
-def score(name: str, predictions: list[dict[str, Any]], folder: Path) -> None:
-    """Print what the evaluation's own script says."""
-    path = folder / f"{name}.jsonl"
-    path.write_text("".join(json.dumps(item) + "\n" for item in predictions), encoding="utf-8")
-    command = [sys.executable, str(EVAL / "score_extraction.py"), str(path)]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    print(f"{name}:\n{output.rstrip()}")
-
-
 def main() -> int:
     """Run and print; 1 where a page was lost."""
     if not (EVAL / "pages.jsonl").exists():
@@ -155,15 +129,6 @@ def main() -> int:
         subprocess.run(command, check=True)
         with duckdb.connect(str(database), read_only=True) as connection:
             lost = report(connection, site, ids, len(feeds), left_out)
-            rows = connection.execute(
-                "SELECT url, text, title, published_at FROM articles WHERE url LIKE '%/pages/%'"
-            ).fetchall()
-        ours = [
-            {"id": ids[url], "text": text, "title": title, "published": at and at.isoformat()}
-            for url, text, title, at in rows
-        ]
-        score("newsbeam", ours, folder)
-        score("trafilatura", plain_extraction(site, ids), folder)
     return 1 if lost else 0
 
 
