@@ -25,7 +25,7 @@ from sinks.database.where import Where
 @topics_option
 @database_option
 @option("--since", type=moment, metavar="MOMENT", help="Fetched then or later, such as 7d.")
-@click.option(
+@option(
     "--from-warc",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     multiple=True,

@@ -132,6 +132,7 @@ def test_variables_are_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         "NEWSBEAM_PUBLISH": "p.duckdb", "NEWSBEAM_CONTACT": "news@example.org",
         "NEWSBEAM_ARCHIVE": "kept", "NEWSBEAM_TIME_LIMIT": "20m",
         "NEWSBEAM_METRICS_FILE": "m.prom", "NEWSBEAM_STAGING": "s3://bucket/folder",
+        "NEWSBEAM_KEEP_PAGES": "30d",
     }  # fmt: skip
     for name, value in values.items():
         monkeypatch.setenv(name, value)
@@ -142,6 +143,7 @@ def test_variables_are_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         "lock_timeout": 3.0, "publish": Path("p.duckdb"), "runner": "FnApiRunner", "as_json": True,
         "beam_options": (), "archive": Path("kept"), "from_warc": (), "time_limit": ("20m", 1200),
         "metrics_file": Path("m.prom"), "staging": "s3://bucket/folder",
+        "keep_pages": ("30d", 30 * 86_400),
     }  # fmt: skip
 
 
