@@ -54,7 +54,7 @@ TOPICS_WITH_ERRORS = """topics:
     any: [Taiwan]
   - id: taiwan
     name: Again
-    all: [Taipei]
+    every: [Taipei]
 """
 
 
@@ -198,7 +198,7 @@ def test_check_names_file_line_and_choices_of_both_files(tmp_path: Path) -> None
     assert f"{feeds}:5:" in text
     assert "the United Kingdom is GB" in text
     assert f"{topics}:5:" in text
-    assert f"{topics}:7: unknown key 'all'" in text
+    assert f"{topics}:7: unknown key 'every'" in text
     assert "valid: id, name, any" in text
 
 
