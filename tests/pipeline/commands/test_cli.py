@@ -199,7 +199,7 @@ def test_check_names_file_line_and_choices_of_both_files(tmp_path: Path) -> None
     assert "the United Kingdom is GB" in text
     assert f"{topics}:5:" in text
     assert f"{topics}:7: unknown key 'every'" in text
-    assert "valid: id, name, any" in text
+    assert "valid: id, name, description" in text
 
 
 def test_check_finds_nothing_wrong_with_what_is_shipped() -> None:
