@@ -80,8 +80,9 @@ def _lines(tree: Any, fast: bool, sure: bool = False) -> list[Line]:
     config = SURE if sure else DEFAULT_CONFIG
     try:
         found: Any = trafilatura.bare_extraction(
-            tree, fast=fast, with_metadata=False, include_comments=False, config=config
-        )
+            tree, fast=fast, with_metadata=False, include_comments=False, config=config,
+            output_format="xml",  # the tree alone; its text would be a twentieth of the cost
+        )  # fmt: skip
     except RecursionError:
         return plain(tree)
     return lines_of(found.body) if found else []
@@ -91,7 +92,7 @@ def _doubtful(lines: list[Line], container: Any) -> bool:
     size = _size(lines)
     if not lines and containers.plain_length(container) < PLAIN:
         return False  # there was nothing but links
-    if size < containers.scaled(SHORTEST, container):
+    if not containers.reaches(size, SHORTEST, container):
         return True
     little = size < LITTLE * len("".join(container.itertext()))  # which costs less, and is no less
     if little and size < LITTLE * containers.plain_length(container):

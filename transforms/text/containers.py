@@ -32,6 +32,8 @@ NAMES = (
     r"(?:article|art|story|post|entry|news)[-_]{0,2}(?:body|text|content|copy)|"
     r"body[-_]?(?:text|copy)|rich-?text|text-?body|content[-_]?body|post[-_]entry"
 )
+IN_NAMES = ("body", "text", "content", "copy", "entry")
+"""One of which is in each of these."""
 BODY = re.compile(rf"(?:^|\s)(?:{NAMES})(?:\s|$)", re.IGNORECASE)
 LIKE_BODY = re.compile(rf"(?:^|[\s_-])(?:{NAMES})", re.IGNORECASE)
 """Names of the element that holds the body, as systems give them; and longer ones."""
@@ -54,7 +56,8 @@ PART_TEXT = 150
 """Characters of p in one of several parts of an article."""
 ENOUGH, ENOUGH_SHARE = 200, 0.6
 """Characters of p, and their share of the page's, from where on a container is all there is."""
-SAMPLE = 20
+SAMPLE = 100
+"""Characters in the middle of an element that tell its script."""
 DENSE = 0.4
 """Characters of Chinese or Japanese that say what one of others does."""
 PLAIN_TEXT, PLAIN_SHARE = 1_200, 0.3
@@ -64,8 +67,8 @@ PLAIN_TEXT, PLAIN_SHARE = 1_200, 0.3
 def strip(tree: Any) -> None:
     """Take out of a tree what is no text of the page, whatever page it is."""
     etree.strip_elements(tree, *NEVER_TEXT, *READINGS, with_tail=False)
-    for block in tree.iter(*BLOCKS):
-        if len(block):
+    for block in dict.fromkeys(map(_block_of, tree.iter(*WITHIN_WORDS))):
+        if block is not None:
             many = len(block) > MOST_MERGED
             etree.strip_tags(block, *WITHIN_WORDS)
             if many:  # what was apart becomes one node, because XPath looks back at each
@@ -83,6 +86,13 @@ def strip(tree: Any) -> None:
             drop(figure)
 
 
+def _block_of(element: Any) -> Any | None:
+    """The block that an element is within."""
+    while element is not None and element.tag not in BLOCKS:
+        element = element.getparent()
+    return element
+
+
 def box(tree: Any) -> Any | None:
     """The article's container in a page of its own, taken out of the tree; None: all may be it."""
     parts = _parts(tree)
@@ -90,10 +100,10 @@ def box(tree: Any) -> Any | None:
         return None
     held, whole = sum(map(length, parts)), length(tree)
     share = ENOUGH_SHARE if len(parts) == 1 else PARTS_SHARE
-    enough = held >= scaled(ENOUGH, parts[0]) and held >= share * whole
+    enough = reaches(held, ENOUGH, parts[0]) and held >= share * whole
     if not enough:
         plain = sum(map(plain_length, parts))
-        enough = plain >= scaled(PLAIN_TEXT, parts[0]) and held < PLAIN_SHARE * plain
+        enough = reaches(plain, PLAIN_TEXT, parts[0]) and held < PLAIN_SHARE * plain
     if not enough:
         return None
     page = PARSER.makeelement("html")
@@ -155,7 +165,7 @@ def _parts(tree: Any) -> list[Any]:
     for elements in ranked:
         seen = set(elements)
         outer = [one for one in elements if seen.isdisjoint(one.iterancestors())]
-        if found := [one for one in outer if length(one) >= scaled(PART_TEXT, one)]:
+        if found := [one for one in outer if reaches(length(one), PART_TEXT, one)]:
             about = _article_of(found[0])
             return [found[0], *(one for one in found[1:] if _goes_on(one, found[0], about))]
     article = next(tree.iter("article"), None)
@@ -167,8 +177,10 @@ def _parts(tree: Any) -> list[Any]:
 def _rank(element: Any) -> int | None:
     if element.get("itemprop") == "articleBody":
         return 0
-    named = element.get("class"), element.get("id")
-    for name in filter(None, named):
+    for name in filter(None, (element.get("class"), element.get("id"))):
+        low = name.lower()
+        if not any(part in low for part in IN_NAMES):  # which costs less
+            continue
         if LIKE_BODY.search(name) and not NO_BODY.search(name):
             return 1 if BODY.search(name) else 2
     return None
@@ -201,11 +213,13 @@ def visible(element: Any) -> str:
     return " ".join(" ".join(element.itertext()).split())
 
 
-def scaled(size: int, element: Any) -> float:
-    """So many characters, or fewer in scripts without spaces, which say more with each."""
-    text = visible(element)
+def reaches(held: int, size: int, element: Any) -> bool:
+    """Whether characters are so many; in scripts without spaces, which say more, fewer do."""
+    if held >= size or held < DENSE * size:
+        return held >= size
+    text = "".join(element.itertext())
     middle = len(text) // 2
-    return DENSE * size if UNSPACED.search(text[middle : middle + SAMPLE]) else size
+    return bool(UNSPACED.search(text[middle : middle + SAMPLE]))
 
 
 def drop(element: Any) -> None:
