@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import islice, pairwise
 from typing import Any
 
@@ -32,14 +33,14 @@ NAMES = (
     r"(?:article|art|story|post|entry|news)[-_]{0,2}(?:body|text|content|copy)|"
     r"body[-_]?(?:text|copy)|rich-?text|text-?body|content[-_]?body|post[-_]entry"
 )
-IN_NAMES = ("body", "text", "content", "copy", "entry")
-"""One of which is in each of these."""
 BODY = re.compile(rf"(?:^|\s)(?:{NAMES})(?:\s|$)", re.IGNORECASE)
 LIKE_BODY = re.compile(rf"(?:^|[\s_-])(?:{NAMES})", re.IGNORECASE)
 """Names of the element that holds the body, as systems give them; and longer ones."""
 NO_BODY = re.compile(
     r"comment|related|promo|teaser|recommend|newsletter|footer|header|sidebar", re.IGNORECASE
 )
+LONGEST_NAME = 300
+"""Characters of classes or an id that are looked at."""
 CONTAINERS = ("div", "section", "article", "main")
 MOST_BODIES = 100
 PLACE = "articleplace"
@@ -177,13 +178,17 @@ def _parts(tree: Any) -> list[Any]:
 def _rank(element: Any) -> int | None:
     if element.get("itemprop") == "articleBody":
         return 0
-    for name in filter(None, (element.get("class"), element.get("id"))):
-        low = name.lower()
-        if not any(part in low for part in IN_NAMES):  # which costs less
-            continue
-        if LIKE_BODY.search(name) and not NO_BODY.search(name):
-            return 1 if BODY.search(name) else 2
+    for name in (element.get("class"), element.get("id")):
+        if name and (rank := _rank_of_name(name[:LONGEST_NAME])):
+            return rank
     return None
+
+
+@lru_cache(maxsize=10_000)  # pages of an outlet share theirs
+def _rank_of_name(name: str) -> int:
+    if LIKE_BODY.search(name) and not NO_BODY.search(name):
+        return 1 if BODY.search(name) else 2
+    return 0
 
 
 def _goes_on(part: Any, first: Any, about: Any | None) -> bool:

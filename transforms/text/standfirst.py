@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
 from transforms.records import Line
-from transforms.text.containers import NO_BODY, PLACE
+from transforms.text.containers import LONGEST_NAME, NO_BODY, PLACE
 from transforms.text.lines import tidy
 from transforms.text.titles import key
 
@@ -32,7 +33,7 @@ NAMED = re.compile(
     re.IGNORECASE,
 )
 """What systems for publishing call it, in their languages."""
-END = re.compile(r"[.!?…。！？؟।॥։][\"”»’')\]]*$")
+END = re.compile(r"[.!?…。！？؟।॥։۔][\"”»’'\)\]」』）】]*$")
 
 
 def standfirst(
@@ -81,11 +82,16 @@ def _named(trees: Sequence[Any], lines: Sequence[Line], held: str) -> str | None
                 break
             elif below and element.tag == "p" and first and _begins(element, first):
                 return None
-            if below and NAMED.search(element.get("class") or ""):
+            if below and _is_named((element.get("class") or "")[:LONGEST_NAME]):
                 text = _text(element)
                 if END.search(text) and key(text)[:BEGINNING] not in held and _is_own(element):
                     return text
     return None
+
+
+@lru_cache(maxsize=10_000)  # pages of an outlet share theirs
+def _is_named(name: str) -> bool:
+    return bool(NAMED.search(name))
 
 
 def _begins(element: Any, beginning: str) -> bool:

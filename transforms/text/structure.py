@@ -25,6 +25,8 @@ Kept = list[tuple[int, Line]]
 
 LONG, LONG_DENSE = 90, 40
 """Characters of a line that is a paragraph for sure; in scripts without spaces."""
+SENTENCE = 50
+"""Characters of a line that ends as a sentence does, and has nothing of a label."""
 NEAR = 10
 """Lines from the start, among which a headline may stand again."""
 BESIDE_TITLE = 45
@@ -32,7 +34,7 @@ BESIDE_TITLE = 45
 BESIDE_NAMES = 18
 """Letters beside the names of authors in theirs."""
 LONGEST_DATE, LONGEST_BYLINE = 80, 120
-HEAD, TAIL = 60, 80
+HEAD, TAIL = 60, 30
 """Characters of lines without an end mark, above the first and below the last long line."""
 MOST_TAIL = 6
 """Lines below the last long one, from where on they are a list of the article's own."""
@@ -163,8 +165,8 @@ def _is_held(own: str, witness: str) -> bool:
 
 
 def _long(kept: Kept) -> tuple[int, int]:
-    """The indexes of the first and the last long line; of all where there is none."""
-    found = [index for index, (_, line) in enumerate(kept) if is_long(line)]
+    """The indexes of the first and the last line that is text for sure; of all where none is."""
+    found = [index for index, (_, line) in enumerate(kept) if is_long(line) or is_ended(line)]
     return (found[0], found[-1]) if found else (0, len(kept) - 1)
 
 
@@ -172,6 +174,12 @@ def is_long(line: Line) -> bool:
     """Whether a line is a paragraph for sure."""
     long = len(line.text) >= (LONG_DENSE if is_dense(line.text) else LONG)
     return long and line.kind in ("paragraph", "quote", "list")
+
+
+def is_ended(line: Line) -> bool:
+    """Whether a line is a sentence of some length."""
+    size = 2 * len(line.text) if is_dense(line.text) else len(line.text)
+    return size >= SENTENCE and END.search(line.text) is not None
 
 
 def is_dense(text: str) -> bool:
