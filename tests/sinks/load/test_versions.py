@@ -174,9 +174,7 @@ def test_a_changed_text_makes_a_version_and_keeps_the_old_one(database: Path) ->
         ("taiwan", 0.25, "v1", None, 1, run(61))
     ]
     evidence = "SELECT * EXCLUDE (article_id, weight, part, child) FROM topic_evidence_history"
-    assert rows(database, evidence) == [
-        ("taiwan", "text", 0, 6, "Taiwan", "Taiwan", 1, run(61))
-    ]
+    assert rows(database, evidence) == [("taiwan", "text", 0, 6, "Taiwan", "Taiwan", 1, run(61))]
     assert rows(database, "SELECT run_id, listed_at, fetched_at, feed_url FROM articles") == [
         (run(61), at(0), at(61), FEED)
     ]
