@@ -401,7 +401,7 @@ def test_a_page_that_is_nested_to_hang_parsers_is_a_row_and_the_run_ends(desk: D
     run = desk.run()["run"]
     assert (run["state"], run["articles_new"], run["pages_pending"]) == ("done", 1, 0)
     assert rows(desk.database, "SELECT stage, error_type, input FROM failures") == [
-        ("extract", "NotAPage", f"{desk.site.base}/story/1")
+        ("extract", "NoText", f"{desk.site.base}/story/1")
     ]
     assert rows(desk.database, "SELECT state FROM entries ORDER BY url") == [
         ("failed",), ("fetched",)
