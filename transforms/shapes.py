@@ -31,6 +31,11 @@ def items_of(hint: Any) -> Any:
     return get_args(hint)[0] if get_origin(hint) is tuple else None
 
 
+def shared(record: Any, other: type) -> dict[str, Any]:
+    """The values of a record by those of its fields that another type of records has as well."""
+    return {name: getattr(record, name) for name in record._fields if name in types_of(other)}
+
+
 def line_of(record: Any) -> str:
     """A record as a line of JSON: an array of its fields."""
     return json.dumps(record, default=datetime.isoformat)

@@ -12,6 +12,7 @@ import trafilatura
 from config.failures import Kind
 from transforms.decoding import decode, unpacked
 from transforms.records import Extraction, Line, Removal, Unreadable
+from transforms.shapes import shared
 from transforms.text import structure
 from transforms.text.article import article
 from transforms.text.flags import flags
@@ -46,37 +47,19 @@ def extract_page(
     declared, things = tree.get("lang"), objects(tree)
     told, signals = metadata(tree, url, things), signals_of(tree, things)
     found = article(tree, source, told)
-    kept, furniture = clean(found.lines, Facts(told.titles, told.persons, None, told.site))
+    kept, furniture = clean(found.lines, Facts(told.titles, told.authors, None, told.site))
     kept, structural = structure.clean(kept, told, [headline] if headline else [])
     text, blocks = laid(kept)
     if not text:
         return Unreadable(Kind.NO_TEXT, "no article text found")
     removals = tuple(sorted([*found.removals, *furniture, *structural], key=_place))
-    subtitle = (told.subtitle, told.subtitle_source)
+    if not told.subtitle and found.standfirst:
+        told = told._replace(subtitle=found.standfirst, subtitle_source="page")
     return Extraction(
-        title=told.title,
-        byline=told.byline,
-        published_at=told.published_at,
+        **shared(told, Extraction),
         language=language_of(text, declared),
-        canonical_link=told.canonical_link,
         text=text,
         extractor=EXTRACTOR,
-        robots=told.robots,
-        title_source=told.title_source,
-        byline_source=told.byline_source,
-        published_source=told.published_source,
-        subtitle=subtitle[0] or found.standfirst,
-        subtitle_source=subtitle[1] or ("page" if found.standfirst else None),
-        authors=told.persons,
-        organisations=told.organisations,
-        modified_at=told.modified_at,
-        modified_source=told.modified_source,
-        section=told.section,
-        section_source=told.section_source,
-        keywords=told.keywords,
-        keywords_source=told.keywords_source,
-        image=told.image,
-        image_source=told.image_source,
         blocks=blocks,
         removals=removals,
         flags=flags(headline or told.title, text, removals, told.byline, signals, url),

@@ -33,7 +33,8 @@ class Metadata(NamedTuple):
     byline: str | None = None
     """All authors, in their order."""
     byline_source: str | None = None
-    persons: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+    """Persons of the byline."""
     organisations: tuple[str, ...] = ()
     published_at: datetime | None = None
     """In UTC; midnight where only the day is told."""

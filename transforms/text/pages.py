@@ -22,6 +22,7 @@ from transforms.records import (
     TopicMatch,
     Unreadable,
 )
+from transforms.shapes import shared
 from transforms.text.directives import directives
 from transforms.text.extraction import extract_content, extract_page
 from transforms.text.walls import in_its_place, tells
@@ -97,10 +98,9 @@ def _article(task: PageTask, answer: Response, extraction: Extraction) -> Articl
     article_id = digest(identity)
     if task.text_span and task.url_id != page_id(task.url):  # it shares its page with others
         identity, article_id = _with_fragment(identity, task.url), task.url_id
-    published = task.published_at or extraction.published_at
     flagged = {flag.flag: flag.value for flag in reversed(extraction.flags)}
-    in_header = directives(answer.headers.get("x-robots-tag"))
     return Article(
+        **shared(_believed(task, answer, extraction), Article),
         article_id=article_id,
         url_id=task.url_id,
         url=task.url,
@@ -108,43 +108,38 @@ def _article(task: PageTask, answer: Response, extraction: Extraction) -> Articl
         feed_url=task.feed_url,
         outlet=task.outlet,
         country=task.country,
-        title=task.title or extraction.title,
-        title_source="feed" if task.title else extraction.title_source,
-        subtitle=extraction.subtitle,
-        subtitle_source=extraction.subtitle_source,
-        byline=extraction.byline or task.byline,
-        byline_source=extraction.byline_source if extraction.byline else task.byline and "feed",
-        authors=extraction.authors,
-        organisations=extraction.organisations,
-        published_at=published,
-        published_source="feed" if task.published_at else extraction.published_source,
-        modified_at=extraction.modified_at,
-        modified_source=extraction.modified_source,
-        section=extraction.section,
-        section_source=extraction.section_source,
-        keywords=extraction.keywords,
-        keywords_source=extraction.keywords_source,
-        image=extraction.image,
-        image_source=extraction.image_source,
-        disclosure=flagged.get("disclosure"),
-        wire=flagged.get("wire"),
-        dateline=flagged.get("dateline"),
-        paywall=flagged.get("paywall"),
-        flagged=tuple(dict.fromkeys(flag.flag for flag in extraction.flags)),
         listed_at=task.listed_at,
         fetched_at=answer.fetched_at,
-        language=extraction.language or task.language,
-        text=extraction.text,
         word_count=sum(1 for _ in WORDS.finditer(extraction.text)),
         text_hash=body_hash(extraction.text.encode("utf-8", "replace")),
         body_hash=body_hash(answer.body),
         bytes=len(answer.body),
         redirects=answer.redirects,
-        extractor=extraction.extractor,
-        robots=tuple(dict.fromkeys((*in_header, *extraction.robots))),
         text_source="feed" if task.text_span else "page",
+        disclosure=flagged.get("disclosure"),
+        wire=flagged.get("wire"),
+        dateline=flagged.get("dateline"),
+        paywall=flagged.get("paywall"),
+        flagged=tuple(dict.fromkeys(flag.flag for flag in extraction.flags)),
         etag=_validator(answer, "etag"),
         last_modified=_validator(answer, "last-modified"),
+    )
+
+
+def _believed(task: PageTask, answer: Response, extraction: Extraction) -> Extraction:
+    """What is said of an article: headline and publication by its feed before its page, the rest
+    by its page before its feed.
+    """
+    in_header = directives(answer.headers.get("x-robots-tag"))
+    return extraction._replace(
+        title=task.title or extraction.title,
+        title_source="feed" if task.title else extraction.title_source,
+        byline=extraction.byline or task.byline,
+        byline_source=extraction.byline_source if extraction.byline else task.byline and "feed",
+        published_at=task.published_at or extraction.published_at,
+        published_source="feed" if task.published_at else extraction.published_source,
+        language=extraction.language or task.language,
+        robots=tuple(dict.fromkeys((*in_header, *extraction.robots))),
     )
 
 

@@ -55,7 +55,7 @@ def clean(kept: Kept, told: Metadata, known: Sequence[str] = ()) -> tuple[Kept, 
     removals: list[Removal] = []
     for step in (
         partial(headlines, titles=[*known, *told.titles]),
-        partial(bylines, names=[*told.persons, *told.organisations]),
+        partial(bylines, names=[*told.authors, *told.organisations]),
         unmarked,
         partial(unwitnessed, body=told.body),
     ):

@@ -111,7 +111,7 @@ def test_authors_of_json_ld(author, persons, organisations):
         {"@id": "#ann", "@type": "Person", "name": "Ann Mole"},
     ]
     found = told(meta("og:site_name", "The Harbour Echo"), things={"@graph": graph})
-    assert (list(found.persons), list(found.organisations)) == (persons, organisations)
+    assert (list(found.authors), list(found.organisations)) == (persons, organisations)
     assert found.byline == (", ".join([*persons, *organisations]) or None)
     assert found.byline_source == ("json-ld" if persons or organisations else None)
 
@@ -136,13 +136,13 @@ def test_authors_of_json_ld(author, persons, organisations):
 )
 def test_authors_of_a_line(line, names):
     found = told(meta("author", line, "name"))
-    assert list(found.persons) == names
+    assert list(found.authors) == names
     assert found.byline_source == ("meta" if names else None)
 
 
 def test_each_meta_names_one_author():
     found = told(meta("author", "Ann Mole", "name") + meta("author", "Ivo Brandt", "name"))
-    assert found.persons == ("Ann Mole", "Ivo Brandt")
+    assert found.authors == ("Ann Mole", "Ivo Brandt")
 
 
 @pytest.mark.parametrize(
@@ -159,14 +159,14 @@ def test_each_meta_names_one_author():
 )  # fmt: skip
 def test_authors_that_the_page_shows(shown, names):
     found = told(above=shown)
-    assert list(found.persons) == names
+    assert list(found.authors) == names
     assert found.byline_source == ("page" if names else None)
 
 
 def test_persons_go_before_a_site_that_names_itself():
     site = {"@type": "Organization", "name": "The Harbour Echo"}
     found = told(meta("author", "Ann Mole", "name"), things=news(author=site))
-    assert (found.persons, found.byline_source) == (("Ann Mole",), "meta")
+    assert (found.authors, found.byline_source) == (("Ann Mole",), "meta")
 
 
 # -- dates -----------------------------------------------------------------------------------------
