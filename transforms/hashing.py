@@ -19,3 +19,8 @@ def sql_digest(*parts: str) -> str:
 def body_hash(body: bytes) -> str:
     """SHA-256 of a body, in hexadecimal."""
     return hashlib.sha256(body).hexdigest()
+
+
+def text_hash(text: str) -> str:
+    """SHA-256 of a text, in hexadecimal."""
+    return body_hash(text.encode("utf-8", "replace"))

@@ -8,7 +8,7 @@ from urllib.parse import urldefrag
 
 from config.failures import Kind
 from transforms.folding import WORDS
-from transforms.hashing import body_hash, digest
+from transforms.hashing import body_hash, digest, text_hash
 from transforms.records import (
     LISTING,
     LONGEST_ERROR,
@@ -42,17 +42,21 @@ def judge(task: PageTask, answer: Response, tag: Tag) -> Page:
     """
     if is_unchanged(task, answer):
         return unchanged_page(task, answer)
-    if task.text_span:
-        extraction = extract_content(answer.body, answer.url, task.title)
-    else:
-        kind = answer.headers.get("content-type")
-        extraction = extract_page(answer.body, kind, answer.url, task.title)
-        if isinstance(extraction, Extraction):
-            problem = in_its_place(answer.redirects, answer.url, task.title, extraction)
-            extraction = problem or extraction
+    extraction = extract(task, answer)
+    if isinstance(extraction, Extraction) and not task.text_span:
+        problem = in_its_place(answer.redirects, answer.url, task.title, extraction)
+        extraction = problem or extraction
     if isinstance(extraction, Unreadable):
         return failed_page(task, answer, extraction)
     return article_page(task, answer, extraction, tag)
+
+
+def extract(task: PageTask, answer: Response) -> Extraction | Unreadable:
+    """What an answer says: the page that the task is of, or its text in the feed."""
+    if task.text_span:
+        return extract_content(answer.body, answer.url, task.title)
+    kind = answer.headers.get("content-type")
+    return extract_page(answer.body, kind, answer.url, task.title)
 
 
 def is_unchanged(task: PageTask, answer: Response) -> bool:
@@ -111,7 +115,7 @@ def _article(task: PageTask, answer: Response, extraction: Extraction) -> Articl
         listed_at=task.listed_at,
         fetched_at=answer.fetched_at,
         word_count=sum(1 for _ in WORDS.finditer(extraction.text)),
-        text_hash=body_hash(extraction.text.encode("utf-8", "replace")),
+        text_hash=text_hash(extraction.text),
         body_hash=body_hash(answer.body),
         bytes=len(answer.body),
         redirects=answer.redirects,

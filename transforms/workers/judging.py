@@ -17,9 +17,10 @@ from pathlib import Path
 
 from config.failures import Kind
 from config.models import FetchSettings, Taxonomy
-from transforms.hashing import body_hash
+from transforms.hashing import body_hash, text_hash
 from transforms.records import (
     REEXTRACT,
+    Extraction,
     Page,
     PageTask,
     Reread,
@@ -27,8 +28,7 @@ from transforms.records import (
     RetaggedArticle,
     Unreadable,
 )
-from transforms.text.extraction import extract_page
-from transforms.text.pages import failed_page, judge
+from transforms.text.pages import extract, failed_page, judge
 from transforms.topics.tagger import Tagger
 from transforms.web.archive import Archive
 from transforms.web.kept import read_kept
@@ -76,18 +76,17 @@ def judge_page(task: PageTask, answer: Response, taxonomy: str) -> Page:
         return page
     if look.extractor == article.extractor or look.text_hash == article.text_hash:
         return page
-    return page._replace(text_before=_text_of(look.kept, look.kept_at))
+    return page._replace(text_before=_text_before(task, read_kept(look.kept, look.kept_at)))
 
 
-def _text_of(path: str, at_byte: int) -> str | None:
-    """SHA-256 of the text that is found in a kept page; None where it is gone, or has none."""
-    kept = read_kept(path, at_byte)
-    if kept is None:
-        return None
-    found = extract_page(kept.body, kept.headers.get("content-type"), kept.url)
-    if isinstance(found, Unreadable):
-        return None
-    return body_hash(found.text.encode("utf-8", "replace"))
+def _text_before(task: PageTask, kept: Response | None) -> str | None:
+    """SHA-256 of the text that is found in a kept page; None where it is gone, or has none.
+
+    It is read as the page of today is, by the headline of its listing too: a line that repeats it
+    is no edit.
+    """
+    found = extract(task, kept) if kept else None
+    return text_hash(found.text) if isinstance(found, Extraction) else None
 
 
 def reread_page(reread: Reread, taxonomy: str) -> Page:
