@@ -57,18 +57,40 @@ class JudgeAgain(beam.PTransform):
         return pages | beam.ParDo(_JudgeAgain(self.settings, self.taxonomy))
 
 
-class _Judge(beam.DoFn):
+class _InPool(beam.DoFn):
+    """Hands pages to the pool, and on what came of them."""
+
+    def __init__(self, settings: ExtractSettings, taxonomy: Taxonomy) -> None:
+        self.settings, self.taxonomy = settings, taxonomy
+        self.cpu = Metrics.counter(NAMESPACE, "parser_cpu_ms")
+
+    def setup(self) -> None:
+        self.parsing: Parsing[Any] = Parsing(self.settings)
+        self.topics = hand_over(self.taxonomy)
+
+    def start_bundle(self) -> None:
+        self.parsing.forget()
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        for key, outcome in self.parsing.rest():
+            yield GlobalWindows.windowed_value(self._page(key, outcome))
+        self.cpu.inc(round(pool.take_cpu_seconds() * 1000))
+
+    def _page(self, key: Any, outcome: Any) -> Page:
+        raise NotImplementedError
+
+
+class _Judge(_InPool):
     def __init__(
         self, settings: ExtractSettings, taxonomy: Taxonomy, keeping: KeepSettings | None
     ) -> None:
-        self.settings, self.taxonomy, self.keeping = settings, taxonomy, keeping
-        self.cpu = Metrics.counter(NAMESPACE, "parser_cpu_ms")
+        super().__init__(settings, taxonomy)
+        self.keeping = keeping
         self.articles = Metrics.counter(NAMESPACE, "articles")
         self.failures = Metrics.counter(NAMESPACE, "page_failures")
 
     def setup(self) -> None:
-        self.parsing: Parsing[Answered] = Parsing(self.settings)
-        self.topics = hand_over(self.taxonomy)
+        super().setup()
         self.lasting = what_lasts()
         self.keeper = self.lasting.keeper if self.lasting else None
         if self.keeping and not self.lasting:
@@ -78,9 +100,6 @@ class _Judge(beam.DoFn):
         if self.keeper and not self.lasting:
             self.keeper.close()
 
-    def start_bundle(self) -> None:
-        self.parsing.forget()
-
     def process(self, answered: Answered) -> Iterator[Page]:
         task, answer = answered
         job = None
@@ -89,14 +108,9 @@ class _Judge(beam.DoFn):
         for key, outcome in self.parsing.hand_in(answered, host_of(task.target), job):
             yield self._page(key, outcome)
 
-    def finish_bundle(self) -> Iterator[WindowedValue]:
-        for key, outcome in self.parsing.rest():
-            yield GlobalWindows.windowed_value(self._page(key, outcome))
-        self.cpu.inc(round(pool.take_cpu_seconds() * 1000))
-
-    def _page(self, answered: Answered, outcome: Any) -> Page:
-        page = outcome if isinstance(outcome, Page) else _without(*answered, outcome)
-        answer = answered[1]
+    def _page(self, key: Answered, outcome: Any) -> Page:
+        page = outcome if isinstance(outcome, Page) else _without(*key, outcome)
+        answer = key[1]
         if self.keeping and self.keeper and isinstance(answer, Response):
             page = self.keeper.keep(page, answer)
         if page.state != "unchanged":
@@ -104,33 +118,16 @@ class _Judge(beam.DoFn):
         return page
 
 
-class _JudgeAgain(beam.DoFn):
-    def __init__(self, settings: ExtractSettings, taxonomy: Taxonomy) -> None:
-        self.settings, self.taxonomy = settings, taxonomy
-        self.cpu = Metrics.counter(NAMESPACE, "parser_cpu_ms")
-
-    def setup(self) -> None:
-        self.parsing: Parsing[Reread] = Parsing(self.settings)
-        self.topics = hand_over(self.taxonomy)
-
-    def start_bundle(self) -> None:
-        self.parsing.forget()
-
+class _JudgeAgain(_InPool):
     def process(self, reread: Reread) -> Iterator[Page]:
         job = reread_page, (reread, self.topics)
-        for done in self.parsing.hand_in(reread, host_of(reread.task.url), job):
-            yield _reread(*done)
+        for key, outcome in self.parsing.hand_in(reread, host_of(reread.task.url), job):
+            yield self._page(key, outcome)
 
-    def finish_bundle(self) -> Iterator[WindowedValue]:
-        for done in self.parsing.rest():
-            yield GlobalWindows.windowed_value(_reread(*done))
-        self.cpu.inc(round(pool.take_cpu_seconds() * 1000))
-
-
-def _reread(reread: Reread, outcome: Any) -> Page:
-    if isinstance(outcome, Page):
-        return outcome
-    return failed_page(reread.task, not_read(reread.task), outcome)
+    def _page(self, key: Reread, outcome: Any) -> Page:
+        if isinstance(outcome, Page):
+            return outcome
+        return failed_page(key.task, not_read(key.task), outcome)
 
 
 def _without(task: PageTask, answer: Response | HttpFailure, problem: Unreadable | None) -> Page:
