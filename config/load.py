@@ -79,10 +79,7 @@ def parse_interval(text: str) -> int:
     Raises:
         ValueError: for anything else.
     """
-    seconds = int(span(text).total_seconds())
-    if not SHORTEST_INTERVAL <= seconds <= LONGEST_INTERVAL:
-        raise ValueError(f"{text!r} is out of range; valid: 1s to 7d")
-    return seconds
+    return _span_within(text, LONGEST_INTERVAL, "7d")
 
 
 def parse_revisit(text: str) -> int:
@@ -91,9 +88,13 @@ def parse_revisit(text: str) -> int:
     Raises:
         ValueError: for anything else.
     """
+    return _span_within(text, LONGEST_REVISIT, "2d")
+
+
+def _span_within(text: str, longest: int, told: str) -> int:
     seconds = int(span(text).total_seconds())
-    if not SHORTEST_INTERVAL <= seconds <= LONGEST_REVISIT:
-        raise ValueError(f"{text!r} is out of range; valid: 1s to 2d")
+    if not SHORTEST_INTERVAL <= seconds <= longest:
+        raise ValueError(f"{text!r} is out of range; valid: 1s to {told}")
     return seconds
 
 

@@ -109,17 +109,9 @@ class Taxonomy(NamedTuple):
         versions = self.topic_versions
         return _hash(sorted((one.id, one.name, versions[one.id]) for one in self.topics))
 
-    def topic_version(self, topic: str) -> str:
-        """The version of one topic: of all that decides on it, its children included.
-
-        Raises:
-            KeyError: there is no such topic.
-        """
-        return self.topic_versions[topic]
-
     @property
     def topic_versions(self) -> dict[str, str]:
-        """The version of each topic."""
+        """The version of each topic: of all that decides on it, its children included."""
         own = {topic.id: _hash(_canonical(topic.deciding)) for topic in self.topics}
         below = self.families
         return {

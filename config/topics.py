@@ -5,6 +5,7 @@ What a file says for all of a topic's phrases, and its lists, are resolved into 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -28,6 +29,7 @@ TOPIC_KEYS = (
     "id", "name", "description", "parent", "see", "any", "all", "none", "mask", "not_near",
     "accents", "variants", "prefix", "languages", "weights", "min_score", "examples",
 )  # fmt: skip
+TOPIC_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 EXAMPLE_KEYS = ("title", "text", "language")
 LARGEST_FILE = 50_000_000
 """Characters of a topics file: 200,000 phrases of a line each are a fifth of it."""
@@ -281,8 +283,6 @@ def _plain(rule: Rule) -> str | Rule:
 
 
 def _topic_id(text: str) -> str:
-    import re
-
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", text):
+    if not TOPIC_ID.fullmatch(text):
         raise ValueError(f"{text!r}; valid: lower-case letters, digits and single hyphens")
     return text

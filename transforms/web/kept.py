@@ -66,8 +66,8 @@ def is_worth(page: Page) -> bool:
     article, look = page.article, page.look
     if article is None or article.text_source != "page" or NOT_KEPT & set(article.robots):
         return False
-    seen_before = look is not None and look.cause == REVISIT
-    return not (look is not None and seen_before and look.text_hash == article.text_hash)
+    again = look is not None and look.cause == REVISIT and look.text_hash == article.text_hash
+    return not again
 
 
 def path_of(folder: str | Path, file: str) -> Path:

@@ -89,10 +89,7 @@ class Answer:
             answer.peer,
             f"HTTP/{version.major}.{version.minor}",
             f"{answer.status} {_latin((answer.reason or '').encode('utf-8', 'surrogateescape'))}",
-            [
-                (name.decode("latin-1"), value.decode("latin-1"))
-                for name, value in answer.raw_headers
-            ],
+            [(_latin(name), _latin(value)) for name, value in answer.raw_headers],
             body,
         )
 
@@ -103,13 +100,13 @@ def _latin(octets: bytes) -> str:
 
 def _field(name: bytes, value: bytes) -> tuple[str, str]:
     """A header field as text; an address keeps its bytes, whatever their encoding."""
-    told = name.decode("latin-1")
+    told = _latin(name)
     if told.lower() == "location":
         return told, quote(value, safe=printable)
     try:
         return told, value.decode()
     except UnicodeDecodeError:
-        return told, value.decode("latin-1")
+        return told, _latin(value)
 
 
 class Transport:
