@@ -12,8 +12,9 @@ from threading import Barrier
 
 import pytest
 
-from config.models import Taxonomy, Topic
-from transforms.records import PageTask, Response
+from config.models import KeepSettings, Taxonomy, Topic
+from transforms.records import LISTING, Look, PageTask, Response
+from transforms.web.kept import PageKeeper
 from transforms.workers import pool
 from transforms.workers.judging import hand_over, judge_page, retag
 
@@ -77,3 +78,20 @@ def test_articles_of_the_database_are_judged_by_the_same_rules():
     first, second = in_pool(retag, articles, hand_over(TAXONOMIES[1]))
     assert (first.article_id, [match.topic for match in first.topics]) == ("1", ["iran"])
     assert second == ("2", ())
+
+
+def test_a_kept_page_whose_text_repeats_the_listed_headline_is_no_edit(tmp_path):
+    """The headline of the listing stands on the page as a line alone, and nowhere in its head."""
+    headline = "Cranes for the harbour come late"
+    body = PAGE.replace(b"<article>", f"<article><p>{headline}</p>".encode())
+    answer = Response(URL, 200, {}, body, (), NOW, 0, 0)
+    listed, topics = TASK._replace(title=headline), hand_over(TAXONOMIES[0])
+    keeper = PageKeeper(KeepSettings(str(tmp_path), 3_600))
+    first = keeper.keep(judge_page(listed, answer, topics), answer)
+    keeper.close()
+    assert first.kept
+    look = Look("a", LISTING, "older 1.0", "of another text", "of other bytes", None, None,
+                str(tmp_path / first.kept.file), first.kept.at_byte)  # fmt: skip
+    again = judge_page(listed._replace(look=look), answer, topics)
+    assert headline not in again.article.text
+    assert again.text_before == again.article.text_hash
