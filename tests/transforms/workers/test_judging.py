@@ -82,7 +82,7 @@ def test_articles_of_the_database_are_judged_by_the_same_rules():
 
 def test_a_kept_page_whose_text_repeats_the_listed_headline_is_no_edit(tmp_path):
     """The headline of the listing stands on the page as a line alone, and nowhere in its head."""
-    headline = "Cranes for the harbour come late"
+    headline = "Will the cranes for the harbour come late?"
     body = PAGE.replace(b"<article>", f"<article><p>{headline}</p>".encode())
     answer = Response(URL, 200, {}, body, (), NOW, 0, 0)
     listed, topics = TASK._replace(title=headline), hand_over(TAXONOMIES[0])
