@@ -35,6 +35,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "FetchPages": (FETCHING, "signals"),
     "ReadFeeds": (EXTRACTING,),
     "JudgePages": (EXTRACTING, TAXONOMY),
+    "JudgeAgain": (EXTRACTING, TAXONOMY),
     "FindNewEntries": ("known.npy",),
     "OwePages": ("known.npy",),
     "TakeTexts": ("known.npy",),
@@ -43,7 +44,9 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "WriteToDuckDB": ("shop.duckdb", [TABLE]),
     "_Fetch": (web._feed_request, 100, FETCHING, "signals", "feeds", web.PlanFiles()),
     "_Parse": (EXTRACTING,),
-    "_Judge": (EXTRACTING, TAXONOMY),
+    "_InPool": (EXTRACTING, TAXONOMY),
+    "_Judge": (EXTRACTING, TAXONOMY, None),
+    "_JudgeAgain": (EXTRACTING, TAXONOMY),
     "_FindNew": ("known.npy",),
     "_Owe": ("known.npy", page_tasks),
     "_TagAgain": (TAXONOMY, EXTRACTING),
@@ -130,7 +133,7 @@ def test_the_wheel_has_the_program_and_no_tests(wheel: Path) -> None:
         path.relative_to(CHECKOUT).as_posix()
         for package in PACKAGES
         for path in (CHECKOUT / package).rglob("*")
-        if path.suffix in (".py", ".sql", ".yaml", ".typed")
+        if path.suffix in (".py", ".sql", ".yaml", ".json", ".typed")
     } | {"newsbeam.py"}
     assert {name for name in names if ".dist-info/" not in name} == modules
     assert {"config/catalogue/feeds.yaml", "config/catalogue/topics.yaml"} <= names
