@@ -16,6 +16,7 @@ from sinks.tables.tables import ARTICLE_TABLES, SCHEMA_VERSION, TABLES
 from sinks.tables.views import VIEWS
 from tests.kit.rows import rows
 from tests.kit.samples import FEED, commit, failed_page, held, listed, page, poll
+from transforms.records import Block, Flag, Removal
 
 CHECKED = [(table.name, column) for table in TABLES for column in table.columns if column.values]
 
@@ -78,7 +79,13 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with a row in each table that checks values."""
     path = tmp_path_factory.mktemp("filled") / "news.duckdb"
     found = [listed(FEED, number) for number in (1, 2)]
-    commit(path, [poll(FEED, 0, found)], [page(1), failed_page(2)])
+    full = page(
+        1,
+        blocks=(Block(0, "paragraph", 0, 6),),
+        removals=(Removal("caption", "A crane.", 1, "caption"),),
+        flags=(Flag("wire", "Reuters", "byline", "Reuters"),),
+    )
+    commit(path, [poll(FEED, 0, found)], [full, failed_page(2)])
     with duckdb.connect(str(path)) as connection:
         connection.execute(
             "INSERT INTO article_versions (article_id, version) VALUES ('a', 1);"
