@@ -3,7 +3,8 @@
 What is folded: case, width and how characters are composed (NFKC, Unicode's case folding), accents,
 hyphens and line ends (to a space, a run of them to one), apostrophes (to one kind). What carries no
 meaning is skipped: soft hyphens, zero-width characters, marks of direction, Arabic vowel signs.
-An empty line stays a line end, so that no phrase runs across it.
+An empty line stays a line end, and a dash between clauses becomes one, so that no phrase runs
+across them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ UNSPACED = re.compile(
 WORDS = re.compile(rf"{UNSPACED.pattern}|(?:(?!{UNSPACED.pattern})\w)+")
 
 HYPHENS = frozenset("-\u058a\u05be\u2010\u2011\u2012\u2013\u2212\u2e17\ufe58\ufe63\uff0d")
-"""A dash between clauses is none of them: it parts what it stands between."""
+"""One with white space on both sides is a dash: it parts what it stands between."""
 APOSTROPHES = frozenset("'\u2018\u2019\u201b\u02b9\u02bb\u02bc\u02bd\u02c8\u2032\u0060\u00b4\uff07")
 LINE_ENDS = frozenset("\n\r\u0085\u2028\u2029")
 # Beside Unicode's format characters: variation selectors, fillers, Arabic tatweel and vowel signs.
@@ -42,6 +43,8 @@ CLUSTERS = re.compile(f"(?s).{_JOINING}{{0,30}}")
 MARKED = re.compile(f"(?s).?{_JOINING}{{1,30}}")
 MARKS = re.compile(_JOINING)
 RUNS = re.compile(r"[ \n]+")
+# Between clauses: with white space on both sides.
+DASHES = re.compile(rf"(?<=\s)[{re.escape(''.join(sorted(HYPHENS)))}]+(?=\s)")
 # Letters with a stroke, which Unicode does not take apart.
 STROKES = str.maketrans("łøđħŧıŁØĐĦŦ", "lodhtiLODHT")
 
@@ -73,6 +76,7 @@ class Folded(NamedTuple):
 
 def folded(text: str, *, accents: bool = True, case: bool = True) -> str:
     """A short text in folded form; where `accents` or `case` is false, these stay as they are."""
+    text = DASHES.sub("\n\n", text)
     if text.isascii():
         pieces = (text.lower() if case else text).translate(_ASCII)
     else:
@@ -95,6 +99,10 @@ def fold(text: str) -> Folded:
         traits = _TRAITS.take(codes)
         every = int(np.bitwise_or.reduce(traits, initial=0))
     found = _TABLE.take(codes)
+    if every & _HYPHENS:
+        for dash in DASHES.finditer(text):
+            found[dash.start() - 1 : dash.end()] = _LINE_END  # two of them, as before an empty line
+            every |= _ENDS_LINES
     starts: Places | None = None
     ends: Places | None = None
     accented = traits & _ACCENTED > 0 if every & _ACCENTED else None
@@ -234,10 +242,10 @@ _FORMS = {
 _ASCII = {code: _sign(chr(code)) for code in range(128)}
 _TABLE = np.zeros(_LAST, np.uint32)
 """The folded form of each code point; from `_LAST` on numbers of `_PIECES`."""
-_NEW, _SPECIAL, _ENDS_LINES, _ACCENTED = 1, 2, 4, 8
+_NEW, _SPECIAL, _ENDS_LINES, _ACCENTED, _HYPHENS = 1, 2, 4, 8, 16
 _TRAITS = np.full(_LAST, _NEW, np.uint8)
 """Of each code point: whether it was never met, is no one character folded, ends a line, or has
-accents that are folded, or may join one that has."""
+accents that are folded, or may join one that has, or is a hyphen."""
 _PIECES = [""]
 _NUMBERS = {"": 0}
 
@@ -261,4 +269,5 @@ def _learn(codes: list[int]) -> None:
             (_SPECIAL if mark or len(piece) != 1 else 0)
             | (_ENDS_LINES if piece == "\n" else 0)
             | (_ACCENTED if accents else 0)
+            | (_HYPHENS if char in HYPHENS else 0)
         )

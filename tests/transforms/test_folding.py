@@ -54,6 +54,8 @@ def test_accents_are_marked_wherever_they_are_folded(text):
         pytest.param("a\u200f \u202bb\u2060c\ufeff", "a bc", "a bc", id="invisible"),
         pytest.param("x\u2010y\u2011z–w—v", "x y z w—v", "x y z w—v", id="hyphens, not dashes"),
         pytest.param("a \n b\n \nc", "a b\nc", "a b\nc", id="lines"),
+        pytest.param("x – y - z", "x\ny\nz", "x\ny\nz", id="dashes between clauses"),
+        pytest.param("é -- y\n- z, w- v", "e\ny\nz, w v", "é\ny\nz, w v", id="dashes, bullets"),
     ],
 )
 def test_forms(text, every, with_accents):
