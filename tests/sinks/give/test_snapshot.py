@@ -18,6 +18,7 @@ import yaml
 from config.errors import ConfigError, ExportError
 from config.load import load_topics, shipped
 from config.models import VERSION
+from config.written import written
 from sinks.ask.selection import Selection
 from sinks.give.snapshot import Difference, Snapshot, verify, write_snapshot
 from sinks.tables.tables import TABLES
@@ -39,7 +40,7 @@ from tests.kit.samples import (
 TAXONOMY = load_topics(shipped("topics.yaml"))
 DEFINED = [
     {"topic": topic.id, "name": topic.name, "taxonomy_version": TAXONOMY.version,
-     "definition": list(topic.any)}
+     "definition": list(topic.labels), "rules": json.dumps(written(topic))}
     for topic in TAXONOMY.topics
 ]  # fmt: skip
 WHOLE = Selection()
